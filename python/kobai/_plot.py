@@ -1,0 +1,56 @@
+"""Pictures of a training run; the only module that knows matplotlib."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from kobai.training import History
+
+# Steps over which the loss is averaged for its bold line: about this many points in the picture.
+_SMOOTH_POINTS = 100
+
+
+def draw_history(history: History, figure: Figure | None) -> Figure:
+    """Loss a step on the left, accuracy an epoch on the right."""
+    if figure is None:
+        figure = _new_figure()
+    loss_axes, accuracy_axes = figure.subplots(1, 2)
+    loss = np.asarray(history.train_loss)
+    loss_axes.plot(loss, color="tab:blue", alpha=0.3, linewidth=0.7, label="each batch")
+    width = max(len(loss) // _SMOOTH_POINTS, 1)
+    if width > 1:
+        means = loss[: len(loss) // width * width].reshape(-1, width).mean(axis=1)
+        centres = np.arange(len(means)) * width + width / 2
+        loss_axes.plot(centres, means, color="tab:blue", label=f"mean of {width}")
+    loss_axes.set(xlabel="iteration", ylabel="loss", title="Training loss", ylim=(0, None))
+    loss_axes.legend()
+    for name, values in (("train", history.train_acc), ("test", history.test_acc)):
+        if values:
+            accuracy_axes.plot(values, marker="o", markersize=3, label=name)
+    accuracy_axes.set(xlabel="epoch", ylabel="accuracy", title="Accuracy", ylim=(0, 1))
+    accuracy_axes.legend(loc="lower right")
+    return figure
+
+
+def save_history(history: History, file: str) -> None:
+    """Draw into a file, with no window behind it."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(10, 4), layout="constrained")
+    draw_history(history, figure)
+    figure.savefig(file, dpi=120)
+
+
+def _new_figure() -> Figure:
+    try:
+        from matplotlib import pyplot
+    except ImportError as error:
+        raise ImportError(
+            "plotting needs matplotlib: python -m pip install 'kobai[plot]'"
+        ) from error
+    return pyplot.figure(figsize=(10, 4), layout="constrained")

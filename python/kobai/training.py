@@ -1,0 +1,324 @@
+"""Mini-batch training: the optimizer, the trainer and the history it keeps."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, SupportsIndex
+
+import numpy as np
+import numpy.typing as npt
+
+from kobai._arguments import FloatArray, non_negative_float, positive_int
+from kobai._interrupts import Interrupts
+from kobai.networks import Rng, TwoLayerNet
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["SGD", "History", "Trainer"]
+
+# The share of the newest loss in the running mean that the progress bar shows.
+_RUNNING_SHARE = 0.02
+
+
+class SGD:
+    """Stochastic gradient descent: ``params[k] -= lr * grads[k]``.
+
+    Parameters
+    ----------
+    lr : float, default 0.01
+        The learning rate.
+
+    Raises
+    ------
+    ValueError
+        If `lr` is negative or not finite.
+    """
+
+    def __init__(self, lr: float = 0.01) -> None:
+        self.lr = non_negative_float("lr", lr)
+
+    def update(
+        self, params: MutableMapping[str, FloatArray], grads: Mapping[str, FloatArray]
+    ) -> None:
+        """Take one step, in place.
+
+        Parameters
+        ----------
+        params : dict of ndarray
+            The arrays to change.
+        grads : dict of ndarray
+            The gradient, with the same keys and shapes.
+
+        Raises
+        ------
+        ValueError
+            If keys or shapes differ; nothing is changed then.
+        """
+        if params.keys() != grads.keys():
+            raise ValueError(f"grads must have the keys {sorted(params)}, got {sorted(grads)}")
+        for key, param in params.items():
+            if np.shape(grads[key]) != param.shape:
+                raise ValueError(
+                    f"grads[{key!r}] must have shape {param.shape}, got {np.shape(grads[key])}"
+                )
+        for key, param in params.items():
+            param -= self.lr * grads[key]
+
+
+class Optimizer(Protocol):
+    """What a `Trainer` asks of an optimizer."""
+
+    def update(
+        self, params: MutableMapping[str, FloatArray], grads: Mapping[str, FloatArray]
+    ) -> None:
+        """Change `params` in place by a step along `grads`."""
+
+
+@dataclass
+class History:
+    """What training recorded.
+
+    Attributes
+    ----------
+    train_loss : list of float
+        The loss of each step's batch, before the step's update.
+    train_acc, test_acc : list of float
+        Accuracies at the start and after every epoch; `test_acc` stays empty without test data.
+    steps_per_epoch : int
+        The number of steps between two accuracies.
+    interrupted : bool
+        Whether Ctrl-C ended the training.
+    """
+
+    train_loss: list[float] = field(default_factory=list)
+    train_acc: list[float] = field(default_factory=list)
+    test_acc: list[float] = field(default_factory=list)
+    steps_per_epoch: int = 0
+    interrupted: bool = False
+
+    def plot(self, figure: Figure | None = None) -> Figure:
+        """Draw loss and accuracy side by side; needs matplotlib (``pip install kobai[plot]``).
+
+        Parameters
+        ----------
+        figure : matplotlib.figure.Figure, optional
+            Where to draw; a new pyplot figure by default.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+            The figure.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        """
+        from kobai._plot import draw_history
+
+        return draw_history(self, figure)
+
+
+class _Step(NamedTuple):
+    """The samples of one step, and whether it completes an epoch."""
+
+    indices: npt.NDArray[np.int64]
+    ends_epoch: bool
+
+
+class Trainer:
+    """Trains a network on mini-batches.
+
+    Parameters
+    ----------
+    net : TwoLayerNet
+        The network; its `params` are updated in place.
+    optimizer : optimizer, default ``SGD(lr=0.1)``
+        Anything with ``update(params, grads)``.
+    batch_size : int, default 100
+        The number of samples a step.
+    gradient : {"backprop", "numerical"}
+        By backpropagation, or by central differences of the loss.
+    method : str, default "auto"
+        How central differences are evaluated; see `TwoLayerNet.numerical_gradient`.
+    sampling : {"shuffle", "replacement"}
+        ``"shuffle"`` uses every sample once an epoch, and the last batch may be short.
+        ``"replacement"`` draws each batch anew from all samples, as the notebook does; as many
+        steps are called an epoch.
+    rng : int, Generator, SeedSequence or None
+        What samples are drawn with; an int is a seed.
+
+    Raises
+    ------
+    TypeError
+        If `batch_size` is not an integer.
+    ValueError
+        If `batch_size` is below 1, or `gradient`, `method` or `sampling` is unknown.
+    """
+
+    def __init__(
+        self,
+        net: TwoLayerNet,
+        optimizer: Optimizer | None = None,
+        *,
+        batch_size: SupportsIndex = 100,
+        gradient: Literal["backprop", "numerical"] = "backprop",
+        method: str = "auto",
+        sampling: Literal["shuffle", "replacement"] = "shuffle",
+        rng: Rng = None,
+    ) -> None:
+        self.net = net
+        self.optimizer = SGD(lr=0.1) if optimizer is None else optimizer
+        self.batch_size = positive_int("batch_size", batch_size)
+        self.gradient = _one_of("gradient", gradient, ("backprop", "numerical"))
+        self.method = _one_of("method", method, ("auto", "node", "incremental", "direct"))
+        self.sampling = _one_of("sampling", sampling, ("shuffle", "replacement"))
+        self._rng = np.random.default_rng(rng)
+
+    def fit(
+        self,
+        x_train: npt.ArrayLike,
+        t_train: npt.ArrayLike,
+        x_test: npt.ArrayLike | None = None,
+        t_test: npt.ArrayLike | None = None,
+        *,
+        iterations: SupportsIndex | None = None,
+        epochs: SupportsIndex | None = None,
+        progress: bool = True,
+        on_epoch: Callable[[History], object] | None = None,
+    ) -> History:
+        """Train for a number of iterations or epochs.
+
+        Ctrl-C ends training after the last whole step; what was recorded is returned, with
+        `History.interrupted` set.
+
+        Parameters
+        ----------
+        x_train, t_train : array_like
+            Inputs (N, D), and targets as `TwoLayerNet.loss` takes them.
+        x_test, t_test : array_like, optional
+            Data whose accuracy is recorded besides.
+        iterations, epochs : int
+            How long; exactly one of the two.
+        progress : bool, default True
+            Show a progress bar with the running loss, if standard error is a terminal.
+        on_epoch : callable, optional
+            Called with the history whenever accuracies have been recorded.
+
+        Returns
+        -------
+        History
+            The losses and accuracies.
+
+        Raises
+        ------
+        TypeError
+            If an argument is of the wrong type.
+        ValueError
+            If shapes do not fit, a label is outside ``0..K-1``, there is no sample, or not exactly
+            one of `iterations` and `epochs` is given. Nothing has been trained then.
+        """
+        train = _data("train", x_train, t_train)
+        test = None if x_test is None and t_test is None else _data("test", x_test, t_test)
+        samples = len(train[0])
+        history = History(steps_per_epoch=math.ceil(samples / self.batch_size))
+        total = _total_steps(iterations, epochs, history.steps_per_epoch)
+
+        def evaluate() -> None:
+            history.train_acc.append(self.net.accuracy(*train))
+            if test is not None:
+                history.test_acc.append(self.net.accuracy(*test))
+            if on_epoch is not None:
+                on_epoch(history)
+
+        # Labels that name no class, wherever they stand, are found by this before any step.
+        evaluate()
+        try:
+            self._run(train, history, total, evaluate, progress=progress)
+        except KeyboardInterrupt:
+            history.interrupted = True
+        return history
+
+    def _run(
+        self,
+        train: tuple[npt.NDArray[Any], npt.NDArray[Any]],
+        history: History,
+        total: int,
+        evaluate: Callable[[], None],
+        *,
+        progress: bool,
+    ) -> None:
+        from tqdm.auto import tqdm
+
+        x, t = train
+        running = None
+        steps = self._steps(len(x))
+        bar = tqdm(total=total, unit="it", disable=None if progress else True, leave=False)
+        with Interrupts() as interrupts, bar:
+            for _ in range(total):
+                step = next(steps)
+                loss, grads = self._loss_and_gradient(x[step.indices], t[step.indices])
+                with interrupts.held():
+                    self.optimizer.update(self.net.params, grads)
+                    history.train_loss.append(loss)
+                running = loss if running is None else running + _RUNNING_SHARE * (loss - running)
+                if bar.update():
+                    bar.set_postfix_str(f"loss {running:.4f}", refresh=False)
+                if step.ends_epoch:
+                    evaluate()
+
+    def _loss_and_gradient(
+        self, x: npt.NDArray[Any], t: npt.NDArray[Any]
+    ) -> tuple[float, dict[str, FloatArray]]:
+        if self.gradient == "backprop":
+            return self.net._loss_and_gradient(x, t)  # noqa: SLF001 (the package's own)
+        return self.net._loss_and_numerical_gradient(x, t, method=self.method)  # noqa: SLF001
+
+    def _steps(self, samples: int) -> Iterator[_Step]:
+        """The batches of all epochs to come."""
+        per_epoch = math.ceil(samples / self.batch_size)
+        while True:
+            order = self._rng.permutation(samples) if self.sampling == "shuffle" else None
+            for k in range(per_epoch):
+                if order is None:
+                    indices = self._rng.integers(0, samples, self.batch_size)
+                else:
+                    indices = order[k * self.batch_size : (k + 1) * self.batch_size]
+                yield _Step(indices, k == per_epoch - 1)
+
+
+def _one_of(name: str, value: str, known: tuple[str, ...]) -> str:
+    if value not in known:
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, known))}, got {value!r}")
+    return value
+
+
+def _data(
+    which: str, x: npt.ArrayLike | None, t: npt.ArrayLike | None
+) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+    if x is None or t is None:
+        raise ValueError(f"x_{which} and t_{which} must be given together")
+    inputs, targets = np.asarray(x), np.asarray(t)
+    if inputs.ndim != 2 or len(inputs) == 0:
+        raise ValueError(
+            f"x_{which} must have shape (N, D) with at least one sample, got shape {inputs.shape}"
+        )
+    if targets.shape[:1] != inputs.shape[:1]:
+        raise ValueError(
+            f"t_{which} must hold {len(inputs)} targets, one a sample, got shape {targets.shape}"
+        )
+    return inputs, targets
+
+
+def _total_steps(
+    iterations: SupportsIndex | None, epochs: SupportsIndex | None, steps_per_epoch: int
+) -> int:
+    if iterations is not None and epochs is None:
+        return positive_int("iterations", iterations)
+    if epochs is not None and iterations is None:
+        return positive_int("epochs", epochs) * steps_per_epoch
+    got = "neither" if iterations is None else "both"
+    raise ValueError(f"exactly one of iterations and epochs must be given, got {got}")

@@ -1,0 +1,106 @@
+//! Activation functions and what the evaluators must know of each.
+
+use crate::scalar::Scalar;
+
+/// The function between a unit's pre-activation `a` and its activation `z`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Activation {
+    /// `z = a`.
+    Identity,
+    /// `z = 1 / (1 + exp(-a))`.
+    Sigmoid,
+    /// `z = max(a, 0)`.
+    Relu,
+}
+
+/// The logistic function without overflow: only non-positive numbers are exponentiated.
+#[inline(always)]
+pub fn sigmoid<T: Scalar>(a: T) -> T {
+    let e = (-a.abs()).exp();
+    let numerator = if a < T::zero() { e } else { T::one() };
+    numerator / (T::one() + e)
+}
+
+/// The rectifier; a NaN stays a NaN.
+#[inline(always)]
+pub fn relu<T: Scalar>(a: T) -> T {
+    if a <= T::zero() {
+        T::zero()
+    } else {
+        a
+    }
+}
+
+impl Activation {
+    /// The activation named `name` in the Python package.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        match name {
+            "identity" => Some(Self::Identity),
+            "sigmoid" => Some(Self::Sigmoid),
+            "relu" => Some(Self::Relu),
+            _ => None,
+        }
+    }
+
+    /// Replaces pre-activations by activations.
+    #[inline(always)]
+    pub fn apply<T: Scalar>(self, values: &mut [T]) {
+        match self {
+            Self::Identity => {}
+            Self::Sigmoid => values.iter_mut().for_each(|v| *v = sigmoid(*v)),
+            Self::Relu => values.iter_mut().for_each(|v| *v = relu(*v)),
+        }
+    }
+
+    /// Multiplies `deltas` by the derivative of the activation, taken from the activations `z`.
+    pub fn times_derivative<T: Scalar>(self, z: &[T], deltas: &mut [T]) {
+        match self {
+            Self::Identity => {}
+            Self::Sigmoid => {
+                for (delta, &z) in deltas.iter_mut().zip(z) {
+                    *delta *= z * (T::one() - z);
+                }
+            }
+            Self::Relu => {
+                for (delta, &z) in deltas.iter_mut().zip(z) {
+                    if z <= T::zero() {
+                        *delta = T::zero();
+                    }
+                }
+            }
+        }
+    }
+
+    /// Where the function has no derivative, if anywhere.
+    #[must_use]
+    pub fn kink(self) -> Option<f64> {
+        match self {
+            Self::Identity | Self::Sigmoid => None,
+            Self::Relu => Some(0.0),
+        }
+    }
+
+    /// The largest slope on the real line.
+    #[must_use]
+    pub fn slope(self) -> f64 {
+        match self {
+            Self::Identity | Self::Relu => 1.0,
+            Self::Sigmoid => 0.25,
+        }
+    }
+
+    /// A radius `r` and a slope `L` such that, around every real point, the function (for ReLU:
+    /// its branch there) continues analytically to complex shifts `|d| <= r` and changes by at
+    /// most `L |d|` under them.
+    ///
+    /// For the sigmoid, `|s'(a + ib)| = 1 / (4 |cosh((a + ib) / 2)|^2) <= 1 / (4 cos^2(b / 2))`,
+    /// which is below 0.325 for `|b| <= 1`.
+    #[must_use]
+    pub fn analytic_disc(self) -> (f64, f64) {
+        match self {
+            Self::Identity | Self::Relu => (f64::INFINITY, 1.0),
+            Self::Sigmoid => (1.0, 0.325),
+        }
+    }
+}

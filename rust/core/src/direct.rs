@@ -1,0 +1,86 @@
+//! The literal algorithm of the notebook: move one parameter, run the whole forward pass, twice;
+//! for every parameter. The oracle for the other two evaluators.
+
+use crate::cancel::Cancel;
+use crate::difference::{central_difference, Point};
+use crate::error::Error;
+use crate::forward::Forward;
+use crate::input::Input;
+use crate::loss::{mean_loss, Targets};
+use crate::network::{Network, Parameters};
+use crate::parallel::{for_chunks, Threads};
+
+/// Parameters one task moves, one after the other, on a copy of its own.
+const CHUNK: usize = 128;
+
+/// A network of its own parameters, of which those of one weight matrix or bias are moved.
+struct Moving<'a> {
+    parameters: Parameters<f64>,
+    array: usize,
+    like: &'a Network<'a, f64>,
+    input: Input<'a, f64>,
+    targets: &'a Targets<'a, f64>,
+    forward: Forward<f64>,
+    cancel: &'a Cancel,
+}
+
+impl Moving<'_> {
+    fn number(&mut self, place: usize) -> &mut f64 {
+        let mut arrays = self.parameters.slices_mut();
+        let array = arrays.nth(self.array);
+        &mut array.expect("the array is one of the network's")[place]
+    }
+}
+
+impl Point<f64> for Moving<'_> {
+    type Error = Error;
+
+    fn get(&mut self, place: usize) -> Result<f64, Error> {
+        Ok(*self.number(place))
+    }
+
+    fn set(&mut self, place: usize, value: f64) -> Result<(), Error> {
+        *self.number(place) = value;
+        Ok(())
+    }
+
+    fn value(&mut self) -> Result<f64, Error> {
+        self.cancel.check()?;
+        let network = self.parameters.network(self.like);
+        self.forward.run(&network, self.input, Threads::One);
+        Ok(mean_loss(self.forward.scores(), self.targets))
+    }
+}
+
+/// The central difference of the mean loss in every parameter.
+///
+/// # Errors
+/// [`Error::Interrupted`] if cancelled.
+pub fn direct(
+    network: &Network<'_, f64>,
+    input: Input<'_, f64>,
+    targets: &Targets<'_, f64>,
+    h: f64,
+    threads: Threads,
+    cancel: &Cancel,
+) -> Result<Parameters<f64>, Error> {
+    let mut gradient = Parameters::filled(network, 0.0);
+    for (array, out) in gradient.slices_mut().enumerate() {
+        for_chunks(threads, out, CHUNK, |chunk, out| {
+            let mut moving = Moving {
+                parameters: Parameters::copied(network),
+                array,
+                like: network,
+                input,
+                targets,
+                forward: Forward::new(),
+                cancel,
+            };
+            let places = chunk * CHUNK..chunk * CHUNK + out.len();
+            // The only failure is the cancellation that is checked for below.
+            let _ = central_difference(&mut moving, places, h, out);
+        });
+    }
+    cancel.check()?;
+    Ok(gradient)
+}

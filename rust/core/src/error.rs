@@ -1,0 +1,34 @@
+//! What can be wrong with a call, in words a user of the Python package can act on.
+
+/// The error of every fallible function of the core.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// An argument has the wrong shape or a meaningless value.
+    #[error("{argument} must {wanted}, got {got}")]
+    Value {
+        /// The argument's name in the public interface.
+        argument: String,
+        /// What it must do or be.
+        wanted: String,
+        /// What came.
+        got: String,
+    },
+    /// The computation was cancelled through its [`Cancel`](crate::cancel::Cancel).
+    #[error("the computation was interrupted")]
+    Interrupted,
+}
+
+impl Error {
+    /// An [`Error::Value`].
+    pub fn value(
+        argument: impl Into<String>,
+        wanted: impl Into<String>,
+        got: impl Into<String>,
+    ) -> Self {
+        Self::Value {
+            argument: argument.into(),
+            wanted: wanted.into(),
+            got: got.into(),
+        }
+    }
+}

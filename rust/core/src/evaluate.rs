@@ -1,0 +1,170 @@
+//! The four questions one asks a network, each from arrays to arrays: sizes are checked, threads
+//! chosen, and the parts called.
+
+use crate::backprop::backprop;
+use crate::cancel::Cancel;
+use crate::error::Error;
+use crate::forward::Forward;
+use crate::functions::softmax;
+use crate::input::Batch;
+use crate::loss::{mean_loss, Target, Targets};
+use crate::matrix::{Matrix, MatrixRef};
+use crate::network::{Network, Parameters};
+use crate::numerical::{self, Method};
+use crate::parallel::{run, run_watched, Threads};
+use crate::scalar::Scalar;
+
+/// The scores of each sample, shape (samples, classes).
+///
+/// # Errors
+/// If `x` does not fit the network.
+pub fn scores<T: Scalar>(network: &Network<'_, T>, x: MatrixRef<'_, T>) -> Result<Matrix<T>, Error> {
+    check_input(network, x)?;
+    let pass = |threads| forward_pass(network, &Batch::new(x), threads).into_scores();
+    Ok(run(network.work() * x.rows(), pass))
+}
+
+/// The probabilities of each sample, shape (samples, classes).
+///
+/// # Errors
+/// If `x` does not fit the network.
+pub fn probabilities<T: Scalar>(
+    network: &Network<'_, T>,
+    x: MatrixRef<'_, T>,
+) -> Result<Matrix<T>, Error> {
+    let mut y = scores(network, x)?;
+    softmax(y.data_mut(), network.classes(), 1);
+    Ok(y)
+}
+
+/// The mean loss.
+///
+/// # Errors
+/// If `x` or the targets do not fit the network, or there is no sample.
+pub fn loss<T: Scalar>(
+    network: &Network<'_, T>,
+    x: MatrixRef<'_, T>,
+    targets: &Targets<'_, T>,
+) -> Result<T, Error> {
+    check_batch(network, x, targets)?;
+    Ok(mean_loss(scores(network, x)?.view(), targets))
+}
+
+/// How many samples have their largest score where their target is largest; of equals, the first
+/// counts.
+///
+/// # Errors
+/// If `x` or the targets do not fit the network, or there is no sample.
+pub fn correct<T: Scalar>(
+    network: &Network<'_, T>,
+    x: MatrixRef<'_, T>,
+    targets: &Targets<'_, T>,
+) -> Result<usize, Error> {
+    check_batch(network, x, targets)?;
+    let scores = scores(network, x)?;
+    let is_correct = |&n: &usize| match targets.sample(n) {
+        Target::Label(k) => largest(scores.row(n)) == k,
+        Target::Dense(t) => largest(scores.row(n)) == largest(t),
+    };
+    Ok((0..x.rows()).filter(is_correct).count())
+}
+
+/// The place of the first largest value; a NaN counts as larger than any number, as in NumPy.
+fn largest<T: Scalar>(values: &[T]) -> usize {
+    let mut place = 0;
+    for (k, &value) in values.iter().enumerate().skip(1) {
+        if !values[place].is_nan() && (value > values[place] || value.is_nan()) {
+            place = k;
+        }
+    }
+    place
+}
+
+/// The mean loss and its gradient by backpropagation.
+///
+/// # Errors
+/// If `x` or the targets do not fit the network, or there is no sample.
+pub fn gradient<T: Scalar>(
+    network: &Network<'_, T>,
+    x: MatrixRef<'_, T>,
+    targets: &Targets<'_, T>,
+) -> Result<(T, Parameters<T>), Error> {
+    check_batch(network, x, targets)?;
+    Ok(run(3 * network.work() * x.rows(), |threads| {
+        let batch = Batch::new(x);
+        let forward = forward_pass(network, &batch, threads);
+        let mut out = Parameters::filled(network, T::zero());
+        backprop(network, batch.input(), &forward, targets, threads, &mut out);
+        (mean_loss(forward.scores(), targets), out)
+    }))
+}
+
+/// The mean loss and its central difference, of half-width `h`, in every parameter.
+///
+/// During a long computation `interrupted` is called every few milliseconds on the calling
+/// thread; once it answers true, the computation ends.
+///
+/// # Errors
+/// If `x` or the targets do not fit the network, there is no sample, `h` is not a positive finite
+/// number, or the computation was interrupted.
+pub fn numerical_gradient(
+    network: &Network<'_, f64>,
+    x: MatrixRef<'_, f64>,
+    targets: &Targets<'_, f64>,
+    h: f64,
+    method: Method,
+    interrupted: impl FnMut() -> bool,
+) -> Result<(f64, Parameters<f64>), Error> {
+    check_batch(network, x, targets)?;
+    check_half_width(h)?;
+    let cancel = Cancel::new();
+    let work = method.work(network, x.rows());
+    run_watched(work, &cancel, interrupted, |threads| {
+        let batch = Batch::new(x);
+        let how = (h, method);
+        numerical::numerical_gradient(network, batch.input(), targets, how, threads, &cancel)
+    })
+}
+
+/// Checks the half-width of a central difference.
+///
+/// # Errors
+/// If it is not a positive finite number.
+pub fn check_half_width(h: f64) -> Result<(), Error> {
+    if h.is_finite() && h > 0.0 {
+        return Ok(());
+    }
+    Err(Error::value("h", "be a positive finite number", h.to_string()))
+}
+
+fn forward_pass<T: Scalar>(
+    network: &Network<'_, T>,
+    batch: &Batch<'_, T>,
+    threads: Threads,
+) -> Forward<T> {
+    let mut forward = Forward::new();
+    forward.run(network, batch.input(), threads);
+    forward
+}
+
+fn check_input<T: Scalar>(network: &Network<'_, T>, x: MatrixRef<'_, T>) -> Result<(), Error> {
+    if x.cols() == network.inputs() {
+        return Ok(());
+    }
+    let wanted = format!("have {} columns, one an input", network.inputs());
+    let got = format!("shape ({}, {})", x.rows(), x.cols());
+    Err(Error::value("x", wanted, got))
+}
+
+fn check_batch<T: Scalar>(
+    network: &Network<'_, T>,
+    x: MatrixRef<'_, T>,
+    targets: &Targets<'_, T>,
+) -> Result<(), Error> {
+    check_input(network, x)?;
+    if x.rows() == 0 {
+        let got = format!("shape ({}, {})", x.rows(), x.cols());
+        return Err(Error::value("x", "hold at least one sample", got));
+    }
+    targets.check(x.rows(), network.classes())
+}

@@ -1,0 +1,77 @@
+//! The course's functions over plain slices: softmax and the two losses.
+
+use crate::error::Error;
+use crate::loss::{class_of, Targets, DELTA};
+use crate::matrix::MatrixRef;
+use crate::scalar::Scalar;
+
+/// Softmax along the middle axis of an array of shape (outer, `len`, inner), in place.
+///
+/// Shifted by the maximum. A NaN or `+inf` makes its whole line NaN, as in the formula.
+pub fn softmax<T: Scalar>(data: &mut [T], len: usize, inner: usize) {
+    if len * inner == 0 {
+        return;
+    }
+    for block in data.chunks_exact_mut(len * inner) {
+        for i in 0..inner {
+            softmax_line(&mut block[i..], inner, len);
+        }
+    }
+}
+
+fn softmax_line<T: Scalar>(line: &mut [T], stride: usize, len: usize) {
+    let places = || (0..len).map(|k| k * stride);
+    // A NaN is passed over here and comes back through its own exponential.
+    let largest = places().fold(T::neg_infinity(), |m, at| m.max(line[at]));
+    let mut total = T::zero();
+    for at in places() {
+        line[at] = (line[at] - largest).exp();
+        total += line[at];
+    }
+    for at in places() {
+        line[at] /= total;
+    }
+}
+
+/// Half the sum of squared differences, accumulated in double precision.
+#[must_use]
+pub fn mean_squared_error<T: Scalar>(y: &[T], t: &[T]) -> T {
+    let term = |i: usize| {
+        let difference = y[i] - t[i];
+        (difference * difference).widen()
+    };
+    T::from_f64(0.5 * pairwise_sum(0, y.len().min(t.len()), &term))
+}
+
+/// `-sum(t * log(y + 1e-7))` over all elements.
+#[must_use]
+pub fn cross_entropy_error<T: Scalar>(y: &[T], t: &[T]) -> T {
+    let term = |i: usize| (t[i] * (y[i] + T::from_f64(DELTA)).ln()).widen();
+    T::from_f64(-pairwise_sum(0, y.len().min(t.len()), &term))
+}
+
+/// `-sum_n log(y[n, t_n] + 1e-7)` for labels `t_n`.
+///
+/// # Errors
+/// If there is not one label a row, or a label is no column of `y`.
+pub fn cross_entropy_error_labels<T: Scalar>(
+    y: MatrixRef<'_, T>,
+    labels: &[i64],
+) -> Result<T, Error> {
+    Targets::<T>::Labels(labels).check(y.rows(), y.cols())?;
+    let term = |n: usize| {
+        let probability = y.row(n)[class_of(labels[n])];
+        (probability + T::from_f64(DELTA)).ln().widen()
+    };
+    Ok(T::from_f64(-pairwise_sum(0, labels.len(), &term)))
+}
+
+/// The sum of `term(start..end)` by halves: the rounding error grows with the logarithm of the
+/// count (Higham, "The accuracy of floating point summation", 1993), as in NumPy.
+fn pairwise_sum(start: usize, end: usize, term: &impl Fn(usize) -> f64) -> f64 {
+    if end - start <= 64 {
+        return (start..end).map(term).sum();
+    }
+    let middle = start + (end - start) / 2;
+    pairwise_sum(start, middle, term) + pairwise_sum(middle, end, term)
+}

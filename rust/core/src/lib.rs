@@ -1,0 +1,42 @@
+//! The arithmetic of kobai.
+//!
+//! A [`Network`](network::Network) is a list of layers over a batch of inputs. One forward pass
+//! ([`forward`]) keeps what the others need; [`backprop`], [`direct`], [`incremental`] and [`node`]
+//! read it. [`numerical`] chooses among the last three, which are three evaluations of the same
+//! central difference and agree to rounding.
+//!
+//! ```text
+//! numerical ──> direct, incremental, node     node ──> incremental
+//!                  │         └────┬─────┘
+//!                  │            shift            what one moved pre-activation does to a loss
+//!                  └──────┬───────┘
+//! backprop ──────────> forward ──> input ──> matmul
+//!                         └──────> loss, activation, network, matrix
+//! ```
+//!
+//! Results never depend on the number of threads: work is cut by the sizes of the problem alone,
+//! and every sum has one fixed order.
+
+pub mod activation;
+pub mod backprop;
+pub mod cancel;
+pub mod difference;
+pub mod direct;
+pub mod error;
+pub mod evaluate;
+pub mod forward;
+pub mod functions;
+pub mod incremental;
+pub mod input;
+pub mod loss;
+pub mod matmul;
+pub mod matrix;
+pub mod network;
+pub mod node;
+pub mod numerical;
+pub mod parallel;
+pub mod polynomial;
+pub mod scalar;
+pub mod shift;
+pub mod smoothness;
+pub mod sparse;

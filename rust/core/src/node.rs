@@ -1,0 +1,196 @@
+//! The central difference by the loss as a function of each pre-activation.
+//!
+//! Let `phi_nj(d)` be the loss of sample `n` when the pre-activation of unit `j` is shifted by `d`.
+//! The quotient for the weight `W[i, j]` is `1/N sum_n [phi_nj(h x_ni) - phi_nj(-h x_ni)] / 2h`: only
+//! the odd part of `phi_nj` on `[-s, s]`, `s = h max|x|`, matters. It is evaluated at a few shifts
+//! and interpolated by an odd polynomial ([`polynomial`](crate::polynomial)); all quotients then
+//! follow from products of matrices, `grad_W = (X^T C_0 + (X^3)^T C_1 + ...) / N`. No derivative
+//! formula is used anywhere, only values of the loss.
+//!
+//! The number of terms follows from a bound on the error of interpolation
+//! ([`smoothness`](crate::smoothness)): at most [`TOLERANCE`] in each sample's quotient. Where no
+//! number of terms is enough, or a kink lies in the interval, `phi_nj` is evaluated at every
+//! `±h x_ni` itself, as the incremental evaluator does.
+
+use crate::cancel::Cancel;
+use crate::error::Error;
+use crate::incremental::unit_quotients;
+use crate::loss::MAX_LANES;
+use crate::matrix::Matrix;
+use crate::network::{LayerParameters, Parameters};
+use crate::parallel::{block_rows, for_chunks, try_map, Threads};
+use crate::polynomial::{terms_for, OddInterpolation};
+use crate::shift::{Lanes, Scratch, Shifter};
+use crate::smoothness::{analytic_radii, KinkFinder, SCORE_BOUND};
+
+/// The largest error of interpolation in the quotient of one sample: the size of the rounding in
+/// the literal quotient of a loss of about 10 with `h = 1e-4`.
+pub const TOLERANCE: f64 = 1e-11;
+
+/// Powers of larger inputs than this could overflow.
+const LARGEST_INPUT: f64 = 1e18;
+
+/// The central difference of the mean loss in every parameter.
+///
+/// # Errors
+/// [`Error::Interrupted`] if cancelled.
+pub fn node(
+    shifter: &Shifter<'_>,
+    h: f64,
+    threads: Threads,
+    cancel: &Cancel,
+) -> Result<Parameters<f64>, Error> {
+    let mut gradient = Parameters::filled(shifter.network(), 0.0);
+    let radii = analytic_radii(shifter.network());
+    for (l, own) in gradient.layers.iter_mut().enumerate() {
+        let plan = Plan::new(shifter, l, &radii[l], h);
+        if plan.terms > 0 {
+            plan.interpolate(shifter, threads, cancel, own)?;
+        }
+        plan.evaluate_the_rest(shifter, threads, cancel, own)?;
+    }
+    Ok(gradient)
+}
+
+/// How the quotients of one layer are found.
+struct Plan<'a> {
+    layer: usize,
+    h: f64,
+    /// The largest absolute input, or 1 (the bias's) if that is larger.
+    largest: f64,
+    /// The number of terms of the polynomials, 0 if no unit has one.
+    terms: usize,
+    /// For each unit, whether `terms` are enough.
+    smooth: Vec<bool>,
+    kinks: Option<KinkFinder<'a>>,
+}
+
+impl<'a> Plan<'a> {
+    fn new(shifter: &Shifter<'a>, layer: usize, radii: &[f64], h: f64) -> Self {
+        let largest = shifter.input_of(layer).matrix().max_abs().max(1.0);
+        let s = h * largest;
+        let bound = SCORE_BOUND * shifter.targets().mass() / h;
+        let terms = |&radius: &f64| {
+            terms_for(s / radius, bound, TOLERANCE).filter(|_| largest <= LARGEST_INPUT)
+        };
+        let needed: Vec<Option<usize>> = radii.iter().map(terms).collect();
+        Self {
+            layer,
+            h,
+            largest,
+            terms: needed.iter().flatten().copied().max().unwrap_or(0),
+            smooth: needed.iter().map(Option::is_some).collect(),
+            kinks: KinkFinder::new(shifter.network(), shifter.forward(), layer, s),
+        }
+    }
+
+    fn is_smooth(&self, n: usize, j: usize) -> bool {
+        self.smooth[j] && !self.kinks.as_ref().is_some_and(|k| k.crosses(n, j))
+    }
+
+    /// Adds what the smooth (sample, unit) pairs contribute.
+    fn interpolate(
+        &self,
+        shifter: &Shifter<'_>,
+        threads: Threads,
+        cancel: &Cancel,
+        own: &mut LayerParameters<f64>,
+    ) -> Result<(), Error> {
+        let units = own.weights.cols();
+        let odd = OddInterpolation::new(self.terms);
+        let mut coefficients = Matrix::zeros(shifter.samples(), self.terms * units);
+        let block = block_rows(shifter.samples());
+        let width = self.terms * units;
+        for_chunks(threads, coefficients.data_mut(), block * width, |b, out| {
+            let mut scratch = Scratch::default();
+            for (n, out) in (b * block..).zip(out.chunks_exact_mut(width)) {
+                if cancel.check().is_ok() {
+                    self.sample_coefficients(shifter, &odd, n, &mut scratch, out);
+                }
+            }
+        });
+        cancel.check()?;
+        shifter.input_of(self.layer).odd_powers_transposed_times(
+            coefficients.view(),
+            self.terms,
+            threads,
+            own.weights.data_mut(),
+        );
+        if let Some(bias) = &mut own.bias {
+            // The bias is the weight of an input that is always 1, whose powers are 1.
+            for c in coefficients.data().chunks_exact(units) {
+                bias.iter_mut().zip(c).for_each(|(sum, c)| *sum += c);
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes, for each term and unit, what sample `n` contributes to the quotient a power of its
+    /// input: the coefficients of `phi_nj`'s odd part, divided by `h N`, scaled to powers of `x`.
+    fn sample_coefficients(
+        &self,
+        shifter: &Shifter<'_>,
+        odd: &OddInterpolation,
+        n: usize,
+        scratch: &mut Scratch,
+        out: &mut [f64],
+    ) {
+        let units = self.smooth.len();
+        for (i, point) in odd.points.iter().enumerate() {
+            let shift = point * self.h * self.largest;
+            for first in (0..units).step_by(MAX_LANES) {
+                let range = first..(first + MAX_LANES).min(units);
+                let lanes = Lanes::Units(range.clone());
+                let mut above = [0.0; MAX_LANES];
+                let mut below = [0.0; MAX_LANES];
+                let (above, below) = (&mut above[..range.len()], &mut below[..range.len()]);
+                for (shift, losses) in [(shift, &mut *above), (-shift, &mut *below)] {
+                    let shifts = [shift; MAX_LANES];
+                    let shifts = &shifts[..losses.len()];
+                    shifter.losses(self.layer, n, &lanes, shifts, scratch, losses);
+                }
+                for p in 0..odd.points.len() {
+                    let weight = odd.weights[p][i] / 2.0;
+                    let terms = out[p * units..][range.clone()].iter_mut();
+                    for (term, (above, below)) in terms.zip(above.iter().zip(&*below)) {
+                        *term += weight * (above - below);
+                    }
+                }
+            }
+        }
+        let mut scale = 1.0 / (self.h * self.largest * shifter.samples() as f64);
+        for terms in out.chunks_exact_mut(units) {
+            for (j, term) in terms.iter_mut().enumerate() {
+                *term = if self.is_smooth(n, j) { *term * scale } else { 0.0 };
+            }
+            scale /= self.largest * self.largest;
+        }
+    }
+
+    /// Adds what the other pairs contribute.
+    fn evaluate_the_rest(
+        &self,
+        shifter: &Shifter<'_>,
+        threads: Threads,
+        cancel: &Cancel,
+        own: &mut LayerParameters<f64>,
+    ) -> Result<(), Error> {
+        if self.kinks.is_none() && self.smooth.iter().all(|&smooth| smooth) {
+            return Ok(());
+        }
+        let columns = try_map(threads, self.smooth.len(), |j| {
+            cancel.check()?;
+            let mut rest = (0..shifter.samples())
+                .filter(|&n| !self.is_smooth(n, j))
+                .peekable();
+            let any = rest.peek().is_some();
+            Ok(any.then(|| unit_quotients(shifter, self.layer, j, rest, self.h)))
+        })?;
+        for (j, column) in columns.into_iter().enumerate() {
+            if let Some(column) = column {
+                column.add_to(own, j);
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,88 @@
+//! The numerical gradient of a network: one quotient, three evaluators.
+
+use crate::cancel::Cancel;
+use crate::direct::direct;
+use crate::error::Error;
+use crate::forward::Forward;
+use crate::incremental::incremental;
+use crate::input::Input;
+use crate::loss::{mean_loss, Targets};
+use crate::network::{Network, Parameters};
+use crate::node::node;
+use crate::parallel::Threads;
+use crate::shift::Shifter;
+
+/// How the central difference is evaluated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Method {
+    /// A whole forward pass for every move of every parameter.
+    Direct,
+    /// Only what a moved parameter changes.
+    Incremental,
+    /// From the loss as a function of each pre-activation; incrementally where that is not smooth.
+    Node,
+}
+
+impl Method {
+    /// The method named `name` in the Python package. `auto` is the node evaluator, which goes
+    /// over to the incremental one wherever its own error bound does not hold.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        match name {
+            "direct" => Some(Self::Direct),
+            "incremental" => Some(Self::Incremental),
+            "node" | "auto" => Some(Self::Node),
+            _ => None,
+        }
+    }
+
+    /// A measure of the work of one gradient, in multiplications.
+    #[must_use]
+    pub fn work(self, network: &Network<'_, f64>, samples: usize) -> usize {
+        // What one shifted loss costs beyond its multiplications: exponentials and a logarithm.
+        const EXPONENTIAL: usize = 16;
+        let parameters = network.work();
+        let units: usize = network.layers().iter().map(|layer| layer.units()).sum();
+        let above = network.work() - network.inputs() * network.layers()[0].units();
+        let shifted = EXPONENTIAL * network.classes() + above / network.layers()[0].units();
+        let per_sample = match self {
+            Self::Direct => 2 * parameters * parameters,
+            Self::Incremental => 2 * parameters * shifted,
+            Self::Node => 2 * parameters + 4 * units * shifted,
+        };
+        per_sample.saturating_mul(samples)
+    }
+}
+
+/// The mean loss and its central difference, of half-width `h`, in every parameter.
+///
+/// Where the loss itself is not a number, no quotient is.
+///
+/// # Errors
+/// [`Error::Interrupted`] if cancelled.
+pub fn numerical_gradient(
+    network: &Network<'_, f64>,
+    input: Input<'_, f64>,
+    targets: &Targets<'_, f64>,
+    (h, method): (f64, Method),
+    threads: Threads,
+    cancel: &Cancel,
+) -> Result<(f64, Parameters<f64>), Error> {
+    let mut forward = Forward::new();
+    forward.run(network, input, threads);
+    let loss = mean_loss(forward.scores(), targets);
+    if !loss.is_finite() {
+        return Ok((loss, Parameters::filled(network, f64::NAN)));
+    }
+    let gradient = match method {
+        Method::Direct => direct(network, input, targets, h, threads, cancel)?,
+        Method::Incremental | Method::Node => {
+            let shifter = Shifter::new(network, input, &forward, targets);
+            match method {
+                Method::Node => node(&shifter, h, threads, cancel)?,
+                _ => incremental(&shifter, h, threads, cancel)?,
+            }
+        }
+    };
+    Ok((loss, gradient))
+}

@@ -1,0 +1,128 @@
+//! From Python objects to slices the core can read, and back.
+
+use numpy::{
+    Element, PyArray1, PyArrayDescrMethods, PyArrayDyn, PyArrayMethods, PyReadonlyArrayDyn,
+    PyUntypedArray, PyUntypedArrayMethods,
+};
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::prelude::*;
+
+use kobai_core::matrix::MatrixRef;
+use kobai_core::scalar::Scalar;
+
+/// The elements of an array in C order, borrowed where the array has that order already.
+pub struct Values<'py, T: Element> {
+    array: PyReadonlyArrayDyn<'py, T>,
+    copy: Option<Vec<T>>,
+}
+
+impl<'py, T: Element + Copy> Values<'py, T> {
+    /// The values of the argument called `name`.
+    pub fn extract(name: &str, object: &Bound<'py, PyAny>) -> PyResult<Self> {
+        let Ok(array) = object.cast::<PyArrayDyn<T>>() else {
+            let wanted = T::get_dtype(object.py()).str()?;
+            return Err(wrong_type(name, &format!("a {wanted} array"), object));
+        };
+        check_aligned::<T>(name, array)?;
+        let array = array
+            .try_readonly()
+            .map_err(|error| PyValueError::new_err(format!("{name} cannot be read: {error}")))?;
+        let copy = (!array.is_c_contiguous()).then(|| array.as_array().iter().copied().collect());
+        Ok(Self { array, copy })
+    }
+
+    /// The elements in C order.
+    pub fn slice(&self) -> PyResult<&[T]> {
+        match &self.copy {
+            Some(copy) => Ok(copy),
+            None => Ok(self.array.as_slice()?),
+        }
+    }
+
+    /// The array's shape.
+    pub fn shape(&self) -> &[usize] {
+        self.array.shape()
+    }
+
+    /// The elements of a one-dimensional array.
+    pub fn vector(&self, name: &str) -> PyResult<&[T]> {
+        match self.shape() {
+            [_] => self.slice(),
+            shape => Err(wrong_axes(name, 1, shape)),
+        }
+    }
+}
+
+impl<T: Element + Scalar> Values<'_, T> {
+    /// The elements as a matrix, if they form one.
+    pub fn matrix(&self, name: &str) -> PyResult<MatrixRef<'_, T>> {
+        match *self.shape() {
+            [rows, cols] => Ok(MatrixRef::new(self.slice()?, rows, cols)),
+            ref shape => Err(wrong_axes(name, 2, shape)),
+        }
+    }
+}
+
+/// An array of either floating-point type.
+pub enum Floats<'py> {
+    /// Single precision.
+    Single(Values<'py, f32>),
+    /// Double precision.
+    Double(Values<'py, f64>),
+}
+
+impl<'py> Floats<'py> {
+    /// The values of the argument called `name`.
+    pub fn extract(name: &str, object: &Bound<'py, PyAny>) -> PyResult<Self> {
+        if object.is_instance_of::<PyArrayDyn<f64>>() {
+            Values::extract(name, object).map(Self::Double)
+        } else if object.is_instance_of::<PyArrayDyn<f32>>() {
+            Values::extract(name, object).map(Self::Single)
+        } else {
+            Err(wrong_type(name, "a float32 or float64 array", object))
+        }
+    }
+}
+
+/// A new array of that shape.
+pub fn new_array<'py, T: Element>(
+    py: Python<'py>,
+    data: Vec<T>,
+    shape: &[usize],
+) -> PyResult<Bound<'py, PyArrayDyn<T>>> {
+    PyArray1::from_vec(py, data).reshape(shape)
+}
+
+/// `TypeError`: `name` must be `wanted`, got what `object` is.
+pub fn wrong_type(name: &str, wanted: &str, object: &Bound<'_, PyAny>) -> PyErr {
+    let got = match object.cast::<PyUntypedArray>() {
+        Ok(array) => format!("an array of dtype {}", array.dtype()),
+        Err(_) => object
+            .get_type()
+            .name()
+            .map_or_else(|_| "something else".to_owned(), |name| name.to_string()),
+    };
+    PyTypeError::new_err(format!("{name} must be {wanted}, got {got}"))
+}
+
+fn wrong_axes(name: &str, wanted: usize, shape: &[usize]) -> PyErr {
+    PyValueError::new_err(format!(
+        "{name} must have {wanted} axes, got shape {shape:?}"
+    ))
+}
+
+/// Refuses an array whose elements do not stand where their type must: it cannot be referred to.
+pub fn check_aligned<T: Element>(name: &str, array: &Bound<'_, PyArrayDyn<T>>) -> PyResult<()> {
+    let align = std::mem::align_of::<T>();
+    let strides = array.strides().iter();
+    let strides_fit = strides.zip(array.shape()).all(|(&stride, &count)| {
+        count <= 1 || stride.unsigned_abs() % align == 0
+    });
+    if array.len() == 0 || (array.data() as usize % align == 0 && strides_fit) {
+        return Ok(());
+    }
+    let aligned_to = array.dtype().alignment();
+    Err(PyValueError::new_err(format!(
+        "{name} must be aligned to {aligned_to} bytes, got an unaligned array"
+    )))
+}

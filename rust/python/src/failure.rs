@@ -1,0 +1,32 @@
+//! The one place where errors of the core become Python exceptions.
+
+use kobai_core::error::Error;
+use pyo3::exceptions::{PyKeyboardInterrupt, PyValueError};
+use pyo3::{PyErr, PyResult, Python};
+
+/// An error of the core on its way to Python.
+pub struct Failure(pub Error);
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self(error)
+    }
+}
+
+impl From<Failure> for PyErr {
+    fn from(Failure(error): Failure) -> Self {
+        match error {
+            Error::Value { .. } => PyValueError::new_err(error.to_string()),
+            Error::Interrupted => PyKeyboardInterrupt::new_err(()),
+        }
+    }
+}
+
+/// Leaves Python, computes, and maps the error: one call, so that no site forgets either.
+pub fn detached<R: Send>(
+    py: Python<'_>,
+    compute: impl FnOnce() -> Result<R, Error> + Send,
+) -> PyResult<R> {
+    py.detach(compute)
+        .map_err(|error| Failure::from(error).into())
+}

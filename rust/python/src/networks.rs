@@ -1,0 +1,247 @@
+//! `kobai.networks`: a network is a list of `(weights, bias, activation)`, first layer to last.
+
+use numpy::Element;
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+
+use kobai_core::activation::Activation;
+use kobai_core::error::Error;
+use kobai_core::evaluate;
+use kobai_core::loss::Targets;
+use kobai_core::matrix::{Matrix, MatrixRef};
+use kobai_core::network::{Layer, Network, Parameters};
+use kobai_core::numerical::Method;
+use kobai_core::scalar::Scalar;
+
+use crate::arrays::{new_array, wrong_type, Floats, Values};
+use crate::failure::detached;
+
+type LayerObjects<'py> = (Bound<'py, PyAny>, Option<Bound<'py, PyAny>>, String);
+
+/// What gradients come back as: the loss, then weights and bias of each layer.
+type LossAndGradient<'py> = (f64, Vec<(Bound<'py, PyAny>, Option<Bound<'py, PyAny>>)>);
+
+/// The arrays of one layer.
+struct LayerValues<'py, T: Element> {
+    weights: Values<'py, T>,
+    bias: Option<Values<'py, T>>,
+    activation: Activation,
+}
+
+impl<'py, T: Element + Scalar> LayerValues<'py, T> {
+    fn extract((weights, bias, activation): &LayerObjects<'py>) -> PyResult<Self> {
+        let bias = bias.as_ref().map(|bias| Values::extract("bias", bias));
+        Ok(Self {
+            weights: Values::extract("weights", weights)?,
+            bias: bias.transpose()?,
+            activation: Activation::from_name(activation).ok_or_else(|| {
+                let known = "'identity', 'sigmoid' or 'relu'";
+                let message = format!("activation must be {known}, got '{activation}'");
+                PyValueError::new_err(message)
+            })?,
+        })
+    }
+
+    fn layer(&self) -> PyResult<Layer<'_, T>> {
+        let bias = self.bias.as_ref().map(|bias| bias.vector("bias"));
+        Ok(Layer {
+            weights: self.weights.matrix("weights")?,
+            bias: bias.transpose()?,
+            activation: self.activation,
+        })
+    }
+}
+
+/// The arrays of a call: a network and a batch.
+struct Call<'py, T: Element> {
+    layers: Vec<LayerValues<'py, T>>,
+    x: Values<'py, T>,
+}
+
+impl<'py, T: Element + Scalar> Call<'py, T> {
+    fn extract(layers: &[LayerObjects<'py>], x: Values<'py, T>) -> PyResult<Self> {
+        let layers = layers.iter().map(LayerValues::extract);
+        let layers = layers.collect::<PyResult<_>>()?;
+        Ok(Self { layers, x })
+    }
+
+    fn layers(&self) -> PyResult<Vec<Layer<'_, T>>> {
+        self.layers.iter().map(LayerValues::layer).collect()
+    }
+}
+
+/// The targets of a call: labels, or one row a sample.
+enum TargetValues<'py, T: Element> {
+    Labels(Values<'py, i64>),
+    Dense(Values<'py, T>),
+}
+
+impl<'py, T: Element + Scalar> TargetValues<'py, T> {
+    fn extract(t: &Bound<'py, PyAny>) -> PyResult<Self> {
+        if let Ok(labels) = Values::extract("t", t) {
+            return Ok(Self::Labels(labels));
+        }
+        Values::extract("t", t)
+            .map(Self::Dense)
+            .map_err(|_| wrong_type("t", "int64 labels or an array of the type of x", t))
+    }
+
+    fn targets(&self) -> PyResult<Targets<'_, T>> {
+        match self {
+            Self::Labels(labels) => labels.vector("t").map(Targets::Labels),
+            Self::Dense(t) => t.matrix("t").map(Targets::Dense),
+        }
+    }
+}
+
+fn matrix_to_python<T: Element + Scalar>(
+    py: Python<'_>,
+    matrix: Matrix<T>,
+) -> PyResult<Bound<'_, PyAny>> {
+    let shape = [matrix.rows(), matrix.cols()];
+    Ok(new_array(py, matrix.into_data(), &shape)?.into_any())
+}
+
+fn parameters_to_python<T: Element + Scalar>(
+    py: Python<'_>,
+    (loss, parameters): (T, Parameters<T>),
+) -> PyResult<LossAndGradient<'_>> {
+    let mut layers = Vec::with_capacity(parameters.layers.len());
+    for layer in parameters.layers {
+        let bias = layer.bias.map(|bias| {
+            let shape = [bias.len()];
+            Ok::<_, PyErr>(new_array(py, bias, &shape)?.into_any())
+        });
+        layers.push((matrix_to_python(py, layer.weights)?, bias.transpose()?));
+    }
+    Ok((loss.widen(), layers))
+}
+
+/// Asks the network of `layers` what `compute` asks it of each row of `x`.
+fn forward<'py, T: Element + Scalar>(
+    py: Python<'py>,
+    layers: &[LayerObjects<'py>],
+    x: Values<'py, T>,
+    compute: fn(&Network<'_, T>, MatrixRef<'_, T>) -> Result<Matrix<T>, Error>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let call = Call::extract(layers, x)?;
+    let (layers, x) = (call.layers()?, call.x.matrix("x")?);
+    let out = detached(py, || compute(&Network::new(layers)?, x))?;
+    matrix_to_python(py, out)
+}
+
+/// Asks the network of `layers` what `compute` asks it of the batch `x`, `t`.
+fn batch<'py, T: Element + Scalar, R: Send>(
+    layers: &[LayerObjects<'py>],
+    x: Values<'py, T>,
+    t: &Bound<'py, PyAny>,
+    compute: impl FnOnce(&Network<'_, T>, MatrixRef<'_, T>, &Targets<'_, T>) -> Result<R, Error> + Send,
+) -> PyResult<R> {
+    let call = Call::extract(layers, x)?;
+    let target_values = TargetValues::extract(t)?;
+    let (layers, x, targets) = (call.layers()?, call.x.matrix("x")?, target_values.targets()?);
+    detached(t.py(), || compute(&Network::new(layers)?, x, &targets))
+}
+
+/// The scores of each row of `x`.
+#[pyfunction]
+#[pyo3(signature = (layers, x, /))]
+pub fn network_scores<'py>(
+    layers: Vec<LayerObjects<'py>>,
+    x: &Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyAny>> {
+    match Floats::extract("x", x)? {
+        Floats::Single(values) => forward(x.py(), &layers, values, evaluate::scores),
+        Floats::Double(values) => forward(x.py(), &layers, values, evaluate::scores),
+    }
+}
+
+/// The probabilities of each row of `x`.
+#[pyfunction]
+#[pyo3(signature = (layers, x, /))]
+pub fn network_probabilities<'py>(
+    layers: Vec<LayerObjects<'py>>,
+    x: &Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyAny>> {
+    match Floats::extract("x", x)? {
+        Floats::Single(values) => forward(x.py(), &layers, values, evaluate::probabilities),
+        Floats::Double(values) => forward(x.py(), &layers, values, evaluate::probabilities),
+    }
+}
+
+/// The mean loss of a batch.
+#[pyfunction]
+#[pyo3(signature = (layers, x, t, /))]
+pub fn network_loss<'py>(
+    layers: Vec<LayerObjects<'py>>,
+    x: &Bound<'py, PyAny>,
+    t: &Bound<'py, PyAny>,
+) -> PyResult<f64> {
+    match Floats::extract("x", x)? {
+        Floats::Single(x) => batch(&layers, x, t, evaluate::loss).map(Scalar::widen),
+        Floats::Double(x) => batch(&layers, x, t, evaluate::loss),
+    }
+}
+
+/// How many rows of `x` the network classifies as `t` says.
+#[pyfunction]
+#[pyo3(signature = (layers, x, t, /))]
+pub fn network_correct<'py>(
+    layers: Vec<LayerObjects<'py>>,
+    x: &Bound<'py, PyAny>,
+    t: &Bound<'py, PyAny>,
+) -> PyResult<usize> {
+    match Floats::extract("x", x)? {
+        Floats::Single(x) => batch(&layers, x, t, evaluate::correct),
+        Floats::Double(x) => batch(&layers, x, t, evaluate::correct),
+    }
+}
+
+/// The mean loss of a batch and its gradient by backpropagation.
+#[pyfunction]
+#[pyo3(signature = (layers, x, t, /))]
+pub fn network_gradient<'py>(
+    layers: Vec<LayerObjects<'py>>,
+    x: &Bound<'py, PyAny>,
+    t: &Bound<'py, PyAny>,
+) -> PyResult<LossAndGradient<'py>> {
+    let py = x.py();
+    match Floats::extract("x", x)? {
+        Floats::Single(x) => {
+            parameters_to_python(py, batch(&layers, x, t, evaluate::gradient)?)
+        }
+        Floats::Double(x) => {
+            parameters_to_python(py, batch(&layers, x, t, evaluate::gradient)?)
+        }
+    }
+}
+
+/// The mean loss of a batch and its central difference in every parameter, in double precision.
+#[pyfunction]
+#[pyo3(signature = (layers, x, t, h, method, /))]
+pub fn network_numerical_gradient<'py>(
+    py: Python<'py>,
+    layers: Vec<LayerObjects<'py>>,
+    x: &Bound<'py, PyAny>,
+    t: &Bound<'py, PyAny>,
+    h: f64,
+    method: &str,
+) -> PyResult<LossAndGradient<'py>> {
+    let Some(method) = Method::from_name(method) else {
+        let known = "'auto', 'direct', 'incremental' or 'node'";
+        let message = format!("method must be {known}, got '{method}'");
+        return Err(PyValueError::new_err(message));
+    };
+    let mut signal = None;
+    let watch = || {
+        signal = Python::attach(|py| py.check_signals().err());
+        signal.is_some()
+    };
+    let out = batch(&layers, Values::extract("x", x)?, t, |network, x, targets| {
+        evaluate::numerical_gradient(network, x, targets, h, method, watch)
+    });
+    match signal {
+        Some(error) => Err(error),
+        None => parameters_to_python(py, out?),
+    }
+}
