@@ -10,6 +10,25 @@ _Floats = TypeVar("_Floats", npt.NDArray[np.float32], npt.NDArray[np.float64], n
 _Layer = tuple[npt.NDArray[Any], npt.NDArray[Any] | None, str]
 _LayerGradient = tuple[npt.NDArray[Any], npt.NDArray[Any] | None]
 
+__all__ = [
+    "__version__",
+    "cross_entropy_error",
+    "cross_entropy_error_labels",
+    "mean_squared_error",
+    "network_correct",
+    "network_gradient",
+    "network_loss",
+    "network_numerical_gradient",
+    "network_probabilities",
+    "network_scores",
+    "num_threads",
+    "numerical_gradient",
+    "relu",
+    "set_num_threads",
+    "sigmoid",
+    "softmax",
+]
+
 __version__: str
 
 def num_threads() -> int: ...

@@ -6,6 +6,7 @@ import contextlib
 import os
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -43,12 +44,12 @@ def _file_mode(target: Path) -> int:
 
 def read(file: str | os.PathLike[str], keys: Sequence[str]) -> dict[str, npt.NDArray[Any]]:
     """The arrays of `file`, which must be exactly those named."""
+    name = os.fspath(file)
     try:
         with np.load(file, allow_pickle=False) as archive:
-            if not isinstance(archive, np.lib.npyio.NpzFile):
-                raise ValueError("it is no .npz archive")  # noqa: TRY004 (the file's value)
-            if sorted(archive.files) != sorted(keys):
-                raise ValueError(f"wanted the arrays {sorted(keys)}, got {sorted(archive.files)}")
-            return {key: archive[key] for key in keys}
-    except (ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
-        raise ValueError(f"{os.fspath(file)} cannot be read: {error}") from error
+            arrays = dict(archive) if isinstance(archive, np.lib.npyio.NpzFile) else {}
+    except (ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+        raise ValueError(f"{name} must be an .npz archive of plain arrays: {error}") from error
+    if arrays.keys() != set(keys):
+        raise ValueError(f"{name} must hold the arrays {sorted(keys)}, got {sorted(arrays)}")
+    return arrays

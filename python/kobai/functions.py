@@ -162,8 +162,6 @@ def _pair(y: npt.ArrayLike, t: npt.ArrayLike) -> tuple[FloatArray, FloatArray]:
     """Both arguments in the wider of their computed dtypes, of one shape."""
     outputs, targets = real_array("y", y), real_array("t", t)
     if outputs.shape != targets.shape:
-        raise ValueError(
-            f"t must have the shape of y, {outputs.shape}, got shape {targets.shape}"
-        )
+        raise ValueError(f"t must have the shape of y, {outputs.shape}, got shape {targets.shape}")
     dtype = np.promote_types(result_dtype(y, t), np.float32)
     return outputs.astype(dtype, copy=False), targets.astype(dtype, copy=False)

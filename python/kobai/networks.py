@@ -115,7 +115,11 @@ class _Network:
         for key, shape in self._shapes.items():
             self._check_parameter(key, params[key], shape)
         return [
-            (params[layer.weights], layer.bias and params[layer.bias], layer.activation)
+            (
+                params[layer.weights],
+                None if layer.bias is None else params[layer.bias],
+                layer.activation,
+            )
             for layer in self._layers
         ]
 
@@ -456,7 +460,7 @@ class TwoLayerNet(_Network):
         try:
             net = cls(W1.shape[0], W1.shape[1], W2.shape[1], weight_init_std=0.0, dtype=W1.dtype)
             net.params.update(params)
-            net._core_layers()  # noqa: SLF001 (the class's own)
+            net._core_layers()
         except (TypeError, ValueError) as error:
             raise ValueError(f"{file} does not hold a TwoLayerNet: {error}") from error
         return net

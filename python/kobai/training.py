@@ -251,7 +251,7 @@ class Trainer:
         *,
         progress: bool,
     ) -> None:
-        from tqdm.auto import tqdm
+        from tqdm import tqdm
 
         x, t = train
         running = None

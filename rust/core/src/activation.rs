@@ -1,6 +1,8 @@
 //! Activation functions and what the evaluators must know of each.
 
 use crate::scalar::Scalar;
+use crate::simd::{dispatch, Kernel, Rounding};
+use crate::vecmath::sigmoid;
 
 /// The function between a unit's pre-activation `a` and its activation `z`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,24 +13,6 @@ pub enum Activation {
     Sigmoid,
     /// `z = max(a, 0)`.
     Relu,
-}
-
-/// The logistic function without overflow: only non-positive numbers are exponentiated.
-#[inline(always)]
-pub fn sigmoid<T: Scalar>(a: T) -> T {
-    let e = (-a.abs()).exp();
-    let numerator = if a < T::zero() { e } else { T::one() };
-    numerator / (T::one() + e)
-}
-
-/// The rectifier; a NaN stays a NaN.
-#[inline(always)]
-pub fn relu<T: Scalar>(a: T) -> T {
-    if a <= T::zero() {
-        T::zero()
-    } else {
-        a
-    }
 }
 
 impl Activation {
@@ -44,12 +28,33 @@ impl Activation {
     }
 
     /// Replaces pre-activations by activations.
-    #[inline(always)]
     pub fn apply<T: Scalar>(self, values: &mut [T]) {
+        dispatch(Apply {
+            activation: self,
+            values,
+        });
+    }
+
+    /// Replaces pre-activations by activations, inside a [`Kernel`].
+    #[inline(always)]
+    pub fn apply_in<T: Scalar, R: Rounding>(self, values: &mut [T]) {
         match self {
             Self::Identity => {}
-            Self::Sigmoid => values.iter_mut().for_each(|v| *v = sigmoid(*v)),
-            Self::Relu => values.iter_mut().for_each(|v| *v = relu(*v)),
+            Self::Sigmoid => {
+                for value in values {
+                    *value = sigmoid::<T, R>(*value);
+                }
+            }
+            Self::Relu => {
+                for value in values {
+                    // Written so that a NaN stays a NaN.
+                    *value = if *value <= T::zero() {
+                        T::zero()
+                    } else {
+                        *value
+                    };
+                }
+            }
         }
     }
 
@@ -102,5 +107,19 @@ impl Activation {
             Self::Identity | Self::Relu => (f64::INFINITY, 1.0),
             Self::Sigmoid => (1.0, 0.325),
         }
+    }
+}
+
+struct Apply<'a, T> {
+    activation: Activation,
+    values: &'a mut [T],
+}
+
+impl<T: Scalar> Kernel for Apply<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<R: Rounding>(self) {
+        self.activation.apply_in::<T, R>(self.values);
     }
 }

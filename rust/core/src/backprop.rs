@@ -1,7 +1,6 @@
 //! The gradient of the mean loss by backpropagation.
 
 use crate::forward::Forward;
-use crate::functions::softmax;
 use crate::input::Input;
 use crate::loss::{score_gradient, Targets};
 use crate::matmul::{multiply, Operand};
@@ -12,7 +11,7 @@ use crate::scalar::Scalar;
 
 /// Writes the gradient to `gradient`, which has the layout of the network's parameters.
 ///
-/// `forward` is the pass of `input` through `network`. The chain rule, last layer to first: with
+/// `forward` is the pass of `input` through `network`, `probabilities` what it ends in. The chain rule, last layer to first: with
 /// `D_l` the derivative of the loss by the pre-activations of layer `l`, the gradient of its
 /// weights is `input_l^T D_l`, that of its bias the column sums of `D_l`, and
 /// `D_(l-1) = (D_l W_l^T) * activation'`.
@@ -20,11 +19,12 @@ pub fn backprop<T: Scalar>(
     network: &Network<'_, T>,
     input: Input<'_, T>,
     forward: &Forward<T>,
+    probabilities: Matrix<T>,
     targets: &Targets<'_, T>,
     threads: Threads,
     gradient: &mut Parameters<T>,
 ) {
-    let mut deltas = output_deltas(forward.scores(), targets);
+    let mut deltas = output_deltas(probabilities, targets);
     for (l, layer) in network.layers().iter().enumerate().rev() {
         let own = &mut gradient.layers[l];
         forward.input_of(l, input).odd_powers_transposed_times(
@@ -40,30 +40,33 @@ pub fn backprop<T: Scalar>(
             let below = &network.layers()[l - 1];
             let mut lower = Matrix::zeros(input.samples(), below.units());
             let block = block_rows(input.samples());
-            for_chunks(threads, lower.data_mut(), block * below.units(), |b, out| {
-                let end = ((b + 1) * block).min(input.samples());
-                let own = deltas.view().row_range(b * block, end);
-                let weights = Operand::plain(layer.weights).transposed();
-                multiply(Operand::plain(own), weights, false, out);
-                let z = forward.post(l - 1).row_range(b * block, end);
-                below.activation.times_derivative(z.data(), out);
-            });
+            for_chunks(
+                threads,
+                lower.data_mut(),
+                block * below.units(),
+                |b, out| {
+                    let end = ((b + 1) * block).min(input.samples());
+                    let own = deltas.view().row_range(b * block, end);
+                    let weights = Operand::plain(layer.weights).transposed();
+                    multiply(Operand::plain(own), weights, false, out);
+                    let z = forward.post(l - 1).row_range(b * block, end);
+                    below.activation.times_derivative(z.data(), out);
+                },
+            );
             deltas = lower;
         }
     }
 }
 
-/// The derivative of the mean loss by the scores.
-fn output_deltas<T: Scalar>(scores: MatrixRef<'_, T>, targets: &Targets<'_, T>) -> Matrix<T> {
-    let (samples, classes) = (scores.rows(), scores.cols());
-    let mut deltas = Matrix::from_vec(scores.data().to_vec(), samples, classes);
-    softmax(deltas.data_mut(), classes, 1);
-    let share = T::one() / T::from_f64(samples as f64);
-    for (n, row) in deltas.data_mut().chunks_exact_mut(classes).enumerate() {
+/// The derivative of the mean loss by the scores, in place of the probabilities.
+fn output_deltas<T: Scalar>(mut y: Matrix<T>, targets: &Targets<'_, T>) -> Matrix<T> {
+    let classes = y.cols();
+    let share = T::one() / T::from_f64(y.rows() as f64);
+    for (n, row) in y.data_mut().chunks_exact_mut(classes).enumerate() {
         score_gradient(row, targets.sample(n));
         row.iter_mut().for_each(|delta| *delta *= share);
     }
-    deltas
+    y
 }
 
 /// The sum of each column, rows added in order.

@@ -5,23 +5,23 @@ use crate::backprop::backprop;
 use crate::cancel::Cancel;
 use crate::error::Error;
 use crate::forward::Forward;
-use crate::functions::softmax;
 use crate::input::Batch;
 use crate::loss::{mean_loss, Target, Targets};
 use crate::matrix::{Matrix, MatrixRef};
 use crate::network::{Network, Parameters};
 use crate::numerical::{self, Method};
-use crate::parallel::{run, run_watched, Threads};
+use crate::parallel::{run, run_watched};
 use crate::scalar::Scalar;
 
 /// The scores of each sample, shape (samples, classes).
 ///
 /// # Errors
 /// If `x` does not fit the network.
-pub fn scores<T: Scalar>(network: &Network<'_, T>, x: MatrixRef<'_, T>) -> Result<Matrix<T>, Error> {
-    check_input(network, x)?;
-    let pass = |threads| forward_pass(network, &Batch::new(x), threads).into_scores();
-    Ok(run(network.work() * x.rows(), pass))
+pub fn scores<T: Scalar>(
+    network: &Network<'_, T>,
+    x: MatrixRef<'_, T>,
+) -> Result<Matrix<T>, Error> {
+    Ok(forward_pass(network, x)?.into_scores())
 }
 
 /// The probabilities of each sample, shape (samples, classes).
@@ -32,9 +32,7 @@ pub fn probabilities<T: Scalar>(
     network: &Network<'_, T>,
     x: MatrixRef<'_, T>,
 ) -> Result<Matrix<T>, Error> {
-    let mut y = scores(network, x)?;
-    softmax(y.data_mut(), network.classes(), 1);
-    Ok(y)
+    Ok(forward_pass(network, x)?.probabilities())
 }
 
 /// The mean loss.
@@ -47,7 +45,7 @@ pub fn loss<T: Scalar>(
     targets: &Targets<'_, T>,
 ) -> Result<T, Error> {
     check_batch(network, x, targets)?;
-    Ok(mean_loss(scores(network, x)?.view(), targets))
+    Ok(mean_loss(probabilities(network, x)?.view(), targets))
 }
 
 /// How many samples have their largest score where their target is largest; of equals, the first
@@ -92,10 +90,21 @@ pub fn gradient<T: Scalar>(
     check_batch(network, x, targets)?;
     Ok(run(3 * network.work() * x.rows(), |threads| {
         let batch = Batch::new(x);
-        let forward = forward_pass(network, &batch, threads);
+        let mut forward = Forward::new();
+        forward.run(network, batch.input(), threads);
+        let y = forward.probabilities();
+        let loss = mean_loss(y.view(), targets);
         let mut out = Parameters::filled(network, T::zero());
-        backprop(network, batch.input(), &forward, targets, threads, &mut out);
-        (mean_loss(forward.scores(), targets), out)
+        backprop(
+            network,
+            batch.input(),
+            &forward,
+            y,
+            targets,
+            threads,
+            &mut out,
+        );
+        (loss, out)
     }))
 }
 
@@ -134,17 +143,23 @@ pub fn check_half_width(h: f64) -> Result<(), Error> {
     if h.is_finite() && h > 0.0 {
         return Ok(());
     }
-    Err(Error::value("h", "be a positive finite number", h.to_string()))
+    Err(Error::value(
+        "h",
+        "be a positive finite number",
+        h.to_string(),
+    ))
 }
 
 fn forward_pass<T: Scalar>(
     network: &Network<'_, T>,
-    batch: &Batch<'_, T>,
-    threads: Threads,
-) -> Forward<T> {
-    let mut forward = Forward::new();
-    forward.run(network, batch.input(), threads);
-    forward
+    x: MatrixRef<'_, T>,
+) -> Result<Forward<T>, Error> {
+    check_input(network, x)?;
+    Ok(run(network.work() * x.rows(), |threads| {
+        let mut forward = Forward::new();
+        forward.run(network, Batch::new(x).input(), threads);
+        forward
+    }))
 }
 
 fn check_input<T: Scalar>(network: &Network<'_, T>, x: MatrixRef<'_, T>) -> Result<(), Error> {

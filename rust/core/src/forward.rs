@@ -5,6 +5,7 @@ use crate::matrix::{Matrix, MatrixRef};
 use crate::network::Network;
 use crate::parallel::{block_rows, for_chunks, Threads};
 use crate::scalar::Scalar;
+use crate::softmax::softmax;
 
 /// Pre-activations of every layer, and activations of every layer but the last (whose scores are
 /// its pre-activations).
@@ -73,6 +74,15 @@ impl<T: Scalar> Forward<T> {
     #[must_use]
     pub fn scores(&self) -> MatrixRef<'_, T> {
         self.pre[self.pre.len() - 1].view()
+    }
+
+    /// The probabilities: the softmax of the scores.
+    #[must_use]
+    pub fn probabilities(&self) -> Matrix<T> {
+        let scores = self.scores();
+        let mut y = Matrix::from_vec(scores.data().to_vec(), scores.rows(), scores.cols());
+        softmax(y.data_mut(), scores.cols(), 1);
+        y
     }
 
     /// The scores, given away.

@@ -1,37 +1,9 @@
-//! The course's functions over plain slices: softmax and the two losses.
+//! The course's two losses over plain slices.
 
 use crate::error::Error;
 use crate::loss::{class_of, Targets, DELTA};
 use crate::matrix::MatrixRef;
 use crate::scalar::Scalar;
-
-/// Softmax along the middle axis of an array of shape (outer, `len`, inner), in place.
-///
-/// Shifted by the maximum. A NaN or `+inf` makes its whole line NaN, as in the formula.
-pub fn softmax<T: Scalar>(data: &mut [T], len: usize, inner: usize) {
-    if len * inner == 0 {
-        return;
-    }
-    for block in data.chunks_exact_mut(len * inner) {
-        for i in 0..inner {
-            softmax_line(&mut block[i..], inner, len);
-        }
-    }
-}
-
-fn softmax_line<T: Scalar>(line: &mut [T], stride: usize, len: usize) {
-    let places = || (0..len).map(|k| k * stride);
-    // A NaN is passed over here and comes back through its own exponential.
-    let largest = places().fold(T::neg_infinity(), |m, at| m.max(line[at]));
-    let mut total = T::zero();
-    for at in places() {
-        line[at] = (line[at] - largest).exp();
-        total += line[at];
-    }
-    for at in places() {
-        line[at] /= total;
-    }
-}
 
 /// Half the sum of squared differences, accumulated in double precision.
 #[must_use]

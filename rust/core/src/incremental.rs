@@ -6,10 +6,10 @@
 
 use crate::cancel::Cancel;
 use crate::error::Error;
-use crate::loss::MAX_LANES;
 use crate::network::{LayerParameters, Parameters};
 use crate::parallel::{try_map, Threads};
 use crate::shift::{Lanes, Scratch, Shifter};
+use crate::simd::{dispatch, Kernel, Rounding, LANES};
 
 /// What some samples contribute to the quotients of the weights and the bias of one unit.
 #[derive(Debug)]
@@ -34,23 +34,6 @@ impl UnitQuotients {
     }
 }
 
-/// The moves of one unit's pre-activation that wait to be evaluated together: upwards in the first
-/// half of the lanes, downwards in the second.
-struct Pairs {
-    places: [usize; MAX_LANES / 2],
-    moves: [f64; MAX_LANES / 2],
-    count: usize,
-}
-
-impl Pairs {
-    fn push(&mut self, place: usize, by: f64) -> bool {
-        self.places[self.count] = place;
-        self.moves[self.count] = by;
-        self.count += 1;
-        self.count == self.places.len()
-    }
-}
-
 /// What `samples` contribute to the quotients of unit `j` of layer `l`.
 pub fn unit_quotients(
     shifter: &Shifter<'_>,
@@ -59,58 +42,67 @@ pub fn unit_quotients(
     samples: impl Iterator<Item = usize>,
     h: f64,
 ) -> UnitQuotients {
-    let input = shifter.input_of(l);
-    let inputs = input.matrix().cols();
-    // One more place than inputs: the bias, which is the weight of an input that is always 1.
-    let mut sums = vec![0.0; inputs + 1];
-    let scale = 1.0 / (2.0 * h * shifter.samples() as f64);
-    let mut scratch = Scratch::default();
-    let mut pairs = Pairs {
-        places: [0; MAX_LANES / 2],
-        moves: [0.0; MAX_LANES / 2],
-        count: 0,
-    };
-    for n in samples {
-        let mut flush = |pairs: &mut Pairs| {
-            add_pairs(shifter, (l, n, j), pairs, scale, &mut scratch, &mut sums);
-        };
-        input.for_each_nonzero(n, |i, x| {
-            if pairs.push(i, h * x) {
-                flush(&mut pairs);
-            }
-        });
-        pairs.push(inputs, h);
-        flush(&mut pairs);
-    }
-    let bias = sums.pop().unwrap_or_default();
-    UnitQuotients {
-        weights: sums,
-        bias,
-    }
+    dispatch(Evaluate {
+        shifter,
+        l,
+        j,
+        samples,
+        h,
+    })
 }
 
-fn add_pairs(
-    shifter: &Shifter<'_>,
-    (l, n, j): (usize, usize, usize),
-    pairs: &mut Pairs,
-    scale: f64,
-    scratch: &mut Scratch,
-    sums: &mut [f64],
-) {
-    let count = pairs.count;
-    let mut shifts = [0.0; MAX_LANES];
-    let mut losses = [0.0; MAX_LANES];
-    for (p, &by) in pairs.moves[..count].iter().enumerate() {
-        shifts[p] = by;
-        shifts[count + p] = -by;
+struct Evaluate<'a, S> {
+    shifter: &'a Shifter<'a>,
+    l: usize,
+    j: usize,
+    samples: S,
+    h: f64,
+}
+
+impl<S: Iterator<Item = usize>> Kernel for Evaluate<'_, S> {
+    type Output = UnitQuotients;
+
+    #[inline(always)]
+    fn run<R: Rounding>(self) -> UnitQuotients {
+        let Self { shifter, l, h, .. } = self;
+        let input = shifter.input_of(l);
+        let inputs = input.matrix().cols();
+        // One more place than inputs: the bias, which is the weight of an input that is always 1.
+        let mut sums = vec![0.0; inputs + 1];
+        let scale = 1.0 / (2.0 * h * shifter.samples() as f64);
+        let mut scratch = Scratch::default();
+        let mut places = Vec::new();
+        let mut moves = Vec::new();
+        for n in self.samples {
+            places.clear();
+            moves.clear();
+            input.for_each_nonzero(n, |i, x| {
+                places.push(i);
+                moves.push(h * x);
+            });
+            places.push(inputs);
+            moves.push(h);
+            let unit = Lanes::Unit(self.j);
+            for (places, moves) in places.chunks(LANES).zip(moves.chunks(LANES)) {
+                let mut up = [0.0; LANES];
+                up[..moves.len()].copy_from_slice(moves);
+                let mut down = up;
+                for by in &mut down {
+                    *by = -*by;
+                }
+                let above = shifter.losses::<R>((l, n), unit, &up, &mut scratch);
+                let below = shifter.losses::<R>((l, n), unit, &down, &mut scratch);
+                for (lane, &place) in places.iter().enumerate() {
+                    sums[place] += (above[lane] - below[lane]) * scale;
+                }
+            }
+        }
+        let bias = sums.pop().unwrap_or_default();
+        UnitQuotients {
+            weights: sums,
+            bias,
+        }
     }
-    let (shifts, losses) = (&shifts[..2 * count], &mut losses[..2 * count]);
-    shifter.losses(l, n, &Lanes::Unit(j), shifts, scratch, losses);
-    let (above, below) = losses.split_at(count);
-    for ((&place, above), below) in pairs.places.iter().zip(above).zip(below) {
-        sums[place] += (above - below) * scale;
-    }
-    pairs.count = 0;
 }
 
 /// The central difference of the mean loss in every parameter.

@@ -6,7 +6,9 @@
 use crate::matmul::{multiply, Operand};
 use crate::matrix::MatrixRef;
 use crate::parallel::{block_rows, for_chunks, Threads};
+use crate::rows::SumRows;
 use crate::scalar::Scalar;
+use crate::simd::dispatch;
 use crate::sparse::Sparse;
 
 /// Zeros are skipped when at most this share of the elements is not zero.
@@ -89,22 +91,22 @@ impl<'a, T: Scalar> Input<'a, T> {
         let sparse = self.skipping(weights);
         for_chunks(threads, out, block * units, |b, out| {
             let first = b * block;
-            for row in out.chunks_exact_mut(units) {
-                match bias {
-                    Some(bias) => row.copy_from_slice(bias),
-                    None => row.fill(T::zero()),
-                }
-            }
             if let Some(sparse) = sparse {
-                for (n, row) in (first..).zip(out.chunks_exact_mut(units)) {
-                    for (i, x) in sparse.row(n) {
-                        add_scaled(row, x, weights.row(i));
+                dispatch(SumRows {
+                    lines: (first..samples).map(|n| sparse.row(n)),
+                    start: bias,
+                    matrix: weights,
+                    terms: 1,
+                    out,
+                });
+            } else {
+                for row in out.chunks_exact_mut(units) {
+                    match bias {
+                        Some(bias) => row.copy_from_slice(bias),
+                        None => row.fill(T::zero()),
                     }
                 }
-            } else {
-                let rows = self
-                    .dense
-                    .row_range(first, (first + block).min(samples));
+                let rows = self.dense.row_range(first, (first + block).min(samples));
                 multiply(Operand::plain(rows), Operand::plain(weights), true, out);
             }
         });
@@ -124,18 +126,17 @@ impl<'a, T: Scalar> Input<'a, T> {
     ) {
         let units = coefficients.cols() / terms;
         if let Some(sparse) = self.skipping(coefficients) {
-            let block = block_rows(self.dense.cols());
+            let inputs = self.dense.cols();
+            let block = block_rows(inputs);
+            let rows = coefficients.rows() * terms;
             for_chunks(threads, out, block * units, |b, out| {
-                for (i, row) in (b * block..).zip(out.chunks_exact_mut(units)) {
-                    row.fill(T::zero());
-                    for (n, x) in sparse.column(i) {
-                        let mut power = x;
-                        for c in coefficients.row(n).chunks_exact(units) {
-                            add_scaled(row, power, c);
-                            power *= x * x;
-                        }
-                    }
-                }
+                dispatch(SumRows {
+                    lines: (b * block..inputs).map(|i| sparse.column(i)),
+                    start: None,
+                    matrix: MatrixRef::new(coefficients.data(), rows, units),
+                    terms,
+                    out,
+                });
             });
         } else {
             self.dense_odd_powers(coefficients, terms, threads, out);
@@ -177,7 +178,12 @@ impl<'a, T: Scalar> Input<'a, T> {
     /// Calls `visit(i, x)` for every element of row `n` that is not zero, in order.
     pub fn for_each_nonzero(&self, n: usize, mut visit: impl FnMut(usize, T)) {
         match self.sparse {
-            Some(sparse) => sparse.row(n).for_each(|(i, x)| visit(i, x)),
+            Some(sparse) => {
+                let row = sparse.row(n);
+                for (&i, &x) in row.places.iter().zip(row.values) {
+                    visit(i as usize, x);
+                }
+            }
             None => self
                 .dense
                 .row(n)
@@ -186,13 +192,5 @@ impl<'a, T: Scalar> Input<'a, T> {
                 .filter(|(_, &x)| x != T::zero())
                 .for_each(|(i, &x)| visit(i, x)),
         }
-    }
-}
-
-/// `y += scale * x`.
-#[inline(always)]
-fn add_scaled<T: Scalar>(y: &mut [T], scale: T, x: &[T]) {
-    for (y, &x) in y.iter_mut().zip(x) {
-        *y += scale * x;
     }
 }

@@ -3,6 +3,9 @@
 use crate::error::Error;
 use crate::matrix::MatrixRef;
 use crate::scalar::Scalar;
+use crate::simd::{dispatch, Kernel, Rounding};
+use crate::softmax::softmax_lanes;
+use crate::vecmath::ln;
 
 /// Added to a probability before its logarithm is taken, as the course does: no `log(0)`.
 pub const DELTA: f64 = 1e-7;
@@ -105,61 +108,65 @@ fn one_hot<T: Scalar>(row: &[T]) -> Option<usize> {
     (row[hot] == T::one() && rest.iter().all(|&v| v == T::zero())).then_some(hot)
 }
 
-/// The losses of one sample for several sets of scores.
-///
-/// `scores[k * lanes + l]` is the score of class `k` in set (lane) `l`; it is overwritten. One
-/// loss a lane goes to `losses`. Shifted by the maximum, so no score overflows.
+/// The losses of one sample for `L` sets of scores, one a lane; the scores are overwritten.
 #[inline(always)]
-pub fn lane_losses<T: Scalar>(scores: &mut [T], target: Target<'_, T>, losses: &mut [T]) {
-    let lanes = losses.len();
-    let mut largest = [T::neg_infinity(); MAX_LANES];
-    let mut total = [T::zero(); MAX_LANES];
-    let (largest, total) = (&mut largest[..lanes], &mut total[..lanes]);
-    for class in scores.chunks_exact(lanes) {
-        for (m, &score) in largest.iter_mut().zip(class) {
-            *m = m.max(score);
-        }
-    }
-    for class in scores.chunks_exact_mut(lanes) {
-        for ((score, &m), sum) in class.iter_mut().zip(&*largest).zip(&mut *total) {
-            *score = (*score - m).exp();
-            *sum += *score;
-        }
-    }
+pub fn lane_losses<T: Scalar, R: Rounding, const L: usize>(
+    scores: &mut [[T; L]],
+    target: Target<'_, T>,
+) -> [T; L] {
+    softmax_lanes::<T, R, L>(scores);
+    target_losses::<T, R, L>(scores, target)
+}
+
+/// The losses of one sample for `L` sets of probabilities `y`, one a lane.
+#[inline(always)]
+fn target_losses<T: Scalar, R: Rounding, const L: usize>(
+    y: &[[T; L]],
+    target: Target<'_, T>,
+) -> [T; L] {
     let delta = T::from_f64(DELTA);
+    let mut losses = [T::zero(); L];
     match target {
         Target::Label(k) => {
-            let class = &scores[k * lanes..(k + 1) * lanes];
-            for ((loss, &e), &sum) in losses.iter_mut().zip(class).zip(&*total) {
-                *loss = -(e / sum + delta).ln();
+            for (loss, &y) in losses.iter_mut().zip(&y[k]) {
+                *loss = -ln::<T, R>(y + delta);
             }
         }
         Target::Dense(t) => {
-            losses.fill(T::zero());
-            for (class, &t) in scores.chunks_exact(lanes).zip(t) {
-                for ((loss, &e), &sum) in losses.iter_mut().zip(class).zip(&*total) {
-                    *loss -= t * (e / sum + delta).ln();
+            for (y, &t) in y.iter().zip(t) {
+                for (loss, &y) in losses.iter_mut().zip(y) {
+                    *loss -= t * ln::<T, R>(y + delta);
                 }
             }
         }
     }
+    losses
 }
 
-/// The largest number of lanes [`lane_losses`] takes.
-pub const MAX_LANES: usize = 64;
-
-/// The mean loss of a batch with these scores.
+/// The mean loss of a batch with these probabilities, accumulated in double precision.
 #[must_use]
-pub fn mean_loss<T: Scalar>(scores: MatrixRef<'_, T>, targets: &Targets<'_, T>) -> T {
-    let mut row = vec![T::zero(); scores.cols()];
-    let mut sum = 0.0;
-    for n in 0..scores.rows() {
-        row.copy_from_slice(scores.row(n));
-        let mut loss = [T::zero()];
-        lane_losses(&mut row, targets.sample(n), &mut loss);
-        sum += loss[0].widen();
+pub fn mean_loss<T: Scalar>(y: MatrixRef<'_, T>, targets: &Targets<'_, T>) -> T {
+    dispatch(MeanLoss { y, targets })
+}
+
+struct MeanLoss<'a, T> {
+    y: MatrixRef<'a, T>,
+    targets: &'a Targets<'a, T>,
+}
+
+impl<T: Scalar> Kernel for MeanLoss<'_, T> {
+    type Output = T;
+
+    #[inline(always)]
+    fn run<R: Rounding>(self) -> T {
+        let mut sum = 0.0;
+        for n in 0..self.y.rows() {
+            let (y, _) = self.y.row(n).as_chunks::<1>();
+            let [loss] = target_losses::<T, R, 1>(y, self.targets.sample(n));
+            sum += loss.widen();
+        }
+        T::from_f64(sum / self.y.rows() as f64)
     }
-    T::from_f64(sum / scores.rows() as f64)
 }
 
 /// The derivative of one sample's loss by its scores, in place of the probabilities `y`.

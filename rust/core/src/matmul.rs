@@ -92,9 +92,7 @@ macro_rules! impl_gemm {
             ) {
                 // SAFETY: the caller's promise is the callee's requirement.
                 unsafe {
-                    $function(
-                        m, k, n, 1.0, a, rsa, csa, b, rsb, csb, beta, c, rsc, csc,
-                    );
+                    $function(m, k, n, 1.0, a, rsa, csa, b, rsb, csb, beta, c, rsc, csc);
                 }
             }
         }

@@ -143,11 +143,7 @@ impl<T: Scalar> Parameters<T> {
     #[must_use]
     pub fn copied(network: &Network<'_, T>) -> Self {
         let layer = |layer: &Layer<'_, T>| LayerParameters {
-            weights: Matrix::from_vec(
-                layer.weights.data().to_vec(),
-                layer.inputs(),
-                layer.units(),
-            ),
+            weights: Matrix::from_vec(layer.weights.data().to_vec(), layer.inputs(), layer.units()),
             bias: layer.bias.map(<[T]>::to_vec),
         };
         Self {

@@ -15,12 +15,12 @@
 use crate::cancel::Cancel;
 use crate::error::Error;
 use crate::incremental::unit_quotients;
-use crate::loss::MAX_LANES;
 use crate::matrix::Matrix;
 use crate::network::{LayerParameters, Parameters};
 use crate::parallel::{block_rows, for_chunks, try_map, Threads};
-use crate::polynomial::{terms_for, OddInterpolation};
-use crate::shift::{Lanes, Scratch, Shifter};
+use crate::polynomial::{terms_for, OddInterpolation, MAX_TERMS};
+use crate::shift::{Block, Lanes, Scratch, Shifter};
+use crate::simd::{dispatch, Kernel, Rounding, LANES};
 use crate::smoothness::{analytic_radii, KinkFinder, SCORE_BOUND};
 
 /// The largest error of interpolation in the quotient of one sample: the size of the rounding in
@@ -84,6 +84,11 @@ impl<'a> Plan<'a> {
         }
     }
 
+    /// Whether any pair may be other than smooth.
+    fn has_exceptions(&self) -> bool {
+        self.kinks.is_some() || self.smooth.contains(&false)
+    }
+
     fn is_smooth(&self, n: usize, j: usize) -> bool {
         self.smooth[j] && !self.kinks.as_ref().is_some_and(|k| k.crosses(n, j))
     }
@@ -98,15 +103,18 @@ impl<'a> Plan<'a> {
     ) -> Result<(), Error> {
         let units = own.weights.cols();
         let odd = OddInterpolation::new(self.terms);
-        let mut coefficients = Matrix::zeros(shifter.samples(), self.terms * units);
-        let block = block_rows(shifter.samples());
         let width = self.terms * units;
+        let mut coefficients = Matrix::zeros(shifter.samples(), width);
+        let block = block_rows(shifter.samples());
         for_chunks(threads, coefficients.data_mut(), block * width, |b, out| {
-            let mut scratch = Scratch::default();
-            for (n, out) in (b * block..).zip(out.chunks_exact_mut(width)) {
-                if cancel.check().is_ok() {
-                    self.sample_coefficients(shifter, &odd, n, &mut scratch, out);
-                }
+            if cancel.check().is_ok() {
+                dispatch(Coefficients {
+                    plan: self,
+                    shifter,
+                    odd: &odd,
+                    first: b * block,
+                    out,
+                });
             }
         });
         cancel.check()?;
@@ -125,48 +133,6 @@ impl<'a> Plan<'a> {
         Ok(())
     }
 
-    /// Writes, for each term and unit, what sample `n` contributes to the quotient a power of its
-    /// input: the coefficients of `phi_nj`'s odd part, divided by `h N`, scaled to powers of `x`.
-    fn sample_coefficients(
-        &self,
-        shifter: &Shifter<'_>,
-        odd: &OddInterpolation,
-        n: usize,
-        scratch: &mut Scratch,
-        out: &mut [f64],
-    ) {
-        let units = self.smooth.len();
-        for (i, point) in odd.points.iter().enumerate() {
-            let shift = point * self.h * self.largest;
-            for first in (0..units).step_by(MAX_LANES) {
-                let range = first..(first + MAX_LANES).min(units);
-                let lanes = Lanes::Units(range.clone());
-                let mut above = [0.0; MAX_LANES];
-                let mut below = [0.0; MAX_LANES];
-                let (above, below) = (&mut above[..range.len()], &mut below[..range.len()]);
-                for (shift, losses) in [(shift, &mut *above), (-shift, &mut *below)] {
-                    let shifts = [shift; MAX_LANES];
-                    let shifts = &shifts[..losses.len()];
-                    shifter.losses(self.layer, n, &lanes, shifts, scratch, losses);
-                }
-                for p in 0..odd.points.len() {
-                    let weight = odd.weights[p][i] / 2.0;
-                    let terms = out[p * units..][range.clone()].iter_mut();
-                    for (term, (above, below)) in terms.zip(above.iter().zip(&*below)) {
-                        *term += weight * (above - below);
-                    }
-                }
-            }
-        }
-        let mut scale = 1.0 / (self.h * self.largest * shifter.samples() as f64);
-        for terms in out.chunks_exact_mut(units) {
-            for (j, term) in terms.iter_mut().enumerate() {
-                *term = if self.is_smooth(n, j) { *term * scale } else { 0.0 };
-            }
-            scale /= self.largest * self.largest;
-        }
-    }
-
     /// Adds what the other pairs contribute.
     fn evaluate_the_rest(
         &self,
@@ -175,7 +141,7 @@ impl<'a> Plan<'a> {
         cancel: &Cancel,
         own: &mut LayerParameters<f64>,
     ) -> Result<(), Error> {
-        if self.kinks.is_none() && self.smooth.iter().all(|&smooth| smooth) {
+        if !self.has_exceptions() {
             return Ok(());
         }
         let columns = try_map(threads, self.smooth.len(), |j| {
@@ -193,4 +159,76 @@ impl<'a> Plan<'a> {
         }
         Ok(())
     }
+}
+
+/// Writes, for each sample from `first` on, term and unit, what the sample contributes to the
+/// quotient a power of its input: the coefficients of `phi_nj`'s odd part, divided by `h N`, scaled
+/// to powers of `x`.
+struct Coefficients<'a> {
+    plan: &'a Plan<'a>,
+    shifter: &'a Shifter<'a>,
+    odd: &'a OddInterpolation,
+    first: usize,
+    out: &'a mut [f64],
+}
+
+impl Kernel for Coefficients<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<R: Rounding>(self) {
+        let units = self.plan.smooth.len();
+        let mut scratch = Scratch::default();
+        let samples = self.out.chunks_exact_mut(self.plan.terms * units);
+        for (n, out) in (self.first..).zip(samples) {
+            for block in 0..units.div_ceil(LANES) {
+                let coefficients =
+                    interpolated::<R>(self.plan, self.shifter, self.odd, (n, block), &mut scratch);
+                for (terms, coefficients) in out.chunks_exact_mut(units).zip(&coefficients) {
+                    let own = &mut terms[block * LANES..units.min((block + 1) * LANES)];
+                    own.copy_from_slice(&coefficients[..own.len()]);
+                }
+            }
+            if self.plan.has_exceptions() {
+                for terms in out.chunks_exact_mut(units) {
+                    for (j, term) in terms.iter_mut().enumerate() {
+                        if !self.plan.is_smooth(n, j) {
+                            *term = 0.0;
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The coefficients of sample `n` and the units of one block, one array a term.
+#[inline(always)]
+fn interpolated<R: Rounding>(
+    plan: &Plan<'_>,
+    shifter: &Shifter<'_>,
+    odd: &OddInterpolation,
+    (n, block): (usize, usize),
+    scratch: &mut Scratch,
+) -> [Block; MAX_TERMS] {
+    let mut sums = [[0.0; LANES]; MAX_TERMS];
+    for (i, point) in odd.points.iter().enumerate() {
+        let shift = point * plan.h * plan.largest;
+        let (at, units) = ((plan.layer, n), Lanes::Units(block));
+        let above = shifter.losses::<R>(at, units, &[shift; LANES], scratch);
+        let below = shifter.losses::<R>(at, units, &[-shift; LANES], scratch);
+        for (sum, weights) in sums.iter_mut().zip(&odd.weights) {
+            for lane in 0..LANES {
+                sum[lane] += weights[i] * (above[lane] - below[lane]);
+            }
+        }
+    }
+    let mut scale = 0.5 / (plan.h * plan.largest * shifter.samples() as f64);
+    for sum in &mut sums[..plan.terms] {
+        for term in sum {
+            *term *= scale;
+        }
+        scale /= plan.largest * plan.largest;
+    }
+    sums
 }

@@ -70,7 +70,7 @@ pub fn numerical_gradient(
 ) -> Result<(f64, Parameters<f64>), Error> {
     let mut forward = Forward::new();
     forward.run(network, input, threads);
-    let loss = mean_loss(forward.scores(), targets);
+    let loss = mean_loss(forward.probabilities().view(), targets);
     if !loss.is_finite() {
         return Ok((loss, Parameters::filled(network, f64::NAN)));
     }

@@ -3,10 +3,20 @@
 use num_traits::{Float, NumAssign};
 
 use crate::matmul::Gemm;
+use crate::vecmath::VectorFloat;
 
 /// `f32` or `f64`.
 pub trait Scalar:
-    Float + NumAssign + Gemm + Default + Send + Sync + std::fmt::Debug + std::iter::Sum + 'static
+    Float
+    + NumAssign
+    + Gemm
+    + VectorFloat
+    + Default
+    + Send
+    + Sync
+    + std::fmt::Debug
+    + std::iter::Sum
+    + 'static
 {
     /// The nearest value of this type.
     fn from_f64(value: f64) -> Self;

@@ -4,30 +4,60 @@
 //! For sample `n` and unit `j` of layer `l`, `phi(d)` is the loss of sample `n` when the
 //! pre-activation of unit `j` is `d` higher. Only what that changes is computed again: one
 //! activation, a rank-one change of the next layer's pre-activations, the layers after it, the
-//! loss. Many shifts of one sample go side by side, one a lane.
-
-use std::ops::Range;
+//! loss. [`LANES`] shifts of one sample go side by side.
 
 use crate::forward::Forward;
 use crate::input::Input;
-use crate::loss::{lane_losses, Targets, MAX_LANES};
-use crate::matrix::Matrix;
+use crate::loss::{lane_losses, Targets};
+use crate::matrix::MatrixRef;
 use crate::network::Network;
+use crate::simd::{Rounding, LANES};
+
+/// One number a lane.
+pub type Block = [f64; LANES];
 
 /// Which unit of the layer each lane shifts.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub enum Lanes {
     /// Every lane the same one.
     Unit(usize),
-    /// Each lane its own, in order.
-    Units(Range<usize>),
+    /// The units of one block, `LANES * block` and those after it; lanes past the last unit shift
+    /// nothing.
+    Units(usize),
 }
 
 /// Working space of one thread.
 #[derive(Debug, Default)]
 pub struct Scratch {
-    current: Vec<f64>,
-    next: Vec<f64>,
+    current: Vec<Block>,
+    next: Vec<Block>,
+}
+
+/// The weights of a layer by the unit they reach and by blocks of the units they come from, the
+/// last block filled up with zeros.
+#[derive(Debug)]
+struct Incoming {
+    blocks: Vec<Block>,
+    per_unit: usize,
+}
+
+impl Incoming {
+    fn new(weights: MatrixRef<'_, f64>) -> Self {
+        let per_unit = weights.rows().div_ceil(LANES);
+        let mut blocks = vec![[0.0; LANES]; weights.cols() * per_unit];
+        for j in 0..weights.rows() {
+            for (k, &weight) in weights.row(j).iter().enumerate() {
+                blocks[k * per_unit + j / LANES][j % LANES] = weight;
+            }
+        }
+        Self { blocks, per_unit }
+    }
+
+    /// What reaches unit `k`.
+    #[inline(always)]
+    fn of(&self, k: usize) -> &[Block] {
+        &self.blocks[k * self.per_unit..(k + 1) * self.per_unit]
+    }
 }
 
 /// A network, the forward pass of a batch through it, and the targets.
@@ -37,8 +67,8 @@ pub struct Shifter<'a> {
     input: Input<'a, f64>,
     forward: &'a Forward<f64>,
     targets: &'a Targets<'a, f64>,
-    /// The weights of every layer but the first, transposed: row `k` holds what reaches unit `k`.
-    incoming: Vec<Matrix<f64>>,
+    /// For every layer but the first.
+    incoming: Vec<Incoming>,
     width: usize,
 }
 
@@ -57,7 +87,10 @@ impl<'a> Shifter<'a> {
             input,
             forward,
             targets,
-            incoming: layers[1..].iter().map(|l| l.weights.transposed()).collect(),
+            incoming: layers[1..]
+                .iter()
+                .map(|l| Incoming::new(l.weights))
+                .collect(),
             width: layers.iter().map(|l| l.units()).max().unwrap_or(0),
         }
     }
@@ -92,107 +125,122 @@ impl<'a> Shifter<'a> {
         self.targets.samples()
     }
 
-    /// Writes `phi(shifts[lane])` for sample `n` and the lane's unit of layer `l` to
-    /// `losses[lane]`, for at most [`MAX_LANES`] lanes.
-    pub fn losses(
+    /// `phi(shifts[lane])` for sample `n` and the lane's unit of layer `l`, inside a
+    /// [`Kernel`](crate::simd::Kernel).
+    #[inline(always)]
+    pub fn losses<R: Rounding>(
         &self,
-        l: usize,
-        n: usize,
-        units: &Lanes,
-        shifts: &[f64],
+        (l, n): (usize, usize),
+        units: Lanes,
+        shifts: &Block,
         scratch: &mut Scratch,
-        losses: &mut [f64],
-    ) {
-        let lanes = shifts.len();
-        scratch.current.resize(self.width * MAX_LANES, 0.0);
-        scratch.next.resize(self.width * MAX_LANES, 0.0);
+    ) -> Block {
+        scratch.current.resize(self.width, [0.0; LANES]);
+        scratch.next.resize(self.width, [0.0; LANES]);
         let (mut current, mut next) = (&mut scratch.current, &mut scratch.next);
         let mut depth = l + 1;
         if depth == self.network.layers().len() {
             self.shift_scores(n, units, shifts, current);
         } else {
-            self.shift_next(l, n, units, shifts, current);
+            self.shift_next::<R>((l, n), units, shifts, current);
             while depth + 1 < self.network.layers().len() {
-                self.climb(depth, lanes, current, next);
+                self.climb::<R>(depth, current, next);
                 std::mem::swap(&mut current, &mut next);
                 depth += 1;
             }
         }
-        let scores = &mut current[..self.network.classes() * lanes];
-        lane_losses(scores, self.targets.sample(n), losses);
+        let scores = &mut current[..self.network.classes()];
+        lane_losses::<f64, R, LANES>(scores, self.targets.sample(n))
     }
 
     /// The scores themselves are shifted.
-    fn shift_scores(&self, n: usize, units: &Lanes, shifts: &[f64], scores: &mut [f64]) {
-        let lanes = shifts.len();
+    #[inline(always)]
+    fn shift_scores(&self, n: usize, units: Lanes, shifts: &Block, scores: &mut [Block]) {
         let row = self.forward.scores().row(n);
-        for (lane_scores, &score) in scores.chunks_exact_mut(lanes).zip(row) {
-            lane_scores.fill(score);
+        for (block, &score) in scores.iter_mut().zip(row) {
+            *block = [score; LANES];
         }
-        for (lane, &shift) in shifts.iter().enumerate() {
-            let unit = match units {
-                Lanes::Unit(j) => *j,
-                Lanes::Units(range) => range.start + lane,
-            };
-            scores[unit * lanes + lane] += shift;
+        match units {
+            Lanes::Unit(j) => {
+                for (score, shift) in scores[j].iter_mut().zip(shifts) {
+                    *score += shift;
+                }
+            }
+            Lanes::Units(block) => {
+                let own = scores[..row.len()].iter_mut().skip(block * LANES);
+                for (lane, scores) in own.take(LANES).enumerate() {
+                    scores[lane] += shifts[lane];
+                }
+            }
         }
     }
 
     /// A shift in layer `l` becomes a rank-one change of the pre-activations of layer `l + 1`.
-    fn shift_next(&self, l: usize, n: usize, units: &Lanes, shifts: &[f64], pre: &mut [f64]) {
-        let lanes = shifts.len();
-        let mut change = [0.0; MAX_LANES];
-        let change = &mut change[..lanes];
-        let (a, z) = (self.forward.pre(l).row(n), self.forward.post(l).row(n));
-        let (a, z) = match units {
-            Lanes::Unit(j) => (&a[*j..=*j], &z[*j..=*j]),
-            Lanes::Units(range) => (&a[range.clone()], &z[range.clone()]),
-        };
-        for ((c, &a), &shift) in change.iter_mut().zip(a.iter().cycle()).zip(shifts) {
-            *c = a + shift;
+    #[inline(always)]
+    fn shift_next<R: Rounding>(
+        &self,
+        (l, n): (usize, usize),
+        units: Lanes,
+        shifts: &Block,
+        pre: &mut [Block],
+    ) {
+        let a = lanes_of(self.forward.pre(l).row(n), units);
+        let z = lanes_of(self.forward.post(l).row(n), units);
+        let mut change = *shifts;
+        for (c, a) in change.iter_mut().zip(a) {
+            *c += a;
         }
-        self.network.layers()[l].activation.apply(change);
-        for (c, &z) in change.iter_mut().zip(z.iter().cycle()) {
+        self.network.layers()[l]
+            .activation
+            .apply_in::<f64, R>(&mut change);
+        for (c, z) in change.iter_mut().zip(z) {
             *c -= z;
         }
         let base = self.forward.pre(l + 1).row(n);
-        for (k, (pre, &base)) in pre.chunks_exact_mut(lanes).zip(base).enumerate() {
-            let weights = self.incoming[l].row(k);
-            match units {
-                Lanes::Unit(j) => {
-                    let weight = weights[*j];
-                    for (p, &c) in pre.iter_mut().zip(&*change) {
-                        *p = base + c * weight;
-                    }
-                }
-                Lanes::Units(range) => {
-                    for ((p, &c), &weight) in
-                        pre.iter_mut().zip(&*change).zip(&weights[range.clone()])
-                    {
-                        *p = base + c * weight;
-                    }
-                }
+        for (k, (pre, &base)) in pre.iter_mut().zip(base).enumerate() {
+            let incoming = self.incoming[l].of(k);
+            let weights = match units {
+                Lanes::Unit(j) => [incoming[j / LANES][j % LANES]; LANES],
+                Lanes::Units(block) => incoming[block],
+            };
+            for lane in 0..LANES {
+                pre[lane] = R::mul_add(change[lane], weights[lane], base);
             }
         }
     }
 
     /// From the pre-activations of layer `l` to those of layer `l + 1`.
-    fn climb(&self, l: usize, lanes: usize, pre: &mut [f64], next: &mut [f64]) {
+    #[inline(always)]
+    fn climb<R: Rounding>(&self, l: usize, pre: &mut [Block], next: &mut [Block]) {
         let layer = &self.network.layers()[l];
         let above = &self.network.layers()[l + 1];
-        let z = &mut pre[..layer.units() * lanes];
-        layer.activation.apply(z);
-        for (k, next) in next
-            .chunks_exact_mut(lanes)
-            .take(above.units())
-            .enumerate()
-        {
-            next.fill(above.bias.map_or(0.0, |bias| bias[k]));
-            for (z, &weight) in z.chunks_exact(lanes).zip(self.incoming[l].row(k)) {
-                for (a, &z) in next.iter_mut().zip(z) {
-                    *a += z * weight;
+        let z = &mut pre[..layer.units()];
+        for block in &mut *z {
+            layer.activation.apply_in::<f64, R>(block);
+        }
+        for (k, next) in next.iter_mut().take(above.units()).enumerate() {
+            let mut sums = [above.bias.map_or(0.0, |bias| bias[k]); LANES];
+            let weights = self.incoming[l].of(k).as_flattened();
+            for (z, &weight) in z.iter().zip(weights) {
+                for lane in 0..LANES {
+                    sums[lane] = R::mul_add(z[lane], weight, sums[lane]);
                 }
             }
+            *next = sums;
+        }
+    }
+}
+
+/// The number of each lane's unit, 0 past the last.
+#[inline(always)]
+fn lanes_of(row: &[f64], units: Lanes) -> Block {
+    match units {
+        Lanes::Unit(j) => [row[j]; LANES],
+        Lanes::Units(block) => {
+            let own = &row[block * LANES..row.len().min((block + 1) * LANES)];
+            let mut out = [0.0; LANES];
+            out[..own.len()].copy_from_slice(own);
+            out
         }
     }
 }

@@ -37,11 +37,7 @@ pub fn analytic_radii(network: &Network<'_, f64>) -> Vec<Vec<f64>> {
         let (disc, slope) = layers[l].activation.analytic_disc();
         let weights = layers[l + 1].weights;
         let largest = (0..weights.rows()).map(|j| row_max_abs(weights, j));
-        radii.push(
-            largest
-                .map(|w| disc.min(above_all / (slope * w)))
-                .collect(),
-        );
+        radii.push(largest.map(|w| disc.min(above_all / (slope * w))).collect());
         above_all = disc.min(above_all / (slope * largest_column_sum(weights)));
     }
     radii.reverse();
@@ -84,7 +80,10 @@ impl<'a> KinkFinder<'a> {
         s: f64,
     ) -> Option<Self> {
         let layers = network.layers();
-        let own = layers[layer].activation.kink().map(|kink| (kink, s * MARGIN));
+        let own = layers[layer]
+            .activation
+            .kink()
+            .map(|kink| (kink, s * MARGIN));
         let mut above = Vec::new();
         let last_kink = layers.iter().rposition(|l| l.activation.kink().is_some());
         let mut reach: Option<Matrix<f64>> = None;

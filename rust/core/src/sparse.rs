@@ -1,6 +1,7 @@
 //! A batch whose zeros are left out, by rows and by columns.
 
 use crate::matrix::MatrixRef;
+use crate::rows::Weights;
 use crate::scalar::Scalar;
 
 /// The non-zero elements of a matrix along one axis: those of line `i` stand at
@@ -13,12 +14,12 @@ struct Lines<T> {
 }
 
 impl<T: Scalar> Lines<T> {
-    fn line(&self, i: usize) -> impl Iterator<Item = (usize, T)> + '_ {
+    fn line(&self, i: usize) -> Weights<'_, T> {
         let range = self.starts[i] as usize..self.starts[i + 1] as usize;
-        let places = self.places[range.clone()].iter();
-        places
-            .zip(&self.values[range])
-            .map(|(&place, &value)| (place as usize, value))
+        Weights {
+            places: &self.places[range.clone()],
+            values: &self.values[range],
+        }
     }
 }
 
@@ -40,13 +41,15 @@ impl<T: Scalar> Sparse<T> {
         Some(Self { rows, columns })
     }
 
-    /// The (column, value) pairs of row `n`.
-    pub fn row(&self, n: usize) -> impl Iterator<Item = (usize, T)> + '_ {
+    /// The columns of row `n` and their values.
+    #[must_use]
+    pub fn row(&self, n: usize) -> Weights<'_, T> {
         self.rows.line(n)
     }
 
-    /// The (row, value) pairs of column `i`.
-    pub fn column(&self, i: usize) -> impl Iterator<Item = (usize, T)> + '_ {
+    /// The rows of column `i` and their values.
+    #[must_use]
+    pub fn column(&self, i: usize) -> Weights<'_, T> {
         self.columns.line(i)
     }
 }
@@ -85,11 +88,12 @@ fn by_columns<T: Scalar>(by_rows: &Lines<T>, rows: usize, cols: usize) -> Lines<
     let mut places = vec![0; by_rows.places.len()];
     let mut values = vec![T::zero(); by_rows.values.len()];
     for n in 0..rows {
-        for (column, value) in by_rows.line(n) {
-            let at = next[column] as usize;
-            places[at] = n as u32;
-            values[at] = value;
-            next[column] += 1;
+        let line = by_rows.line(n);
+        for (&column, &value) in line.places.iter().zip(line.values) {
+            let next = &mut next[column as usize];
+            places[*next as usize] = n as u32;
+            values[*next as usize] = value;
+            *next += 1;
         }
     }
     Lines {

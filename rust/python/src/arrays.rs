@@ -115,9 +115,9 @@ fn wrong_axes(name: &str, wanted: usize, shape: &[usize]) -> PyErr {
 pub fn check_aligned<T: Element>(name: &str, array: &Bound<'_, PyArrayDyn<T>>) -> PyResult<()> {
     let align = std::mem::align_of::<T>();
     let strides = array.strides().iter();
-    let strides_fit = strides.zip(array.shape()).all(|(&stride, &count)| {
-        count <= 1 || stride.unsigned_abs() % align == 0
-    });
+    let strides_fit = strides
+        .zip(array.shape())
+        .all(|(&stride, &count)| count <= 1 || stride.unsigned_abs() % align == 0);
     if array.len() == 0 || (array.data() as usize % align == 0 && strides_fit) {
         return Ok(());
     }

@@ -7,6 +7,7 @@ use pyo3::prelude::*;
 use kobai_core::activation::Activation;
 use kobai_core::functions;
 use kobai_core::scalar::Scalar;
+use kobai_core::softmax::softmax as softmax_along;
 
 use crate::arrays::{new_array, Floats, Values};
 use crate::failure::detached;
@@ -64,7 +65,7 @@ pub fn softmax<'py>(x: &Bound<'py, PyAny>, axis: usize) -> PyResult<Bound<'py, P
             return Err(PyValueError::new_err(message));
         };
         let inner = shape[axis + 1..].iter().product();
-        mapped(py, x, |out| functions::softmax(out, len, inner))
+        mapped(py, x, |out| softmax_along(out, len, inner))
     }
     let py = x.py();
     match Floats::extract("x", x)? {

@@ -33,9 +33,9 @@ impl<T: Element + Scalar> PythonPoint<'_, '_, T> {
             .x
             .try_readwrite()
             .map_err(|error| PyValueError::new_err(format!("x cannot be written: {error}")))?;
-        let element = array.get_mut(self.index.as_slice()).ok_or_else(|| {
-            PyValueError::new_err("x must keep its shape, but f has changed it")
-        })?;
+        let element = array
+            .get_mut(self.index.as_slice())
+            .ok_or_else(|| PyValueError::new_err("x must keep its shape, but f has changed it"))?;
         Ok(access(element))
     }
 

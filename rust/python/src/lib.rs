@@ -22,8 +22,8 @@ mod _core {
     use crate::gradient::numerical_gradient;
     #[pymodule_export]
     use crate::networks::{
-        network_correct, network_gradient, network_loss, network_numerical_gradient, network_probabilities,
-        network_scores,
+        network_correct, network_gradient, network_loss, network_numerical_gradient,
+        network_probabilities, network_scores,
     };
 
     /// The number of threads computations use.

@@ -139,7 +139,11 @@ fn batch<'py, T: Element + Scalar, R: Send>(
 ) -> PyResult<R> {
     let call = Call::extract(layers, x)?;
     let target_values = TargetValues::extract(t)?;
-    let (layers, x, targets) = (call.layers()?, call.x.matrix("x")?, target_values.targets()?);
+    let (layers, x, targets) = (
+        call.layers()?,
+        call.x.matrix("x")?,
+        target_values.targets()?,
+    );
     detached(t.py(), || compute(&Network::new(layers)?, x, &targets))
 }
 
@@ -207,12 +211,8 @@ pub fn network_gradient<'py>(
 ) -> PyResult<LossAndGradient<'py>> {
     let py = x.py();
     match Floats::extract("x", x)? {
-        Floats::Single(x) => {
-            parameters_to_python(py, batch(&layers, x, t, evaluate::gradient)?)
-        }
-        Floats::Double(x) => {
-            parameters_to_python(py, batch(&layers, x, t, evaluate::gradient)?)
-        }
+        Floats::Single(x) => parameters_to_python(py, batch(&layers, x, t, evaluate::gradient)?),
+        Floats::Double(x) => parameters_to_python(py, batch(&layers, x, t, evaluate::gradient)?),
     }
 }
 
@@ -237,9 +237,12 @@ pub fn network_numerical_gradient<'py>(
         signal = Python::attach(|py| py.check_signals().err());
         signal.is_some()
     };
-    let out = batch(&layers, Values::extract("x", x)?, t, |network, x, targets| {
-        evaluate::numerical_gradient(network, x, targets, h, method, watch)
-    });
+    let out = batch(
+        &layers,
+        Values::extract("x", x)?,
+        t,
+        |network, x, targets| evaluate::numerical_gradient(network, x, targets, h, method, watch),
+    );
     match signal {
         Some(error) => Err(error),
         None => parameters_to_python(py, out?),

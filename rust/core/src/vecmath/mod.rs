@@ -1,0 +1,30 @@
+//! Exponential, logarithm and logistic function without branches, so that loops over them become
+//! vector instructions inside a [`Kernel`](crate::simd::Kernel).
+
+mod exp;
+mod ln;
+
+pub use exp::exp;
+pub use ln::ln;
+
+use crate::scalar::Scalar;
+use crate::simd::Rounding;
+
+/// What the functions must know of a floating-point type.
+pub trait VectorFloat: Sized {
+    /// `exp(self)`; see [`exp()`].
+    fn vector_exp<R: Rounding>(self) -> Self;
+    /// `ln(self)`; see [`ln()`].
+    fn vector_ln<R: Rounding>(self) -> Self;
+}
+
+/// The logistic function `1 / (1 + exp(-a))`.
+///
+/// Only non-positive numbers are exponentiated, so nothing overflows; infinities give 0 and 1. The
+/// error is that of [`exp()`] and of two roundings more.
+#[inline(always)]
+pub fn sigmoid<T: Scalar, R: Rounding>(a: T) -> T {
+    let e = exp::<T, R>(-a.abs());
+    let numerator = if a < T::zero() { e } else { T::one() };
+    numerator / (T::one() + e)
+}
