@@ -64,7 +64,9 @@ fn output_deltas<T: Scalar>(mut y: Matrix<T>, targets: &Targets<'_, T>) -> Matri
     let share = T::one() / T::from_f64(y.rows() as f64);
     for (n, row) in y.data_mut().chunks_exact_mut(classes).enumerate() {
         score_gradient(row, targets.sample(n));
-        row.iter_mut().for_each(|delta| *delta *= share);
+        for delta in row {
+            *delta *= share;
+        }
     }
     y
 }

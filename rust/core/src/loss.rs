@@ -180,7 +180,9 @@ pub fn score_gradient<T: Scalar>(y: &mut [T], target: Target<'_, T>) {
             let g = slope(T::one(), y[k]);
             let mean = g * y[k];
             let own = y[k] * (g - mean);
-            y.iter_mut().for_each(|y| *y *= -mean);
+            for y in &mut *y {
+                *y *= -mean;
+            }
             y[k] = own;
         }
         Target::Dense(t) => {

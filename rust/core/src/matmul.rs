@@ -28,6 +28,9 @@ impl<'a, T: Scalar> Operand<'a, T> {
     }
 
     /// Columns `start..end` only.
+    ///
+    /// # Panics
+    /// If there are no such columns: a fault of the caller's code.
     #[must_use]
     pub fn columns(self, start: usize, end: usize) -> Self {
         assert!(

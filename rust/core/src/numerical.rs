@@ -7,7 +7,7 @@ use crate::forward::Forward;
 use crate::incremental::incremental;
 use crate::input::Input;
 use crate::loss::{mean_loss, Targets};
-use crate::network::{Network, Parameters};
+use crate::network::{Layer, Network, Parameters};
 use crate::node::node;
 use crate::parallel::Threads;
 use crate::shift::Shifter;
@@ -42,7 +42,7 @@ impl Method {
         // What one shifted loss costs beyond its multiplications: exponentials and a logarithm.
         const EXPONENTIAL: usize = 16;
         let parameters = network.work();
-        let units: usize = network.layers().iter().map(|layer| layer.units()).sum();
+        let units: usize = network.layers().iter().map(Layer::units).sum();
         let above = network.work() - network.inputs() * network.layers()[0].units();
         let shifted = EXPONENTIAL * network.classes() + above / network.layers()[0].units();
         let per_sample = match self {

@@ -10,7 +10,7 @@ use crate::forward::Forward;
 use crate::input::Input;
 use crate::loss::{lane_losses, Targets};
 use crate::matrix::MatrixRef;
-use crate::network::Network;
+use crate::network::{Layer, Network};
 use crate::simd::{Rounding, LANES};
 
 /// One number a lane.
@@ -91,7 +91,7 @@ impl<'a> Shifter<'a> {
                 .iter()
                 .map(|l| Incoming::new(l.weights))
                 .collect(),
-            width: layers.iter().map(|l| l.units()).max().unwrap_or(0),
+            width: layers.iter().map(Layer::units).max().unwrap_or(0),
         }
     }
 

@@ -117,8 +117,8 @@ pub fn check_aligned<T: Element>(name: &str, array: &Bound<'_, PyArrayDyn<T>>) -
     let strides = array.strides().iter();
     let strides_fit = strides
         .zip(array.shape())
-        .all(|(&stride, &count)| count <= 1 || stride.unsigned_abs() % align == 0);
-    if array.len() == 0 || (array.data() as usize % align == 0 && strides_fit) {
+        .all(|(&stride, &count)| count <= 1 || stride.unsigned_abs().is_multiple_of(align));
+    if array.len() == 0 || ((array.data() as usize).is_multiple_of(align) && strides_fit) {
         return Ok(());
     }
     let aligned_to = array.dtype().alignment();

@@ -29,12 +29,12 @@ struct LayerValues<'py, T: Element> {
 }
 
 impl<'py, T: Element + Scalar> LayerValues<'py, T> {
-    fn extract((weights, bias, activation): &LayerObjects<'py>) -> PyResult<Self> {
-        let bias = bias.as_ref().map(|bias| Values::extract("bias", bias));
+    fn extract((weights, bias, activation): LayerObjects<'py>) -> PyResult<Self> {
+        let bias = bias.map(|bias| Values::extract("bias", &bias));
         Ok(Self {
-            weights: Values::extract("weights", weights)?,
+            weights: Values::extract("weights", &weights)?,
             bias: bias.transpose()?,
-            activation: Activation::from_name(activation).ok_or_else(|| {
+            activation: Activation::from_name(&activation).ok_or_else(|| {
                 let known = "'identity', 'sigmoid' or 'relu'";
                 let message = format!("activation must be {known}, got '{activation}'");
                 PyValueError::new_err(message)
@@ -59,8 +59,8 @@ struct Call<'py, T: Element> {
 }
 
 impl<'py, T: Element + Scalar> Call<'py, T> {
-    fn extract(layers: &[LayerObjects<'py>], x: Values<'py, T>) -> PyResult<Self> {
-        let layers = layers.iter().map(LayerValues::extract);
+    fn extract(layers: Vec<LayerObjects<'py>>, x: Values<'py, T>) -> PyResult<Self> {
+        let layers = layers.into_iter().map(LayerValues::extract);
         let layers = layers.collect::<PyResult<_>>()?;
         Ok(Self { layers, x })
     }
@@ -117,12 +117,15 @@ fn parameters_to_python<T: Element + Scalar>(
     Ok((loss.widen(), layers))
 }
 
+/// A question one asks a network of each row of a matrix.
+type OfRows<T> = fn(&Network<'_, T>, MatrixRef<'_, T>) -> Result<Matrix<T>, Error>;
+
 /// Asks the network of `layers` what `compute` asks it of each row of `x`.
 fn forward<'py, T: Element + Scalar>(
     py: Python<'py>,
-    layers: &[LayerObjects<'py>],
+    layers: Vec<LayerObjects<'py>>,
     x: Values<'py, T>,
-    compute: fn(&Network<'_, T>, MatrixRef<'_, T>) -> Result<Matrix<T>, Error>,
+    compute: OfRows<T>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let call = Call::extract(layers, x)?;
     let (layers, x) = (call.layers()?, call.x.matrix("x")?);
@@ -132,7 +135,7 @@ fn forward<'py, T: Element + Scalar>(
 
 /// Asks the network of `layers` what `compute` asks it of the batch `x`, `t`.
 fn batch<'py, T: Element + Scalar, R: Send>(
-    layers: &[LayerObjects<'py>],
+    layers: Vec<LayerObjects<'py>>,
     x: Values<'py, T>,
     t: &Bound<'py, PyAny>,
     compute: impl FnOnce(&Network<'_, T>, MatrixRef<'_, T>, &Targets<'_, T>) -> Result<R, Error> + Send,
@@ -155,8 +158,8 @@ pub fn network_scores<'py>(
     x: &Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, PyAny>> {
     match Floats::extract("x", x)? {
-        Floats::Single(values) => forward(x.py(), &layers, values, evaluate::scores),
-        Floats::Double(values) => forward(x.py(), &layers, values, evaluate::scores),
+        Floats::Single(values) => forward(x.py(), layers, values, evaluate::scores),
+        Floats::Double(values) => forward(x.py(), layers, values, evaluate::scores),
     }
 }
 
@@ -168,8 +171,8 @@ pub fn network_probabilities<'py>(
     x: &Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, PyAny>> {
     match Floats::extract("x", x)? {
-        Floats::Single(values) => forward(x.py(), &layers, values, evaluate::probabilities),
-        Floats::Double(values) => forward(x.py(), &layers, values, evaluate::probabilities),
+        Floats::Single(values) => forward(x.py(), layers, values, evaluate::probabilities),
+        Floats::Double(values) => forward(x.py(), layers, values, evaluate::probabilities),
     }
 }
 
@@ -182,8 +185,8 @@ pub fn network_loss<'py>(
     t: &Bound<'py, PyAny>,
 ) -> PyResult<f64> {
     match Floats::extract("x", x)? {
-        Floats::Single(x) => batch(&layers, x, t, evaluate::loss).map(Scalar::widen),
-        Floats::Double(x) => batch(&layers, x, t, evaluate::loss),
+        Floats::Single(x) => batch(layers, x, t, evaluate::loss).map(Scalar::widen),
+        Floats::Double(x) => batch(layers, x, t, evaluate::loss),
     }
 }
 
@@ -196,8 +199,8 @@ pub fn network_correct<'py>(
     t: &Bound<'py, PyAny>,
 ) -> PyResult<usize> {
     match Floats::extract("x", x)? {
-        Floats::Single(x) => batch(&layers, x, t, evaluate::correct),
-        Floats::Double(x) => batch(&layers, x, t, evaluate::correct),
+        Floats::Single(x) => batch(layers, x, t, evaluate::correct),
+        Floats::Double(x) => batch(layers, x, t, evaluate::correct),
     }
 }
 
@@ -211,8 +214,8 @@ pub fn network_gradient<'py>(
 ) -> PyResult<LossAndGradient<'py>> {
     let py = x.py();
     match Floats::extract("x", x)? {
-        Floats::Single(x) => parameters_to_python(py, batch(&layers, x, t, evaluate::gradient)?),
-        Floats::Double(x) => parameters_to_python(py, batch(&layers, x, t, evaluate::gradient)?),
+        Floats::Single(x) => parameters_to_python(py, batch(layers, x, t, evaluate::gradient)?),
+        Floats::Double(x) => parameters_to_python(py, batch(layers, x, t, evaluate::gradient)?),
     }
 }
 
@@ -238,7 +241,7 @@ pub fn network_numerical_gradient<'py>(
         signal.is_some()
     };
     let out = batch(
-        &layers,
+        layers,
         Values::extract("x", x)?,
         t,
         |network, x, targets| evaluate::numerical_gradient(network, x, targets, h, method, watch),

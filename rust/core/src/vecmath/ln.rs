@@ -23,7 +23,7 @@ pub(super) fn ln_64<R: Rounding>(x: f64) -> f64 {
     const MANTISSA: u64 = (1 << 52) - 1;
     // The bits of 2^52: with a small integer below them, 2^52 more than that integer.
     const TWO_52: u64 = 0x4330_0000_0000_0000;
-    const LN_2_HIGH: f64 = 6.931_471_803_691_238_2e-1;
+    const LN_2_HIGH: f64 = 6.931_471_803_691_238e-1;
     const LN_2_LOW: f64 = 1.908_214_929_270_587_7e-10;
     const P: [f64; 7] = [
         6.666_666_666_666_735e-1,

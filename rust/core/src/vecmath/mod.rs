@@ -13,8 +13,10 @@ use crate::simd::Rounding;
 /// What the functions must know of a floating-point type.
 pub trait VectorFloat: Sized {
     /// `exp(self)`; see [`exp()`].
+    #[must_use]
     fn vector_exp<R: Rounding>(self) -> Self;
     /// `ln(self)`; see [`ln()`].
+    #[must_use]
     fn vector_ln<R: Rounding>(self) -> Self;
 }
 

@@ -1,0 +1,235 @@
+//! The three evaluators of one quotient, and backpropagation, agree.
+
+use crate::draw::{distance, Case, Recipe};
+use kobai_core::activation::Activation;
+use kobai_core::error::Error;
+use kobai_core::evaluate::{gradient, numerical_gradient};
+use kobai_core::loss::Targets;
+use kobai_core::network::{Network, Parameters};
+use kobai_core::numerical::Method;
+use kobai_core::parallel::set_num_threads;
+use proptest::prelude::*;
+
+const H: f64 = 1e-4;
+
+fn numerical(case: &Case, soft: bool, h: f64, method: Method) -> Parameters<f64> {
+    let targets = case.targets(soft);
+    numerical_gradient(&case.network(), case.x.view(), &targets, h, method, || {
+        false
+    })
+    .expect("the sizes fit")
+    .1
+}
+
+fn apart(a: &Parameters<f64>, b: &Parameters<f64>) -> f64 {
+    a.slices()
+        .zip(b.slices())
+        .map(|(a, b)| distance(a, b))
+        .fold(0.0, f64::max)
+}
+
+fn sizes() -> impl Strategy<Value = Vec<usize>> {
+    // One layer, one hidden layer, or two; beyond a block of lanes now and then.
+    prop::collection::vec(prop_oneof![1..6_usize, 7..19_usize], 2..=4)
+}
+
+prop_compose! {
+    fn recipe(hidden: Activation)(
+        seed in any::<u64>(),
+        sizes in sizes(),
+        samples in 1..5_usize,
+        weight in prop_oneof![Just(0.01), Just(0.5), Just(3.0)],
+        density in prop_oneof![Just(1.0), Just(0.2)],
+    ) -> Recipe {
+        Recipe { seed, sizes, samples, hidden, weight, input: 1.0, density }
+    }
+}
+
+fn assert_agreement(recipe: &Recipe) {
+    let case = Case::new(recipe);
+    for soft in [false, true] {
+        let direct = numerical(&case, soft, H, Method::Direct);
+        let incremental = numerical(&case, soft, H, Method::Incremental);
+        let node = numerical(&case, soft, H, Method::Node);
+        assert!(
+            apart(&direct, &incremental) < 1e-9,
+            "incremental, {soft}: {recipe:?}"
+        );
+        assert!(apart(&direct, &node) < 1e-9, "node, {soft}: {recipe:?}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn evaluators_agree_for_sigmoids(recipe in recipe(Activation::Sigmoid)) {
+        assert_agreement(&recipe);
+    }
+
+    #[test]
+    fn evaluators_agree_for_rectifiers(recipe in recipe(Activation::Relu)) {
+        assert_agreement(&recipe);
+    }
+
+    #[test]
+    fn backpropagation_is_the_limit(recipe in recipe(Activation::Sigmoid), soft: bool) {
+        let recipe = Recipe { weight: recipe.weight.min(0.5), ..recipe };
+        let case = Case::new(&recipe);
+        let (_, exact) = gradient(&case.network(), case.x.view(), &case.targets(soft))?;
+        let quotient = numerical(&case, soft, H, Method::Incremental);
+        prop_assert!(apart(&exact, &quotient) < 1e-7);
+    }
+}
+
+fn plain(sizes: &[usize], samples: usize, hidden: Activation) -> Recipe {
+    Recipe {
+        seed: 7,
+        sizes: sizes.to_vec(),
+        samples,
+        hidden,
+        weight: 0.3,
+        input: 1.0,
+        density: 0.5,
+    }
+}
+
+#[test]
+fn kinks_inside_the_interval_are_evaluated_exactly() {
+    // Pre-activations within a hundredth of the kink, and exactly on it; h moves across.
+    let mut case = Case::new(&plain(&[4, 9, 7, 3], 6, Activation::Relu));
+    for weight in &mut case.weights[..2] {
+        weight.data_mut().iter_mut().for_each(|w| *w *= 1e-2);
+    }
+    case.biases[0].fill(0.0);
+    case.biases[1].fill(0.0);
+    for h in [1e-4, 1e-2, 1e-1] {
+        let direct = numerical(&case, true, h, Method::Direct);
+        let node = numerical(&case, true, h, Method::Node);
+        assert!(
+            apart(&direct, &node) < 1e-9,
+            "h = {h}: {}",
+            apart(&direct, &node)
+        );
+    }
+    // The kinks matter: with them, the quotient is far from the derivative.
+    let (_, exact) = gradient(&case.network(), case.x.view(), &case.targets(true)).unwrap();
+    let direct = numerical(&case, true, 1e-2, Method::Direct);
+    assert!(apart(&exact, &direct) > 1e-4);
+}
+
+#[test]
+fn wide_intervals_need_more_terms_or_the_incremental_evaluator() {
+    for (input, h) in [(255.0, 1e-4), (255.0, 1e-3), (1.0, 0.3), (1e3, 1e-3)] {
+        let recipe = Recipe {
+            input,
+            ..plain(&[5, 11, 4], 5, Activation::Sigmoid)
+        };
+        let case = Case::new(&recipe);
+        let direct = numerical(&case, false, h, Method::Direct);
+        let node = numerical(&case, false, h, Method::Node);
+        // The literal quotient's own rounding: that of pre-activations of size `input`.
+        let rounding = 1e-9_f64.max(1e-15 * input / h);
+        assert!(
+            apart(&direct, &node) < rounding,
+            "{input}, {h}: {}",
+            apart(&direct, &node)
+        );
+    }
+}
+
+#[test]
+fn a_loss_that_is_no_number_has_no_quotient_that_is() {
+    let mut case = Case::new(&plain(&[4, 6, 3], 3, Activation::Sigmoid));
+    case.x.data_mut()[5] = f64::NAN;
+    for method in [Method::Direct, Method::Incremental, Method::Node] {
+        let quotients = numerical(&case, false, H, method);
+        assert!(
+            quotients.slices().flatten().all(|q| q.is_nan()),
+            "{method:?}"
+        );
+    }
+}
+
+#[test]
+fn zeros_are_not_skipped_before_an_infinite_weight() {
+    let mut case = Case::new(&Recipe {
+        density: 0.1,
+        ..plain(&[40, 6, 3], 3, Activation::Sigmoid)
+    });
+    case.weights[0].data_mut().fill(f64::INFINITY);
+    let network = case.network();
+    let loss = kobai_core::evaluate::loss(&network, case.x.view(), &case.targets(false)).unwrap();
+    assert!(loss.is_nan());
+}
+
+#[test]
+fn results_do_not_depend_on_the_number_of_threads() {
+    let case = Case::new(&plain(&[300, 70, 10], 130, Activation::Sigmoid));
+    let everything = || {
+        let network = case.network();
+        let exact = gradient(&network, case.x.view(), &case.targets(true)).unwrap();
+        let node = numerical(&case, true, H, Method::Node);
+        let incremental = numerical(&case, false, H, Method::Incremental);
+        (exact, node, incremental)
+    };
+    set_num_threads(1);
+    let alone = everything();
+    for threads in [2, 3, 8] {
+        set_num_threads(threads);
+        assert!(everything() == alone, "{threads} threads");
+    }
+    set_num_threads(0);
+}
+
+#[test]
+fn a_long_computation_can_be_interrupted() {
+    let case = Case::new(&plain(&[300, 50, 10], 60, Activation::Sigmoid));
+    let targets = case.targets(false);
+    let mut looks = 0;
+    let mut interrupted = || {
+        looks += 1;
+        looks == 3
+    };
+    let answer = numerical_gradient(
+        &case.network(),
+        case.x.view(),
+        &targets,
+        H,
+        Method::Direct,
+        &mut interrupted,
+    );
+    assert_eq!(answer.unwrap_err(), Error::Interrupted);
+}
+
+#[test]
+fn what_does_not_fit_is_refused_by_name() {
+    let case = Case::new(&plain(&[4, 6, 3], 3, Activation::Sigmoid));
+    let network = case.network();
+    let message = |network: &Network<'_, f64>, x, targets: Targets<'_, f64>, h| {
+        let answer = numerical_gradient(network, x, &targets, h, Method::Node, || false);
+        answer.unwrap_err().to_string()
+    };
+    let x = case.x.view();
+    let said = message(&network, case.soft.view(), case.targets(true), H);
+    assert_eq!(
+        said,
+        "x must have 4 columns, one an input, got shape (3, 3)"
+    );
+    let said = message(&network, x, Targets::Labels(&[0, 1]), H);
+    assert_eq!(
+        said,
+        "t must have shape (3, 3), or (3,) for labels, got shape (2,)"
+    );
+    for wrong in [3, -1] {
+        let said = message(&network, x, Targets::Labels(&[0, wrong, 1]), H);
+        assert_eq!(
+            said,
+            format!("t must hold labels in 0..2 only, got {wrong} at position 1")
+        );
+    }
+    let said = message(&network, x.row_range(0, 0), Targets::Labels(&[]), H);
+    assert_eq!(said, "x must hold at least one sample, got shape (0, 4)");
+    for h in [0.0, -1.0, f64::NAN, f64::INFINITY] {
+        let said = message(&network, x, case.targets(true), h);
+        assert_eq!(said, format!("h must be a positive finite number, got {h}"));
+    }
+}

@@ -1,0 +1,6 @@
+//! The core held against definitions, against itself, and against its stated bounds.
+
+mod draw;
+mod evaluators;
+mod products;
+mod vecmath;

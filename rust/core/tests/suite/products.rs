@@ -1,0 +1,60 @@
+//! The products of an input with dense matrices against their definition.
+
+use crate::draw::{distance, product, Draw};
+use kobai_core::input::{Batch, Input};
+use kobai_core::matrix::Matrix;
+use kobai_core::parallel::Threads;
+use proptest::prelude::*;
+
+proptest! {
+    #[test]
+    fn times_is_the_product(
+        seed: u64,
+        (n, d, h) in (1..40_usize, 1..40_usize, 1..150_usize),
+        density in prop_oneof![Just(0.0), Just(0.1), Just(1.0)],
+        with_bias: bool,
+    ) {
+        let mut draw = Draw(seed);
+        let (x, w) = (draw.matrix(n, d, 1.0, density), draw.matrix(d, h, 1.0, 1.0));
+        let bias = draw.matrix(1, h, 1.0, 1.0).into_data();
+        let bias = with_bias.then_some(bias.as_slice());
+        let mut wanted = product(x.view(), w.view());
+        for row in wanted.data_mut().chunks_exact_mut(h) {
+            row.iter_mut().zip(bias.unwrap_or_default()).for_each(|(y, b)| *y += b);
+        }
+        let batch = Batch::new(x.view());
+        for input in [batch.input(), Input::dense(x.view())] {
+            let mut out = vec![f64::NAN; n * h];
+            input.times(w.view(), bias, Threads::One, &mut out);
+            prop_assert!(distance(&out, wanted.data()) < 1e-12);
+        }
+    }
+
+    #[test]
+    fn odd_powers_are_summed(
+        seed: u64,
+        (n, d, h) in (1..40_usize, 1..40_usize, 1..80_usize),
+        terms in 1..4_usize,
+        density in prop_oneof![Just(0.0), Just(0.1), Just(1.0)],
+    ) {
+        let mut draw = Draw(seed);
+        let x = draw.matrix(n, d, 1.0, density);
+        let c = draw.matrix(n, terms * h, 1.0, 1.0);
+        let mut wanted = Matrix::zeros(d, h);
+        for i in 0..d {
+            for j in 0..h {
+                let term = |n: usize, p: usize| {
+                    (0..=2 * p).map(|_| x.row(n)[i]).product::<f64>() * c.row(n)[p * h + j]
+                };
+                let all = (0..n).flat_map(|n| (0..terms).map(move |p| (n, p)));
+                wanted.data_mut()[i * h + j] = all.map(|(n, p)| term(n, p)).sum();
+            }
+        }
+        let batch = Batch::new(x.view());
+        for input in [batch.input(), Input::dense(x.view())] {
+            let mut out = vec![f64::NAN; d * h];
+            input.odd_powers_transposed_times(c.view(), terms, Threads::One, &mut out);
+            prop_assert!(distance(&out, wanted.data()) < 1e-12);
+        }
+    }
+}
