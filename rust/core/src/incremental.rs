@@ -84,16 +84,11 @@ impl<S: Iterator<Item = usize>> Kernel for Evaluate<'_, S> {
             moves.push(h);
             let unit = Lanes::Unit(self.j);
             for (places, moves) in places.chunks(LANES).zip(moves.chunks(LANES)) {
-                let mut up = [0.0; LANES];
-                up[..moves.len()].copy_from_slice(moves);
-                let mut down = up;
-                for by in &mut down {
-                    *by = -*by;
-                }
-                let above = shifter.losses::<R>((l, n), unit, &up, &mut scratch);
-                let below = shifter.losses::<R>((l, n), unit, &down, &mut scratch);
+                let mut shifts = [0.0; LANES];
+                shifts[..moves.len()].copy_from_slice(moves);
+                let differences = shifter.differences::<R>((l, n), unit, &shifts, &mut scratch);
                 for (lane, &place) in places.iter().enumerate() {
-                    sums[place] += (above[lane] - below[lane]) * scale;
+                    sums[place] += differences[lane] * scale;
                 }
             }
         }

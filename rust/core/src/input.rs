@@ -3,6 +3,7 @@
 //! A zero of the input contributes nothing to either product. Where there are enough of them they
 //! are skipped; the batch's own density decides.
 
+use crate::extent::is_finite;
 use crate::matmul::{multiply, Operand};
 use crate::matrix::MatrixRef;
 use crate::parallel::{block_rows, for_chunks, Threads};
@@ -25,11 +26,9 @@ impl<'a, T: Scalar> Batch<'a, T> {
     /// A batch of the rows of `x`.
     #[must_use]
     pub fn new(x: MatrixRef<'a, T>) -> Self {
-        let nonzero = x.data().iter().filter(|&&v| v != T::zero()).count();
-        let is_sparse = nonzero as f64 <= SPARSE_DENSITY * x.data().len() as f64;
         Self {
             dense: x,
-            sparse: if is_sparse { Sparse::new(x) } else { None },
+            sparse: Sparse::new(x, SPARSE_DENSITY),
         }
     }
 
@@ -75,7 +74,7 @@ impl<'a, T: Scalar> Input<'a, T> {
     /// The list of non-zero elements, if it may stand for the whole: a zero times an infinity or
     /// a NaN is no zero, and must not be skipped.
     fn skipping(&self, other: MatrixRef<'_, T>) -> Option<&'a Sparse<T>> {
-        self.sparse.filter(|_| other.is_finite())
+        self.sparse.filter(|_| is_finite(other.data()))
     }
 
     /// Writes `input @ weights + bias`.

@@ -24,6 +24,7 @@ pub mod difference;
 pub mod direct;
 pub mod error;
 pub mod evaluate;
+pub mod extent;
 pub mod forward;
 pub mod functions;
 pub mod incremental;

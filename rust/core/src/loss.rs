@@ -4,7 +4,6 @@ use crate::error::Error;
 use crate::matrix::MatrixRef;
 use crate::scalar::Scalar;
 use crate::simd::{dispatch, Kernel, Rounding};
-use crate::softmax::softmax_lanes;
 use crate::vecmath::ln;
 
 /// Added to a probability before its logarithm is taken, as the course does: no `log(0)`.
@@ -108,34 +107,26 @@ fn one_hot<T: Scalar>(row: &[T]) -> Option<usize> {
     (row[hot] == T::one() && rest.iter().all(|&v| v == T::zero())).then_some(hot)
 }
 
-/// The losses of one sample for `L` sets of scores, one a lane; the scores are overwritten.
+/// The losses of one sample for `L` sets of unnormalised probabilities, one a lane: `weights[k]`
+/// over `total` is the probability of class `k`.
 #[inline(always)]
 pub fn lane_losses<T: Scalar, R: Rounding, const L: usize>(
-    scores: &mut [[T; L]],
-    target: Target<'_, T>,
-) -> [T; L] {
-    softmax_lanes::<T, R, L>(scores);
-    target_losses::<T, R, L>(scores, target)
-}
-
-/// The losses of one sample for `L` sets of probabilities `y`, one a lane.
-#[inline(always)]
-fn target_losses<T: Scalar, R: Rounding, const L: usize>(
-    y: &[[T; L]],
+    weights: &[[T; L]],
+    total: &[T; L],
     target: Target<'_, T>,
 ) -> [T; L] {
     let delta = T::from_f64(DELTA);
     let mut losses = [T::zero(); L];
     match target {
         Target::Label(k) => {
-            for (loss, &y) in losses.iter_mut().zip(&y[k]) {
-                *loss = -ln::<T, R>(y + delta);
+            for l in 0..L {
+                losses[l] = -ln::<T, R>(weights[k][l] / total[l] + delta);
             }
         }
         Target::Dense(t) => {
-            for (y, &t) in y.iter().zip(t) {
-                for (loss, &y) in losses.iter_mut().zip(y) {
-                    *loss -= t * ln::<T, R>(y + delta);
+            for (weights, &t) in weights.iter().zip(t) {
+                for l in 0..L {
+                    losses[l] -= t * ln::<T, R>(weights[l] / total[l] + delta);
                 }
             }
         }
@@ -162,7 +153,7 @@ impl<T: Scalar> Kernel for MeanLoss<'_, T> {
         let mut sum = 0.0;
         for n in 0..self.y.rows() {
             let (y, _) = self.y.row(n).as_chunks::<1>();
-            let [loss] = target_losses::<T, R, 1>(y, self.targets.sample(n));
+            let [loss] = lane_losses::<T, R, 1>(y, &[T::one()], self.targets.sample(n));
             sum += loss.widen();
         }
         T::from_f64(sum / self.y.rows() as f64)

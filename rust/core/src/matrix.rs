@@ -66,25 +66,6 @@ impl<'a, T: Scalar> MatrixRef<'a, T> {
         }
         out
     }
-
-    /// The largest absolute value, 0 for an empty matrix, NaN where one occurs.
-    #[must_use]
-    pub fn max_abs(&self) -> T {
-        self.data.iter().fold(T::zero(), |largest, value| {
-            // Written so that a NaN, once seen, stays.
-            if value.abs() <= largest || largest.is_nan() {
-                largest
-            } else {
-                value.abs()
-            }
-        })
-    }
-
-    /// Whether no element is infinite or NaN.
-    #[must_use]
-    pub fn is_finite(&self) -> bool {
-        self.data.iter().all(|value| value.is_finite())
-    }
 }
 
 /// An owned row-major matrix.

@@ -14,6 +14,7 @@
 
 use crate::cancel::Cancel;
 use crate::error::Error;
+use crate::extent::max_abs;
 use crate::incremental::unit_quotients;
 use crate::matrix::Matrix;
 use crate::network::{LayerParameters, Parameters};
@@ -67,7 +68,7 @@ struct Plan<'a> {
 
 impl<'a> Plan<'a> {
     fn new(shifter: &Shifter<'a>, layer: usize, radii: &[f64], h: f64) -> Self {
-        let largest = shifter.input_of(layer).matrix().max_abs().max(1.0);
+        let largest = max_abs(shifter.input_of(layer).matrix().data()).max(1.0);
         let s = h * largest;
         let bound = SCORE_BOUND * shifter.targets().mass() / h;
         let terms = |&radius: &f64| {
@@ -215,11 +216,10 @@ fn interpolated<R: Rounding>(
     for (i, point) in odd.points.iter().enumerate() {
         let shift = point * plan.h * plan.largest;
         let (at, units) = ((plan.layer, n), Lanes::Units(block));
-        let above = shifter.losses::<R>(at, units, &[shift; LANES], scratch);
-        let below = shifter.losses::<R>(at, units, &[-shift; LANES], scratch);
+        let differences = shifter.differences::<R>(at, units, &[shift; LANES], scratch);
         for (sum, weights) in sums.iter_mut().zip(&odd.weights) {
             for lane in 0..LANES {
-                sum[lane] += weights[i] * (above[lane] - below[lane]);
+                sum[lane] += weights[i] * differences[lane];
             }
         }
     }

@@ -70,14 +70,15 @@ pub fn numerical_gradient(
 ) -> Result<(f64, Parameters<f64>), Error> {
     let mut forward = Forward::new();
     forward.run(network, input, threads);
-    let loss = mean_loss(forward.probabilities().view(), targets);
+    let y = forward.probabilities();
+    let loss = mean_loss(y.view(), targets);
     if !loss.is_finite() {
         return Ok((loss, Parameters::filled(network, f64::NAN)));
     }
     let gradient = match method {
         Method::Direct => direct(network, input, targets, h, threads, cancel)?,
         Method::Incremental | Method::Node => {
-            let shifter = Shifter::new(network, input, &forward, targets);
+            let shifter = Shifter::new(network, input, &forward, y.view(), targets);
             match method {
                 Method::Node => node(&shifter, h, threads, cancel)?,
                 _ => incremental(&shifter, h, threads, cancel)?,

@@ -4,17 +4,35 @@
 //! For sample `n` and unit `j` of layer `l`, `phi(d)` is the loss of sample `n` when the
 //! pre-activation of unit `j` is `d` higher. Only what that changes is computed again: one
 //! activation, a rank-one change of the next layer's pre-activations, the layers after it, the
-//! loss. [`LANES`] shifts of one sample go side by side.
+//! loss. [`LANES`] shifts of one sample go side by side, each up and down: what is wanted is the odd
+//! part of `phi`, and the two are work enough to keep the arithmetic units busy.
 
+use crate::extent::max_abs;
 use crate::forward::Forward;
 use crate::input::Input;
 use crate::loss::{lane_losses, Targets};
 use crate::matrix::MatrixRef;
 use crate::network::{Layer, Network};
 use crate::simd::{Rounding, LANES};
+use crate::softmax::softmax_weights;
+use crate::vecmath::{exp_small, SMALL};
 
 /// One number a lane.
 pub type Block = [f64; LANES];
+
+/// The lanes shifted up, then the same lanes shifted down.
+const BOTH: usize = 2 * LANES;
+type Both = [f64; BOTH];
+
+/// The same numbers up and down.
+#[inline(always)]
+fn both(block: &Block) -> Both {
+    let mut out = [0.0; BOTH];
+    for lane in 0..BOTH {
+        out[lane] = block[lane % LANES];
+    }
+    out
+}
 
 /// Which unit of the layer each lane shifts.
 #[derive(Debug, Clone, Copy)]
@@ -29,8 +47,8 @@ pub enum Lanes {
 /// Working space of one thread.
 #[derive(Debug, Default)]
 pub struct Scratch {
-    current: Vec<Block>,
-    next: Vec<Block>,
+    current: Vec<Both>,
+    next: Vec<Both>,
 }
 
 /// The weights of a layer by the unit they reach and by blocks of the units they come from, the
@@ -39,6 +57,8 @@ pub struct Scratch {
 struct Incoming {
     blocks: Vec<Block>,
     per_unit: usize,
+    /// The largest absolute weight.
+    largest: f64,
 }
 
 impl Incoming {
@@ -50,13 +70,26 @@ impl Incoming {
                 blocks[k * per_unit + j / LANES][j % LANES] = weight;
             }
         }
-        Self { blocks, per_unit }
+        Self {
+            blocks,
+            per_unit,
+            largest: max_abs(weights.data()),
+        }
     }
 
-    /// What reaches unit `k`.
+    /// What reaches unit `k` from all units.
     #[inline(always)]
     fn of(&self, k: usize) -> &[Block] {
         &self.blocks[k * self.per_unit..(k + 1) * self.per_unit]
+    }
+
+    /// What reaches unit `k` from each lane's unit.
+    #[inline(always)]
+    fn lanes(&self, k: usize, units: Lanes) -> Both {
+        match units {
+            Lanes::Unit(j) => [self.of(k)[j / LANES][j % LANES]; BOTH],
+            Lanes::Units(block) => both(&self.of(k)[block]),
+        }
     }
 }
 
@@ -66,6 +99,7 @@ pub struct Shifter<'a> {
     network: &'a Network<'a, f64>,
     input: Input<'a, f64>,
     forward: &'a Forward<f64>,
+    probabilities: MatrixRef<'a, f64>,
     targets: &'a Targets<'a, f64>,
     /// For every layer but the first.
     incoming: Vec<Incoming>,
@@ -73,12 +107,14 @@ pub struct Shifter<'a> {
 }
 
 impl<'a> Shifter<'a> {
-    /// Prepares to shift pre-activations of `forward`, the pass of `input` through `network`.
+    /// Prepares to shift pre-activations of `forward`, the pass of `input` through `network`,
+    /// which ends in `probabilities`.
     #[must_use]
     pub fn new(
         network: &'a Network<'a, f64>,
         input: Input<'a, f64>,
         forward: &'a Forward<f64>,
+        probabilities: MatrixRef<'a, f64>,
         targets: &'a Targets<'a, f64>,
     ) -> Self {
         let layers = network.layers();
@@ -86,6 +122,7 @@ impl<'a> Shifter<'a> {
             network,
             input,
             forward,
+            probabilities,
             targets,
             incoming: layers[1..]
                 .iter()
@@ -125,93 +162,159 @@ impl<'a> Shifter<'a> {
         self.targets.samples()
     }
 
-    /// `phi(shifts[lane])` for sample `n` and the lane's unit of layer `l`, inside a
-    /// [`Kernel`](crate::simd::Kernel).
+    /// `phi(shifts[lane]) - phi(-shifts[lane])` for sample `n` and the lane's unit of layer `l`,
+    /// inside a [`Kernel`](crate::simd::Kernel).
     #[inline(always)]
-    pub fn losses<R: Rounding>(
+    pub fn differences<R: Rounding>(
         &self,
         (l, n): (usize, usize),
         units: Lanes,
         shifts: &Block,
         scratch: &mut Scratch,
     ) -> Block {
-        scratch.current.resize(self.width, [0.0; LANES]);
-        scratch.next.resize(self.width, [0.0; LANES]);
-        let (mut current, mut next) = (&mut scratch.current, &mut scratch.next);
-        let mut depth = l + 1;
-        if depth == self.network.layers().len() {
-            self.shift_scores(n, units, shifts, current);
+        let Scratch { current, next } = scratch;
+        current.resize(self.width, [0.0; BOTH]);
+        let classes = self.network.classes();
+        let mut shifts = both(shifts);
+        for shift in &mut shifts[LANES..] {
+            *shift = -*shift;
+        }
+        let total = if l == self.incoming.len() {
+            self.shift_scores::<R>(n, units, &shifts, &mut current[..classes])
+        } else if l + 1 == self.incoming.len() {
+            let change = self.activation_change::<R>((l, n), units, &shifts);
+            self.spread_to_scores::<R>(n, units, &change, &mut current[..classes])
         } else {
-            self.shift_next::<R>((l, n), units, shifts, current);
-            while depth + 1 < self.network.layers().len() {
+            next.resize(self.width, [0.0; BOTH]);
+            let change = self.activation_change::<R>((l, n), units, &shifts);
+            self.spread::<R>((l, n), units, &change, current);
+            for depth in l + 1..self.incoming.len() {
                 self.climb::<R>(depth, current, next);
-                std::mem::swap(&mut current, &mut next);
-                depth += 1;
+                std::mem::swap(current, next);
             }
+            softmax_weights::<f64, R, BOTH>(&mut current[..classes])
+        };
+        let target = self.targets.sample(n);
+        let losses = lane_losses::<f64, R, BOTH>(&current[..classes], &total, target);
+        let mut differences = [0.0; LANES];
+        for lane in 0..LANES {
+            differences[lane] = losses[lane] - losses[LANES + lane];
         }
-        let scores = &mut current[..self.network.classes()];
-        lane_losses::<f64, R, LANES>(scores, self.targets.sample(n))
+        differences
     }
 
-    /// The scores themselves are shifted.
+    /// The scores themselves are shifted, each lane's in one class.
     #[inline(always)]
-    fn shift_scores(&self, n: usize, units: Lanes, shifts: &Block, scores: &mut [Block]) {
-        let row = self.forward.scores().row(n);
-        for (block, &score) in scores.iter_mut().zip(row) {
-            *block = [score; LANES];
-        }
-        match units {
-            Lanes::Unit(j) => {
-                for (score, shift) in scores[j].iter_mut().zip(shifts) {
-                    *score += shift;
-                }
-            }
-            Lanes::Units(block) => {
-                let own = scores[..row.len()].iter_mut().skip(block * LANES);
-                for (lane, scores) in own.take(LANES).enumerate() {
-                    scores[lane] += shifts[lane];
-                }
+    fn shift_scores<R: Rounding>(
+        &self,
+        n: usize,
+        units: Lanes,
+        shifts: &Both,
+        weights: &mut [Both],
+    ) -> Both {
+        for (k, moves) in weights.iter_mut().enumerate() {
+            for lane in 0..BOTH {
+                let is_shifted = match units {
+                    Lanes::Unit(j) => j == k,
+                    Lanes::Units(block) => block * LANES + lane % LANES == k,
+                };
+                moves[lane] = if is_shifted { shifts[lane] } else { 0.0 };
             }
         }
+        self.move_scores::<R>(n, all_small(shifts, 1.0), weights)
     }
 
-    /// A shift in layer `l` becomes a rank-one change of the pre-activations of layer `l + 1`.
+    /// How much a shift in layer `l` changes the activation of its unit.
     #[inline(always)]
-    fn shift_next<R: Rounding>(
+    fn activation_change<R: Rounding>(
         &self,
         (l, n): (usize, usize),
         units: Lanes,
-        shifts: &Block,
-        pre: &mut [Block],
-    ) {
-        let a = lanes_of(self.forward.pre(l).row(n), units);
-        let z = lanes_of(self.forward.post(l).row(n), units);
+        shifts: &Both,
+    ) -> Both {
+        let a = both(&lanes_of(self.forward.pre(l).row(n), units));
+        let z = both(&lanes_of(self.forward.post(l).row(n), units));
         let mut change = *shifts;
-        for (c, a) in change.iter_mut().zip(a) {
-            *c += a;
+        for lane in 0..BOTH {
+            change[lane] += a[lane];
         }
-        self.network.layers()[l]
-            .activation
-            .apply_in::<f64, R>(&mut change);
-        for (c, z) in change.iter_mut().zip(z) {
-            *c -= z;
+        let activation = self.network.layers()[l].activation;
+        activation.apply_in::<f64, R>(&mut change);
+        let units_left = match units {
+            Lanes::Unit(_) => LANES,
+            Lanes::Units(block) => self.network.layers()[l].units() - block * LANES,
+        };
+        for lane in 0..BOTH {
+            let is_unit = lane % LANES < units_left;
+            change[lane] = if is_unit { change[lane] - z[lane] } else { 0.0 };
         }
+        change
+    }
+
+    /// A changed activation in the layer below the scores moves all of them.
+    #[inline(always)]
+    fn spread_to_scores<R: Rounding>(
+        &self,
+        n: usize,
+        units: Lanes,
+        change: &Both,
+        weights: &mut [Both],
+    ) -> Both {
+        let incoming = &self.incoming[self.incoming.len() - 1];
+        for (k, moves) in weights.iter_mut().enumerate() {
+            let incoming = incoming.lanes(k, units);
+            for lane in 0..BOTH {
+                moves[lane] = change[lane] * incoming[lane];
+            }
+        }
+        self.move_scores::<R>(n, all_small(change, incoming.largest), weights)
+    }
+
+    /// Turns moves of the scores of sample `n` into unnormalised probabilities; returns what to
+    /// divide them by.
+    #[inline(always)]
+    fn move_scores<R: Rounding>(&self, n: usize, are_small: bool, moves: &mut [Both]) -> Both {
+        if !are_small {
+            for (moves, &score) in moves.iter_mut().zip(self.forward.scores().row(n)) {
+                for lane in 0..BOTH {
+                    moves[lane] += score;
+                }
+            }
+            return softmax_weights::<f64, R, BOTH>(moves);
+        }
+        // A small move changes a probability by a factor: no need to begin again at the scores.
+        let mut total = [0.0; BOTH];
+        for (moves, &y) in moves.iter_mut().zip(self.probabilities.row(n)) {
+            for lane in 0..BOTH {
+                moves[lane] = y * exp_small::<R>(moves[lane]);
+                total[lane] += moves[lane];
+            }
+        }
+        total
+    }
+
+    /// A changed activation in layer `l` is a rank-one change of the pre-activations of layer
+    /// `l + 1`.
+    #[inline(always)]
+    fn spread<R: Rounding>(
+        &self,
+        (l, n): (usize, usize),
+        units: Lanes,
+        change: &Both,
+        pre: &mut [Both],
+    ) {
         let base = self.forward.pre(l + 1).row(n);
         for (k, (pre, &base)) in pre.iter_mut().zip(base).enumerate() {
-            let incoming = self.incoming[l].of(k);
-            let weights = match units {
-                Lanes::Unit(j) => [incoming[j / LANES][j % LANES]; LANES],
-                Lanes::Units(block) => incoming[block],
-            };
-            for lane in 0..LANES {
-                pre[lane] = R::mul_add(change[lane], weights[lane], base);
+            let incoming = self.incoming[l].lanes(k, units);
+            for lane in 0..BOTH {
+                pre[lane] = R::mul_add(change[lane], incoming[lane], base);
             }
         }
     }
 
     /// From the pre-activations of layer `l` to those of layer `l + 1`.
     #[inline(always)]
-    fn climb<R: Rounding>(&self, l: usize, pre: &mut [Block], next: &mut [Block]) {
+    fn climb<R: Rounding>(&self, l: usize, pre: &mut [Both], next: &mut [Both]) {
         let layer = &self.network.layers()[l];
         let above = &self.network.layers()[l + 1];
         let z = &mut pre[..layer.units()];
@@ -219,16 +322,26 @@ impl<'a> Shifter<'a> {
             layer.activation.apply_in::<f64, R>(block);
         }
         for (k, next) in next.iter_mut().take(above.units()).enumerate() {
-            let mut sums = [above.bias.map_or(0.0, |bias| bias[k]); LANES];
+            let mut sums = [above.bias.map_or(0.0, |bias| bias[k]); BOTH];
             let weights = self.incoming[l].of(k).as_flattened();
             for (z, &weight) in z.iter().zip(weights) {
-                for lane in 0..LANES {
+                for lane in 0..BOTH {
                     sums[lane] = R::mul_add(z[lane], weight, sums[lane]);
                 }
             }
             *next = sums;
         }
     }
+}
+
+/// Whether every lane, times `scale`, is small enough for [`exp_small`]; a NaN is not.
+#[inline(always)]
+fn all_small(lanes: &Both, scale: f64) -> bool {
+    let mut are_small = true;
+    for lane in 0..BOTH {
+        are_small &= lanes[lane].abs() * scale <= SMALL;
+    }
+    are_small
 }
 
 /// The number of each lane's unit, 0 past the last.

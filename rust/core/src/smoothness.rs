@@ -1,5 +1,6 @@
 //! Where the loss, as a function of one pre-activation, is smooth, and how smooth.
 
+use crate::extent::max_abs;
 use crate::forward::Forward;
 use crate::matrix::{Matrix, MatrixRef};
 use crate::network::Network;
@@ -11,11 +12,11 @@ use crate::network::Network;
 /// `y' / y = exp(u_k) / sum_i y_i exp(u_i)` turns by at most `2r = 1 < pi / 2` and lies between
 /// `exp(-2r)` and `exp(2r) / cos r` in size. `q = (y' + 1e-7) / (y + 1e-7)` is a mean of that and 1:
 /// it turns by at most 1, its real part is at least `exp(-1) cos 1 > 0.198`, its size at most 3.1.
-/// So its logarithm is analytic and at most `|ln 0.198 + i| < 2.2` in size.
+/// So its logarithm is analytic and at most `|ln 0.198 + i| < 2` in size.
 const SCORE_RADIUS: f64 = 0.5;
 
 /// See [`SCORE_RADIUS`].
-pub const SCORE_BOUND: f64 = 2.2;
+pub const SCORE_BOUND: f64 = 2.0;
 
 /// A little more than rounding can take from a bound on how far a pre-activation moves.
 const MARGIN: f64 = 1.0 + 1e-9;
@@ -36,16 +37,12 @@ pub fn analytic_radii(network: &Network<'_, f64>) -> Vec<Vec<f64>> {
     for l in (0..layers.len() - 1).rev() {
         let (disc, slope) = layers[l].activation.analytic_disc();
         let weights = layers[l + 1].weights;
-        let largest = (0..weights.rows()).map(|j| row_max_abs(weights, j));
+        let largest = (0..weights.rows()).map(|j| max_abs(weights.row(j)));
         radii.push(largest.map(|w| disc.min(above_all / (slope * w))).collect());
         above_all = disc.min(above_all / (slope * largest_column_sum(weights)));
     }
     radii.reverse();
     radii
-}
-
-fn row_max_abs(matrix: MatrixRef<'_, f64>, row: usize) -> f64 {
-    MatrixRef::new(matrix.row(row), 1, matrix.cols()).max_abs()
 }
 
 fn largest_column_sum(matrix: MatrixRef<'_, f64>) -> f64 {

@@ -46,9 +46,10 @@ impl<T: Scalar> Kernel for Softmax<'_, T> {
     }
 }
 
-/// Softmax of `L` sets of scores, one a lane, in place, inside a [`Kernel`].
+/// Turns `L` sets of scores, one a lane, into unnormalised probabilities, inside a [`Kernel`]:
+/// returns what to divide them by.
 #[inline(always)]
-pub fn softmax_lanes<T: Scalar, R: Rounding, const L: usize>(scores: &mut [[T; L]]) {
+pub fn softmax_weights<T: Scalar, R: Rounding, const L: usize>(scores: &mut [[T; L]]) -> [T; L] {
     let mut largest = [T::neg_infinity(); L];
     for class in &*scores {
         for (m, &score) in largest.iter_mut().zip(class) {
@@ -57,15 +58,11 @@ pub fn softmax_lanes<T: Scalar, R: Rounding, const L: usize>(scores: &mut [[T; L
         }
     }
     let mut total = [T::zero(); L];
-    for class in &mut *scores {
+    for class in scores {
         for l in 0..L {
             class[l] = exp::<T, R>(class[l] - largest[l]);
             total[l] += class[l];
         }
     }
-    for class in scores {
-        for (e, &sum) in class.iter_mut().zip(&total) {
-            *e /= sum;
-        }
-    }
+    total
 }

@@ -3,6 +3,7 @@
 use crate::matrix::MatrixRef;
 use crate::rows::Weights;
 use crate::scalar::Scalar;
+use crate::simd::{dispatch, Kernel, Rounding, LANES};
 
 /// The non-zero elements of a matrix along one axis: those of line `i` stand at
 /// `starts[i]..starts[i + 1]`.
@@ -32,11 +33,18 @@ pub struct Sparse<T> {
 }
 
 impl<T: Scalar> Sparse<T> {
-    /// The non-zero elements of `matrix`; none if it has too many elements to number in 32 bits.
+    /// The non-zero elements of `matrix`, if they are at most a share of `density` of all, and few
+    /// enough to be numbered in 32 bits.
     #[must_use]
-    pub fn new(matrix: MatrixRef<'_, T>) -> Option<Self> {
-        u32::try_from(matrix.data().len()).ok()?;
-        let rows = by_rows(matrix);
+    pub fn new(matrix: MatrixRef<'_, T>, density: f64) -> Option<Self> {
+        let size = matrix.data().len();
+        u32::try_from(size).ok()?;
+        let rows = dispatch(ByRows {
+            matrix,
+            // A count, rounded down.
+            #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+            most: (density * size as f64) as usize,
+        })?;
         let columns = by_columns(&rows, matrix.rows(), matrix.cols());
         Some(Self { rows, columns })
     }
@@ -54,28 +62,67 @@ impl<T: Scalar> Sparse<T> {
     }
 }
 
-// `Sparse::new` has made sure that every count fits.
-#[allow(clippy::cast_possible_truncation)]
-fn by_rows<T: Scalar>(matrix: MatrixRef<'_, T>) -> Lines<T> {
-    let mut lines = Lines {
-        starts: vec![0],
-        places: Vec::new(),
-        values: Vec::new(),
-    };
-    for n in 0..matrix.rows() {
-        for (i, &value) in matrix.row(n).iter().enumerate() {
-            if value != T::zero() {
-                lines.places.push(i as u32);
-                lines.values.push(value);
+/// Finds the non-zero elements row by row, and gives up where there are more than `most`.
+struct ByRows<'a, T> {
+    matrix: MatrixRef<'a, T>,
+    most: usize,
+}
+
+impl<T: Scalar> Kernel for ByRows<'_, T> {
+    type Output = Option<Lines<T>>;
+
+    #[inline(always)]
+    fn run<R: Rounding>(self) -> Option<Lines<T>> {
+        let cols = self.matrix.cols();
+        let mut lines = Lines {
+            starts: vec![0],
+            places: Vec::with_capacity(self.most),
+            values: Vec::with_capacity(self.most),
+        };
+        let mut places = vec![0; cols];
+        let mut values = vec![T::zero(); cols];
+        for n in 0..self.matrix.rows() {
+            let count = nonzero(self.matrix.row(n), &mut places, &mut values);
+            if lines.places.len() + count > self.most {
+                return None;
             }
+            lines.places.extend_from_slice(&places[..count]);
+            lines.values.extend_from_slice(&values[..count]);
+            lines.starts.push(numbered(lines.places.len()));
         }
-        lines.starts.push(lines.places.len() as u32);
+        Some(lines)
     }
-    lines
+}
+
+/// Moves the non-zero elements of `row` to the front of `values`, their places to `places`, and
+/// counts them.
+#[inline(always)]
+fn nonzero<T: Scalar>(row: &[T], places: &mut [u32], values: &mut [T]) -> usize {
+    const STEP: usize = 2 * LANES;
+    let mut count = 0;
+    for (b, block) in row.chunks(STEP).enumerate() {
+        // Most images are mostly margin: whole blocks of zeros are passed over at once.
+        if block.iter().fold(true, |zero, &x| zero & (x == T::zero())) {
+            continue;
+        }
+        for (k, &x) in block.iter().enumerate() {
+            // Without a branch, which could not be foreseen: what is not kept is written over.
+            places[count] = numbered(b * STEP + k);
+            values[count] = x;
+            count += usize::from(x != T::zero());
+        }
+    }
+    count
+}
+
+/// A count that [`Sparse::new`] has made sure fits.
+#[allow(clippy::cast_possible_truncation)]
+#[inline(always)]
+fn numbered(count: usize) -> u32 {
+    count as u32
 }
 
 /// The same elements by columns: a counting sort, stable, so rows ascend within a column.
-#[allow(clippy::cast_possible_truncation)]
 fn by_columns<T: Scalar>(by_rows: &Lines<T>, rows: usize, cols: usize) -> Lines<T> {
     let mut starts = vec![0_u32; cols + 1];
     for &column in &by_rows.places {
@@ -91,7 +138,7 @@ fn by_columns<T: Scalar>(by_rows: &Lines<T>, rows: usize, cols: usize) -> Lines<
         let line = by_rows.line(n);
         for (&column, &value) in line.places.iter().zip(line.values) {
             let next = &mut next[column as usize];
-            places[*next as usize] = n as u32;
+            places[*next as usize] = numbered(n);
             values[*next as usize] = value;
             *next += 1;
         }

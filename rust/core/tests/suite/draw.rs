@@ -21,7 +21,7 @@ impl Draw {
     /// One of the classes.
     pub fn label(&mut self, classes: usize) -> i64 {
         let drawn = self.uniform() * classes as f64;
-        (0..256_u8)
+        (0..=255_u8)
             .find(|&k| drawn < f64::from(k) + 1.0)
             .map_or(0, i64::from)
     }

@@ -137,6 +137,27 @@ fn wide_intervals_need_more_terms_or_the_incremental_evaluator() {
 }
 
 #[test]
+fn shifts_that_carry_a_class_across_the_softmax_are_evaluated_whole() {
+    // Scores (40, 0): shifting the first by 50 turns a certain answer over; by 800, exp overflows.
+    let mut case = Case::new(&plain(&[1, 2], 1, Activation::Sigmoid));
+    case.biases[0].copy_from_slice(&[40.0, 0.0]);
+    case.weights[0].data_mut().fill(0.0);
+    case.labels.fill(0);
+    for input in [5e4, 2e5, 5e5, 8e6] {
+        case.x.data_mut().fill(input);
+        let direct = numerical(&case, false, H, Method::Direct);
+        for method in [Method::Incremental, Method::Node] {
+            let other = numerical(&case, false, H, method);
+            let scale = direct
+                .slices()
+                .flatten()
+                .fold(1.0, |m: f64, q| m.max(q.abs()));
+            assert!(apart(&direct, &other) < 1e-9 * scale, "{input}, {method:?}");
+        }
+    }
+}
+
+#[test]
 fn a_loss_that_is_no_number_has_no_quotient_that_is() {
     let mut case = Case::new(&plain(&[4, 6, 3], 3, Activation::Sigmoid));
     case.x.data_mut()[5] = f64::NAN;

@@ -1,0 +1,162 @@
+//! Where a gradient's time goes: the parts of one step, 784-50-10, a batch of 100 with the density
+//! of MNIST, or dense. `cargo bench`; medians in microseconds, one thread and all.
+
+use std::hint::black_box;
+use std::time::Instant;
+
+use kobai_core::activation::Activation;
+use kobai_core::backprop::backprop;
+use kobai_core::cancel::Cancel;
+use kobai_core::forward::Forward;
+use kobai_core::input::Batch;
+use kobai_core::loss::{mean_loss, Targets};
+use kobai_core::matrix::{Matrix, MatrixRef};
+use kobai_core::network::{Layer, Network, Parameters};
+use kobai_core::node::node;
+use kobai_core::parallel::{num_threads, run, Threads};
+use kobai_core::scalar::Scalar;
+use kobai_core::shift::Shifter;
+
+const SAMPLES: usize = 100;
+const SIZES: [usize; 3] = [784, 50, 10];
+
+/// Numbers in [0, 1), of which a share of `density` is not zero.
+fn drawn<T: Scalar>(rows: usize, cols: usize, density: f64, scale: f64) -> Matrix<T> {
+    let mut state = 1_u64;
+    let mut uniform = || {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (state >> 11) as f64 / (1_u64 << 53) as f64
+    };
+    let mut number = || {
+        let value = scale * uniform();
+        T::from_f64(if uniform() < density { value } else { 0.0 })
+    };
+    Matrix::from_vec((0..rows * cols).map(|_| number()).collect(), rows, cols)
+}
+
+/// The median time of `work`, in microseconds.
+fn median(mut work: impl FnMut()) -> f64 {
+    let mut times: Vec<f64> = (0..300)
+        .map(|_| {
+            let start = Instant::now();
+            work();
+            start.elapsed().as_secs_f64() * 1e6
+        })
+        .collect();
+    times.sort_by(f64::total_cmp);
+    times[times.len() / 2]
+}
+
+struct Problem<T> {
+    weights: [Matrix<T>; 2],
+    biases: [Vec<T>; 2],
+    x: Matrix<T>,
+    labels: Vec<i64>,
+}
+
+impl<T: Scalar> Problem<T> {
+    fn new(density: f64) -> Self {
+        let layer = |l: usize| drawn(SIZES[l], SIZES[l + 1], 1.0, 0.1);
+        Self {
+            weights: [layer(0), layer(1)],
+            biases: [1, 2].map(|l| vec![T::zero(); SIZES[l]]),
+            x: drawn(SAMPLES, SIZES[0], density, 1.0),
+            labels: (0..SAMPLES as i64).map(|n| n % 10).collect(),
+        }
+    }
+
+    fn network(&self) -> Network<'_, T> {
+        let layer = |l: usize, activation| Layer {
+            weights: self.weights[l].view(),
+            bias: Some(self.biases[l].as_slice()),
+            activation,
+        };
+        let layers = vec![
+            layer(0, Activation::Sigmoid),
+            layer(1, Activation::Identity),
+        ];
+        Network::new(layers).expect("the sizes chain")
+    }
+}
+
+fn measure<T: Scalar>(problem: &Problem<T>, threads: Threads) {
+    let network = problem.network();
+    let targets = Targets::Labels(&problem.labels);
+    let x: MatrixRef<'_, T> = problem.x.view();
+    let batch = Batch::new(x);
+    let mut forward = Forward::new();
+    forward.run(&network, batch.input(), threads);
+    let y = forward.probabilities();
+    let mut gradient = Parameters::filled(&network, T::zero());
+    let report = |name: &str, time: f64| println!("    {name:<22}{time:8.1}");
+    report("batch", median(|| drop(black_box(Batch::new(x)))));
+    let mut pass = Forward::new();
+    report(
+        "forward",
+        median(|| pass.run(&network, batch.input(), threads)),
+    );
+    report(
+        "probabilities, loss",
+        median(|| {
+            let y = forward.probabilities();
+            black_box(mean_loss(y.view(), &targets));
+        }),
+    );
+    report(
+        "backward",
+        median(|| {
+            backprop(
+                &network,
+                batch.input(),
+                &forward,
+                y.clone(),
+                &targets,
+                threads,
+                &mut gradient,
+            );
+        }),
+    );
+}
+
+fn measure_node(problem: &Problem<f64>, threads: Threads) {
+    let network = problem.network();
+    let targets = Targets::Labels(&problem.labels);
+    let batch = Batch::new(problem.x.view());
+    let mut forward = Forward::new();
+    forward.run(&network, batch.input(), threads);
+    let y = forward.probabilities();
+    let shifter = Shifter::new(&network, batch.input(), &forward, y.view(), &targets);
+    let cancel = Cancel::new();
+    let time = median(|| drop(black_box(node(&shifter, 1e-4, threads, &cancel))));
+    println!("    {:<22}{time:8.1}", "node");
+    let coefficients = drawn::<f64>(SAMPLES, 2 * SIZES[1], 1.0, 1e-3);
+    let mut out = vec![0.0; SIZES[0] * SIZES[1]];
+    let time = median(|| {
+        let input = batch.input();
+        input.odd_powers_transposed_times(coefficients.view(), 2, threads, &mut out);
+    });
+    println!("    {:<22}{time:8.1}", "  its largest product");
+}
+
+fn main() {
+    for density in [0.19, 1.0] {
+        for (threads, count) in [(Threads::One, 1), (Threads::All, num_threads())] {
+            let inside = |work: &(dyn Fn() + Sync)| match threads {
+                Threads::One => work(),
+                Threads::All => run(usize::MAX, |_| work()),
+            };
+            println!("density {density}, {count} threads");
+            println!("  f32");
+            let single = Problem::<f32>::new(density);
+            inside(&|| measure(&single, threads));
+            println!("  f64");
+            let double = Problem::<f64>::new(density);
+            inside(&|| {
+                measure(&double, threads);
+                measure_node(&double, threads);
+            });
+        }
+    }
+}
