@@ -53,12 +53,17 @@ def are_labels(t: npt.NDArray[Any], samples: tuple[int, ...]) -> bool:
     return True
 
 
-def positive_int(name: str, value: SupportsIndex) -> int:
-    """`value` as an int of at least 1."""
+def integer(name: str, value: SupportsIndex) -> int:
+    """`value` as an int."""
     try:
-        number = operator.index(value)
+        return operator.index(value)
     except TypeError:
         raise TypeError(f"{name} must be an integer, got {value!r}") from None
+
+
+def positive_int(name: str, value: SupportsIndex) -> int:
+    """`value` as an int of at least 1."""
+    number = integer(name, value)
     if number < 1:
         raise ValueError(f"{name} must be at least 1, got {number}")
     return number

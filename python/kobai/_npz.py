@@ -5,8 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
-import zipfile
-import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -45,11 +43,13 @@ def _file_mode(target: Path) -> int:
 def read(file: str | os.PathLike[str], keys: Sequence[str]) -> dict[str, npt.NDArray[Any]]:
     """The arrays of `file`, which must be exactly those named."""
     name = os.fspath(file)
-    try:
-        with np.load(file, allow_pickle=False) as archive:
-            arrays = dict(archive) if isinstance(archive, np.lib.npyio.NpzFile) else {}
-    except (ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
-        raise ValueError(f"{name} must be an .npz archive of plain arrays: {error}") from error
+    with Path(file).open("rb") as stream:
+        try:
+            with np.load(stream, allow_pickle=False) as archive:
+                arrays = dict(archive) if isinstance(archive, np.lib.npyio.NpzFile) else {}
+        # Damaged bytes make the layers below raise almost anything, MemoryError included.
+        except Exception as error:
+            raise ValueError(f"{name} must be an .npz archive of plain arrays: {error}") from error
     if arrays.keys() != set(keys):
         raise ValueError(f"{name} must hold the arrays {sorted(keys)}, got {sorted(arrays)}")
     return arrays

@@ -28,12 +28,14 @@ def draw_history(history: History, figure: Figure | None) -> Figure:
         centres = np.arange(len(means)) * width + width / 2
         loss_axes.plot(centres, means, color="tab:blue", label=f"mean of {width}")
     loss_axes.set(xlabel="iteration", ylabel="loss", title="Training loss", ylim=(0, None))
-    loss_axes.legend()
+    if len(loss):
+        loss_axes.legend()
     for name, values in (("train", history.train_acc), ("test", history.test_acc)):
         if values:
             accuracy_axes.plot(values, marker="o", markersize=3, label=name)
     accuracy_axes.set(xlabel="epoch", ylabel="accuracy", title="Accuracy", ylim=(0, 1))
-    accuracy_axes.legend(loc="lower right")
+    if history.train_acc:
+        accuracy_axes.legend(loc="lower right")
     return figure
 
 

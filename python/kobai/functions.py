@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kobai import _core
-from kobai._arguments import FloatArray, are_labels, real_array, result_dtype
+from kobai._arguments import FloatArray, are_labels, integer, real_array, result_dtype
 
 __all__ = ["cross_entropy_error", "mean_squared_error", "relu", "sigmoid", "softmax"]
 
@@ -82,11 +82,12 @@ def softmax(x: npt.ArrayLike, axis: int = -1) -> Any:
     Raises
     ------
     TypeError
-        If `x` does not hold real numbers.
+        If `x` does not hold real numbers, or `axis` is not an integer.
     ValueError
         If `x` has no such axis, or the axis has size 0.
     """
     array = real_array("x", x)
+    axis = integer("axis", axis)
     if not -array.ndim <= axis < array.ndim:
         raise ValueError(f"axis must be one of x's {array.ndim}, got {axis}")
     if array.shape[axis] == 0:

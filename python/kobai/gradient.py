@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kobai import _core
-from kobai._arguments import FloatArray, non_negative_float, positive_float, real_array
+from kobai._arguments import FloatArray, integer, non_negative_float, positive_float, real_array
 
 __all__ = ["gradient_descent", "numerical_gradient"]
 
@@ -133,7 +133,9 @@ def gradient_descent(
         number.
     """
     lr = non_negative_float("lr", lr)
-    steps = _step_count(step_num)
+    steps = integer("step_num", step_num)
+    if steps < 0:
+        raise ValueError(f"step_num must not be negative, got {steps}")
     x = np.array(real_array("init_x", init_x))
     history = np.empty((steps + 1, *x.shape), x.dtype) if return_history else None
     for step in range(steps):
@@ -144,13 +146,3 @@ def gradient_descent(
         return x
     history[steps] = x
     return x, history
-
-
-def _step_count(step_num: SupportsIndex) -> int:
-    try:
-        steps = step_num.__index__()
-    except AttributeError:
-        raise TypeError(f"step_num must be an integer, got {step_num!r}") from None
-    if steps < 0:
-        raise ValueError(f"step_num must not be negative, got {steps}")
-    return steps

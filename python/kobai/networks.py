@@ -132,6 +132,8 @@ class _Network:
             )
         if value.shape != shape:
             raise ValueError(f"params[{key!r}] must have shape {shape}, got {value.shape}")
+        if not value.flags.aligned:
+            raise ValueError(f"params[{key!r}] must be aligned in memory, got an unaligned array")
 
     def _rows(self, x: npt.ArrayLike) -> tuple[FloatArray, bool]:
         """The inputs as rows of the network's dtype, and whether they came as a single one."""

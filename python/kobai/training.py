@@ -54,18 +54,31 @@ class SGD:
 
         Raises
         ------
+        TypeError
+            If a gradient does not hold real numbers.
         ValueError
-            If keys or shapes differ; nothing is changed then.
+            If keys or shapes differ, or a parameter is read-only. Whatever is raised, nothing has
+            been changed.
         """
         if params.keys() != grads.keys():
             raise ValueError(f"grads must have the keys {sorted(params)}, got {sorted(grads)}")
         for key, param in params.items():
-            if np.shape(grads[key]) != param.shape:
-                raise ValueError(
-                    f"grads[{key!r}] must have shape {param.shape}, got {np.shape(grads[key])}"
-                )
+            _check_gradient(key, param, grads[key])
         for key, param in params.items():
             param -= self.lr * grads[key]
+
+
+def _check_gradient(key: str, param: FloatArray, grad: npt.ArrayLike) -> None:
+    """Find what would stop an update half-way."""
+    if np.shape(grad) != param.shape:
+        raise ValueError(
+            f"grads[{key!r}] must have shape {param.shape}, got shape {np.shape(grad)}"
+        )
+    dtype = np.asarray(grad).dtype
+    if dtype.kind not in "fiub":
+        raise TypeError(f"grads[{key!r}] must hold real numbers, got dtype {dtype}")
+    if not param.flags.writeable:
+        raise ValueError(f"params[{key!r}] must be writable, got a read-only array")
 
 
 class Optimizer(Protocol):
@@ -227,17 +240,23 @@ class Trainer:
         history = History(steps_per_epoch=math.ceil(samples / self.batch_size))
         total = _total_steps(iterations, epochs, history.steps_per_epoch)
 
+        interrupts = Interrupts()
+
         def evaluate() -> None:
-            history.train_acc.append(self.net.accuracy(*train))
-            if test is not None:
-                history.test_acc.append(self.net.accuracy(*test))
+            train_acc = self.net.accuracy(*train)
+            test_acc = None if test is None else self.net.accuracy(*test)
+            with interrupts.held():
+                history.train_acc.append(train_acc)
+                if test_acc is not None:
+                    history.test_acc.append(test_acc)
             if on_epoch is not None:
                 on_epoch(history)
 
-        # Labels that name no class, wherever they stand, are found by this before any step.
-        evaluate()
         try:
-            self._run(train, history, total, evaluate, progress=progress)
+            with interrupts:
+                # Labels that name no class, wherever they stand, are found here, before any step.
+                evaluate()
+                self._run(train, history, total, evaluate, interrupts, progress=progress)
         except KeyboardInterrupt:
             history.interrupted = True
         return history
@@ -248,6 +267,7 @@ class Trainer:
         history: History,
         total: int,
         evaluate: Callable[[], None],
+        interrupts: Interrupts,
         *,
         progress: bool,
     ) -> None:
@@ -256,8 +276,7 @@ class Trainer:
         x, t = train
         running = None
         steps = self._steps(len(x))
-        bar = tqdm(total=total, unit="it", disable=None if progress else True, leave=False)
-        with Interrupts() as interrupts, bar:
+        with tqdm(total=total, unit="it", disable=None if progress else True, leave=False) as bar:
             for _ in range(total):
                 step = next(steps)
                 loss, grads = self._loss_and_gradient(x[step.indices], t[step.indices])

@@ -63,7 +63,7 @@ impl<T: Scalar> Problem<T> {
             weights: [layer(0), layer(1)],
             biases: [1, 2].map(|l| vec![T::zero(); SIZES[l]]),
             x: drawn(SAMPLES, SIZES[0], density, 1.0),
-            labels: (0..SAMPLES as i64).map(|n| n % 10).collect(),
+            labels: (0..10).cycle().take(SAMPLES).collect(),
         }
     }
 

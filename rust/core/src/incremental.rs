@@ -6,6 +6,7 @@
 
 use crate::cancel::Cancel;
 use crate::error::Error;
+use crate::input::Input;
 use crate::network::{LayerParameters, Parameters};
 use crate::parallel::{try_map, Threads};
 use crate::shift::{Lanes, Scratch, Shifter};
@@ -71,23 +72,23 @@ impl<S: Iterator<Item = usize>> Kernel for Evaluate<'_, S> {
         let mut sums = vec![0.0; inputs + 1];
         let scale = 1.0 / (2.0 * h * shifter.samples() as f64);
         let mut scratch = Scratch::default();
-        let mut places = Vec::new();
+        let unit = Lanes::Unit(self.j);
+        let column = Column::new(shifter, l, self.j, h);
         let mut moves = Vec::new();
         for n in self.samples {
-            places.clear();
             moves.clear();
-            input.for_each_nonzero(n, |i, x| {
-                places.push(i);
-                moves.push(h * x);
-            });
-            places.push(inputs);
-            moves.push(h);
-            let unit = Lanes::Unit(self.j);
-            for (places, moves) in places.chunks(LANES).zip(moves.chunks(LANES)) {
-                let mut shifts = [0.0; LANES];
-                shifts[..moves.len()].copy_from_slice(moves);
-                let differences = shifter.differences::<R>((l, n), unit, &shifts, &mut scratch);
-                for (lane, &place) in places.iter().enumerate() {
+            let [a, ..] = shifter.pre_activations(l, n, unit);
+            column.moves(input, n, a, &mut moves);
+            moves.push((inputs, a + h, a - h));
+            for moves in moves.chunks(LANES) {
+                let (mut above, mut below) = ([a; LANES], [a; LANES]);
+                for (lane, &(_, up, down)) in moves.iter().enumerate() {
+                    above[lane] = up;
+                    below[lane] = down;
+                }
+                let moved = (&above, &below);
+                let differences = shifter.differences::<R>((l, n), unit, moved, &mut scratch);
+                for (lane, &(place, ..)) in moves.iter().enumerate() {
                     sums[place] += differences[lane] * scale;
                 }
             }
@@ -96,6 +97,43 @@ impl<S: Iterator<Item = usize>> Kernel for Evaluate<'_, S> {
         UnitQuotients {
             weights: sums,
             bias,
+        }
+    }
+}
+
+/// The weights into one unit.
+struct Column {
+    weights: Vec<f64>,
+    h: f64,
+}
+
+impl Column {
+    fn new(shifter: &Shifter<'_>, l: usize, j: usize, h: f64) -> Self {
+        let weights = shifter.network().layers()[l].weights;
+        let weights = (0..weights.rows()).map(|i| weights.row(i)[j]).collect();
+        Self { weights, h }
+    }
+
+    /// For each input of sample `n` that is not zero, its place and where the pre-activation `a`
+    /// goes when its weight is moved up and down.
+    fn moves(&self, input: Input<'_, f64>, n: usize, a: f64, moves: &mut Vec<(usize, f64, f64)>) {
+        input.for_each_nonzero(n, |i, x| {
+            let by = self.h * x;
+            moves.push((i, a + by, a - by));
+        });
+        if a.is_finite() {
+            return;
+        }
+        // An infinite input: a sum cannot be moved past infinity, but its terms can be summed anew.
+        let x = input.matrix().row(n);
+        for (place, above, below) in moves {
+            let sum = |weight: f64| {
+                let term =
+                    |(i, &x): (usize, &f64)| x * if i == *place { weight } else { self.weights[i] };
+                x.iter().enumerate().map(term).sum()
+            };
+            *above = sum(self.weights[*place] + self.h);
+            *below = sum(self.weights[*place] - self.h);
         }
     }
 }

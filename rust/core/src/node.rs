@@ -212,11 +212,17 @@ fn interpolated<R: Rounding>(
     (n, block): (usize, usize),
     scratch: &mut Scratch,
 ) -> [Block; MAX_TERMS] {
+    let (at, units) = ((plan.layer, n), Lanes::Units(block));
+    let a = shifter.pre_activations(plan.layer, n, units);
     let mut sums = [[0.0; LANES]; MAX_TERMS];
     for (i, point) in odd.points.iter().enumerate() {
         let shift = point * plan.h * plan.largest;
-        let (at, units) = ((plan.layer, n), Lanes::Units(block));
-        let differences = shifter.differences::<R>(at, units, &[shift; LANES], scratch);
+        let (mut above, mut below) = (a, a);
+        for lane in 0..LANES {
+            above[lane] += shift;
+            below[lane] -= shift;
+        }
+        let differences = shifter.differences::<R>(at, units, (&above, &below), scratch);
         for (sum, weights) in sums.iter_mut().zip(&odd.weights) {
             for lane in 0..LANES {
                 sum[lane] += weights[i] * differences[lane];

@@ -162,31 +162,30 @@ impl<'a> Shifter<'a> {
         self.targets.samples()
     }
 
-    /// `phi(shifts[lane]) - phi(-shifts[lane])` for sample `n` and the lane's unit of layer `l`,
-    /// inside a [`Kernel`](crate::simd::Kernel).
+    /// The difference of the losses of sample `n` when the pre-activation of the lane's unit of
+    /// layer `l` is `above[lane]` and when it is `below[lane]`, inside a
+    /// [`Kernel`](crate::simd::Kernel).
     #[inline(always)]
     pub fn differences<R: Rounding>(
         &self,
         (l, n): (usize, usize),
         units: Lanes,
-        shifts: &Block,
+        (above, below): (&Block, &Block),
         scratch: &mut Scratch,
     ) -> Block {
         let Scratch { current, next } = scratch;
         current.resize(self.width, [0.0; BOTH]);
         let classes = self.network.classes();
-        let mut shifts = both(shifts);
-        for shift in &mut shifts[LANES..] {
-            *shift = -*shift;
-        }
+        let mut moved = both(above);
+        moved[LANES..].copy_from_slice(below);
         let total = if l == self.incoming.len() {
-            self.shift_scores::<R>(n, units, &shifts, &mut current[..classes])
+            self.shift_scores::<R>(n, units, moved, &mut current[..classes])
         } else if l + 1 == self.incoming.len() {
-            let change = self.activation_change::<R>((l, n), units, &shifts);
+            let change = self.activation_change::<R>((l, n), units, moved);
             self.spread_to_scores::<R>(n, units, &change, &mut current[..classes])
         } else {
             next.resize(self.width, [0.0; BOTH]);
-            let change = self.activation_change::<R>((l, n), units, &shifts);
+            let change = self.activation_change::<R>((l, n), units, moved);
             self.spread::<R>((l, n), units, &change, current);
             for depth in l + 1..self.incoming.len() {
                 self.climb::<R>(depth, current, next);
@@ -203,41 +202,47 @@ impl<'a> Shifter<'a> {
         differences
     }
 
-    /// The scores themselves are shifted, each lane's in one class.
+    /// The pre-activations of sample `n` in layer `l`, for each lane that of its unit.
+    #[inline(always)]
+    #[must_use]
+    pub fn pre_activations(&self, l: usize, n: usize, units: Lanes) -> Block {
+        lanes_of(self.forward.pre(l).row(n), units)
+    }
+
+    /// The scores themselves are moved, each lane's in one class.
     #[inline(always)]
     fn shift_scores<R: Rounding>(
         &self,
         n: usize,
         units: Lanes,
-        shifts: &Both,
+        mut moved: Both,
         weights: &mut [Both],
     ) -> Both {
+        let scores = both(&self.pre_activations(self.incoming.len(), n, units));
+        for lane in 0..BOTH {
+            moved[lane] -= scores[lane];
+        }
         for (k, moves) in weights.iter_mut().enumerate() {
             for lane in 0..BOTH {
-                let is_shifted = match units {
+                let is_moved = match units {
                     Lanes::Unit(j) => j == k,
                     Lanes::Units(block) => block * LANES + lane % LANES == k,
                 };
-                moves[lane] = if is_shifted { shifts[lane] } else { 0.0 };
+                moves[lane] = if is_moved { moved[lane] } else { 0.0 };
             }
         }
-        self.move_scores::<R>(n, all_small(shifts, 1.0), weights)
+        self.move_scores::<R>(n, all_small(&moved, 1.0), weights)
     }
 
-    /// How much a shift in layer `l` changes the activation of its unit.
+    /// How much a moved pre-activation in layer `l` changes the activation of its unit.
     #[inline(always)]
     fn activation_change<R: Rounding>(
         &self,
         (l, n): (usize, usize),
         units: Lanes,
-        shifts: &Both,
+        mut change: Both,
     ) -> Both {
-        let a = both(&lanes_of(self.forward.pre(l).row(n), units));
         let z = both(&lanes_of(self.forward.post(l).row(n), units));
-        let mut change = *shifts;
-        for lane in 0..BOTH {
-            change[lane] += a[lane];
-        }
         let activation = self.network.layers()[l].activation;
         activation.apply_in::<f64, R>(&mut change);
         let units_left = match units {

@@ -25,6 +25,7 @@ pub const SMALL: f64 = 1.0 / 256.0;
 /// `e` to the power `x` for `|x| <=` [`SMALL`], where six terms of the Taylor series are enough:
 /// the seventh is below `256^-6 / 720 < 5e-18`.
 #[inline(always)]
+#[must_use]
 pub fn exp_small<R: Rounding>(x: f64) -> f64 {
     polynomial::<_, R, 6>(
         x,

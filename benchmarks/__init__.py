@@ -1,0 +1,1 @@
+"""kobai beside what people would use instead, measured in one run: `python -m benchmarks`."""

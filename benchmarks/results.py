@@ -1,0 +1,156 @@
+"""results.md: what was measured, how, and on what."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from benchmarks.contenders.notebook_loop import ALL_PARAMETERS, SLICE_PARAMETERS
+from benchmarks.machine import describe
+from benchmarks.main_table import Figure, Measured
+from benchmarks.promises import promises
+from benchmarks.report import table
+from benchmarks.rows import DENSE, EPOCHS, NUMERICAL, STEPS, Row
+from benchmarks.timing import Summary, duration
+
+METHOD = f"""\
+Each contender runs alone in processes of its own, one with one thread and one with all; a row
+states the better of the two. The processes are asked in turn, in an order drawn anew each round,
+and sleep in between. A time is the median of the rounds, beside it the quartiles (least and most
+where there are fewer than three rounds). One measurement lasts at least {{minimum:.0f}} ms, except
+where one gradient takes longer; there were {{rounds}} rounds{{fewer}}.
+
+- The network is the notebook's: 784-50-10, sigmoid, softmax cross-entropy, lr 0.1, batch of 100,
+  from the notebook's initial parameters. {{density:.1%}} of the batch's pixels are not zero.
+- The notebook's loop is timed on {SLICE_PARAMETERS} of the {ALL_PARAMETERS:,} parameters, spread
+  over all four arrays, and scaled up: every parameter costs the same two forward passes.
+- Peers get their batch ready, in their own arrays; it is the same one each step, and what
+  its numbers are does not change their time. JAX's scanned epoch takes 600 batches that lie in
+  order in one call. kobai's `Trainer` draws and gathers every batch from shuffled images; in the
+  table of epochs all do.
+- A `Trainer` is timed from `on_epoch` after the first evaluation to the return of `fit`, on a set
+  one batch longer than the epoch, so that no evaluation of accuracies falls within.
+- "error" is the largest difference to the exact gradient in float64 over all parameters (over the
+  slice, for the loop), from the gradient or from one step of the parameters.
+"""
+
+
+@dataclass(frozen=True)
+class Run:
+    """How a run was made."""
+
+    data: str
+    minimum: float
+    density: float
+    is_quick: bool
+
+
+def main_sections(measured: Measured, run: Run) -> str:
+    """Markdown: the tables of the main comparison."""
+    return "\n".join(
+        [
+            "## Numerical gradient, a batch of MNIST\n",
+            _numerical(measured, NUMERICAL),
+            "## Numerical gradient, dense random input and soft random targets\n",
+            _numerical(measured, DENSE),
+            "## A step by backpropagation, with its update\n",
+            _steps(measured),
+            "## An epoch by backpropagation, 60,000 images, shuffled\n",
+            _epochs(measured),
+            "## Targets\n",
+            promises(measured),
+            *(["## Left out\n", _list(measured.skipped)] if measured.skipped else []),
+            "## How\n",
+            METHOD.format(
+                minimum=run.minimum * 1e3,
+                density=run.density,
+                rounds=measured.rounds,
+                fewer=" (a quick run)" if run.is_quick else "",
+            ),
+        ]
+    )
+
+
+def document(measured: Measured, run: Run, further: Iterable[tuple[str, str]]) -> str:
+    parts = [
+        "# Measured\n",
+        describe(measured.versions, run.data),
+        "Made by `make bench`; figures of other machines differ.\n",
+        main_sections(measured, run),
+    ]
+    for title, text in further:
+        parts += [f"## {title}\n", text]
+    return "\n".join(parts)
+
+
+def _list(lines: Iterable[str]) -> str:
+    return "".join(f"- {line}\n" for line in lines)
+
+
+def _cells(figure: Figure) -> list[str]:
+    """What every table says of a row."""
+    summary = figure.summary
+    return [
+        figure.row.label,
+        figure.row.dtype,
+        str(figure.threads),
+        duration(summary.median),
+        _spread(summary),
+    ]
+
+
+def _spread(summary: Summary) -> str:
+    if summary.rounds == 1:
+        return "once"
+    return f"{duration(summary.low)} to {duration(summary.high)}"
+
+
+def _error(figure: Figure) -> str:
+    if figure.difference is None:
+        return "-"
+    return f"{figure.difference:.0e}" + (" WRONG" if figure.is_wrong else "")
+
+
+HEADER = ["what", "dtype", "threads", "time", "quartiles"]
+
+
+def _numerical(measured: Measured, rows: Iterable[Row]) -> str:
+    peer = measured.fastest_peer_step()
+    lines = []
+    for figure in _present(measured, rows):
+        loop = measured.loop(figure.row)
+        faster = "-" if loop is None else f"{loop / figure.seconds:,.1f}x"
+        lines.append([*_cells(figure), faster, _share(figure, peer), _error(figure)])
+    return table([*HEADER, "faster than the loop", _of(peer), "error"], lines)
+
+
+def _steps(measured: Measured) -> str:
+    peer = measured.fastest_peer_step()
+    figures = _present(measured, STEPS)
+    lines = [[*_cells(figure), _share(figure, peer), _error(figure)] for figure in figures]
+    return table([*HEADER, _of(peer), "error"], lines)
+
+
+def _epochs(measured: Measured) -> str:
+    peer = measured.fastest_peer_epoch()
+    figures = _present(measured, EPOCHS)
+    lines = [[*_cells(figure), _share(figure, peer)] for figure in figures]
+    return table([*HEADER, "of the fastest peer's"], lines)
+
+
+def _present(measured: Measured, rows: Iterable[Row]) -> list[Figure]:
+    return [measured.figures[row] for row in rows if row in measured.figures]
+
+
+def _of(peer: Figure | None) -> str:
+    """The heading that names whose step is the measure."""
+    if peer is None:
+        return "of a peer's step"
+    return f"of the fastest peer's step ({peer.row.label.split(',')[0]})"
+
+
+def _share(figure: Figure, peer: Figure | None) -> str:
+    if peer is None:
+        return "-"
+    share = figure.seconds / peer.seconds
+    return f"{share:,.0f}" if share >= 100 else f"{share:.2f}"

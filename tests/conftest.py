@@ -1,0 +1,19 @@
+import os
+
+import matplotlib
+from hypothesis import HealthCheck, settings
+
+matplotlib.use("Agg")
+
+# A build machine draws the same examples every time; elsewhere every run looks at new ones.
+settings.register_profile(
+    "kobai",
+    deadline=None,
+    max_examples=60,
+    print_blob=True,
+    derandomize="CI" in os.environ,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+# For a long look: pytest --hypothesis-profile=thorough
+settings.register_profile("thorough", settings.get_profile("kobai"), max_examples=3000)
+settings.load_profile("kobai")

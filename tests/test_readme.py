@@ -1,0 +1,120 @@
+"""What the documentation shows runs, says what it prints, and points at what is there."""
+
+import json
+import re
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).parent.parent
+NOTEBOOK = ROOT / "notebooks" / "chapter.ipynb"
+READMES = ["README.md", "README.ja.md"]
+METHOD = "docs/numerical-gradient.md"
+PAGES = [*READMES, METHOD, "CHANGELOG.md"]
+
+FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+INLINE_CODE = re.compile(r"`[^`\n]*`")
+LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+
+
+def read(page):
+    return (ROOT / page).read_text(encoding="utf-8")
+
+
+def blocks(page, language):
+    """The code blocks of a page, each with the number of its first line."""
+    text = read(page)
+    return [
+        (text.count("\n", 0, block.start()) + 2, block[2])
+        for block in FENCED.finditer(text)
+        if block[1] == language
+    ]
+
+
+def run(source, name, namespace):
+    # Under the page's name, so that a traceback names it.
+    exec(compile(source, name, "exec"), namespace)  # noqa: S102
+
+
+def cells(kind):
+    notebook = json.loads(NOTEBOOK.read_text(encoding="utf-8"))
+    return [cell for cell in notebook["cells"] if cell["cell_type"] == kind]
+
+
+def printed(cell):
+    streams = (out for out in cell["outputs"] if out["output_type"] == "stream")
+    return "".join("".join(out["text"]) for out in streams)
+
+
+def relative_links(text):
+    prose = INLINE_CODE.sub("", FENCED.sub("", text))
+    return [link for link in LINK.findall(prose) if not re.match(r"\w+:|#", link)]
+
+
+@pytest.mark.parametrize(("line", "source"), blocks(METHOD, "python"))
+def test_the_code_of_the_method_runs(line, source):
+    run("\n" * (line - 1) + source, METHOD, {"__name__": "__main__"})
+
+
+@pytest.mark.parametrize("page", READMES)
+def test_the_example_prints_what_the_page_shows(page, capsys):
+    [(line, source)] = blocks(page, "python")
+    [(_, shown)] = blocks(page, "text")
+    run("\n" * (line - 1) + source, page, {"__name__": "__main__"})
+    came = capsys.readouterr().out
+    number = re.compile(r"\d+\.\d+|\d+e-\d+")
+    assert number.sub("#", came) == number.sub("#", shown)
+    # Differences of 1e-10 and less are rounding's own: only their size is the same everywhere.
+    *came_differences, came_start, came_end = map(float, number.findall(came))
+    *shown_differences, shown_start, shown_end = map(float, number.findall(shown))
+    assert max(came_differences) < 10 * max(shown_differences)
+    assert (came_start, came_end) == pytest.approx((shown_start, shown_end), abs=0.005)
+
+
+def test_both_readmes_show_the_same_example():
+    def examples(page):
+        return [source for _, source in blocks(page, "python") + blocks(page, "text")]
+
+    english, japanese = map(examples, READMES)
+    assert english == japanese
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_point_at_something(page):
+    folder = (ROOT / page).parent
+    missing = [x for x in relative_links(read(page)) if not (folder / x.split("#")[0]).exists()]
+    assert missing == []
+
+
+def test_links_of_the_notebook_point_at_something():
+    links = relative_links("\n".join("".join(cell["source"]) for cell in cells("markdown")))
+    assert links
+    assert [link for link in links if not (NOTEBOOK.parent / link).exists()] == []
+
+
+def test_the_notebook_runs_from_top_to_bottom(capsys):
+    namespace = {"__name__": "__main__"}
+    random_state = np.random.get_state()
+    try:
+        for i, cell in enumerate(cells("code"), 1):
+            capsys.readouterr()
+            run("".join(cell["source"]), f"{NOTEBOOK.name}, code cell {i}", namespace)
+            came, shown = capsys.readouterr().out, printed(cell)
+            # Times and rounding differ from machine to machine, the words and the shapes do not.
+            number = re.compile(r"[-+]?\d+(\.\d*)?(e[-+]?\d+)?|\s+")
+            assert number.sub("", came) == number.sub("", shown)
+    finally:
+        plt.close("all")
+        np.random.set_state(random_state)
+    assert namespace["history"].test_acc[-1] > 0.88
+
+
+def test_the_notebook_was_run_in_order_and_without_errors():
+    assert [cell["execution_count"] for cell in cells("code")] == list(
+        range(1, len(cells("code")) + 1)
+    )
+    assert not [
+        out for cell in cells("code") for out in cell["outputs"] if out["output_type"] == "error"
+    ]
