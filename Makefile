@@ -42,8 +42,13 @@ rust-test:
 python-test: build
 	$(BIN)/python -m pytest
 
-bench: build
+# The peers are heavy, so only this target installs them; PyTorch is measured where it is there.
+bench: build $(VENV)/peers
 	$(BIN)/python -m benchmarks
+
+$(VENV)/peers: $(VENV)/tools
+	$(BIN)/python -m pip install --quiet --group peers
+	touch $@
 
 format: $(VENV)/tools
 	cargo fmt --all
