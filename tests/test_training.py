@@ -33,9 +33,9 @@ class Recording(TwoLayerNet):
         super().__init__(2, 2, classes, rng=0)
         self.batches = []
 
-    def _loss_and_gradient(self, x, t):
+    def loss_and_gradient(self, x, t):
         self.batches.append((x[:, 0].astype(int).tolist(), t))
-        return super()._loss_and_gradient(x, t)
+        return super().loss_and_gradient(x, t)
 
 
 def numbered(samples):

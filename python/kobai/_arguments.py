@@ -11,6 +11,9 @@ import numpy.typing as npt
 
 FloatArray = npt.NDArray[np.floating[Any]]
 
+# The half-width of central differences: the course's.
+HALF_WIDTH = 1e-4
+
 _COMPUTED = {np.dtype(np.float32), np.dtype(np.float64)}
 
 

@@ -1,7 +1,7 @@
 """The compiled core: arrays in, arrays out. Use it through the modules of `kobai`."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeVar, final
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +11,7 @@ _Layer = tuple[npt.NDArray[Any], npt.NDArray[Any] | None, str]
 _LayerGradient = tuple[npt.NDArray[Any], npt.NDArray[Any] | None]
 
 __all__ = [
+    "SparseRows",
     "__version__",
     "cross_entropy_error",
     "cross_entropy_error_labels",
@@ -21,12 +22,14 @@ __all__ = [
     "network_numerical_gradient",
     "network_probabilities",
     "network_scores",
+    "network_train",
     "num_threads",
     "numerical_gradient",
     "relu",
     "set_num_threads",
     "sigmoid",
     "softmax",
+    "sparse_rows",
 ]
 
 __version__: str
@@ -61,3 +64,19 @@ def network_numerical_gradient(
     method: str,
     /,
 ) -> tuple[float, list[_LayerGradient]]: ...
+
+@final
+class SparseRows: ...
+
+def sparse_rows(x: npt.NDArray[Any], /) -> SparseRows | None: ...
+def network_train(
+    layers: Sequence[_Layer],
+    x: npt.NDArray[Any],
+    lines: SparseRows | None,
+    t: npt.NDArray[Any],
+    samples: npt.NDArray[np.int64],
+    sizes: npt.NDArray[np.int64],
+    lr: float,
+    difference: tuple[float, str] | None,
+    /,
+) -> npt.NDArray[np.float64]: ...

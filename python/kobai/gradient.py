@@ -9,13 +9,20 @@ import numpy as np
 import numpy.typing as npt
 
 from kobai import _core
-from kobai._arguments import FloatArray, integer, non_negative_float, positive_float, real_array
+from kobai._arguments import (
+    HALF_WIDTH,
+    FloatArray,
+    integer,
+    non_negative_float,
+    positive_float,
+    real_array,
+)
 
 __all__ = ["gradient_descent", "numerical_gradient"]
 
 
 def numerical_gradient(
-    f: Callable[[Any], SupportsFloat], x: npt.ArrayLike, h: float = 1e-4
+    f: Callable[[Any], SupportsFloat], x: npt.ArrayLike, h: float = HALF_WIDTH
 ) -> FloatArray:
     """The central difference ``(f(x + h) - f(x - h)) / 2h`` in every element of `x`.
 
@@ -96,7 +103,7 @@ def gradient_descent(
     lr: float = 0.01,
     step_num: SupportsIndex = 100,
     *,
-    h: float = 1e-4,
+    h: float = HALF_WIDTH,
     return_history: bool = False,
 ) -> FloatArray | tuple[FloatArray, FloatArray]:
     """Go down the numerical gradient of `f`: ``x -= lr * numerical_gradient(f, x)``, repeated.

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from kobai import _core, _npz
 from kobai._arguments import (
+    HALF_WIDTH,
     FloatArray,
     are_labels,
     non_negative_float,
@@ -70,7 +71,7 @@ class _Network:
         ValueError
             If shapes do not fit, a label is outside ``0..K-1``, or there is no sample.
         """
-        return self.dtype.type(_core.network_loss(self._core_layers(), *self._batch(x, t)))
+        return self.dtype.type(_core.network_loss(self.core_layers(), *self._batch(x, t)))
 
     def accuracy(self, x: npt.ArrayLike, t: npt.ArrayLike) -> float:
         """The share of samples whose largest score is that of the target.
@@ -95,7 +96,7 @@ class _Network:
         ValueError
             If shapes do not fit, a label is outside ``0..K-1``, or there is no sample.
         """
-        layers = self._core_layers()
+        layers = self.core_layers()
         inputs, targets = np.asarray(x), np.asarray(t)
         if inputs.ndim != 2 or targets.shape[:1] != inputs.shape[:1] or len(inputs) == 0:
             return float(_core.network_correct(layers, *self._batch(inputs, targets)))
@@ -105,7 +106,7 @@ class _Network:
             correct += _core.network_correct(layers, *self._batch(inputs[rows], targets[rows]))
         return correct / len(inputs)
 
-    def _core_layers(self) -> list[tuple[FloatArray, FloatArray | None, str]]:
+    def core_layers(self) -> list[tuple[FloatArray, FloatArray | None, str]]:
         """The parameters as the core takes them, after checking that they still fit."""
         params = self._parameters()
         if params.keys() != self._shapes.keys():
@@ -160,21 +161,47 @@ class _Network:
             )
         return rows, np.atleast_2d(weights)
 
-    def _loss_and_gradient(
+    def loss_and_gradient(
         self, x: npt.ArrayLike, t: npt.ArrayLike
     ) -> tuple[float, dict[str, FloatArray]]:
-        loss, layers = _core.network_gradient(self._core_layers(), *self._batch(x, t))
+        """Loss and gradient by backpropagation, from one forward pass.
+
+        Takes and raises what `loss` does.
+
+        Returns
+        -------
+        loss : float
+            What `loss` gives.
+        grads : dict of ndarray
+            The derivative by each parameter, in its shape and dtype.
+        """
+        loss, layers = _core.network_gradient(self.core_layers(), *self._batch(x, t))
         return loss, self._named(layers)
 
-    def _loss_and_numerical_gradient(
-        self, x: npt.ArrayLike, t: npt.ArrayLike, h: SupportsFloat = 1e-4, method: str = "auto"
+    def loss_and_numerical_gradient(
+        self,
+        x: npt.ArrayLike,
+        t: npt.ArrayLike,
+        h: SupportsFloat = HALF_WIDTH,
+        method: str = "auto",
     ) -> tuple[float, dict[str, FloatArray]]:
-        """Computed in float64 whatever the network's dtype: the quotient needs the digits."""
+        """Loss and numerical gradient, from one forward pass.
+
+        Computed in float64 whatever the network's dtype: the quotient needs the digits. Takes and
+        raises what `TwoLayerNet.numerical_gradient` does.
+
+        Returns
+        -------
+        loss : float
+            What `loss` gives, in double precision.
+        grads : dict of ndarray
+            The central difference in each parameter, in its shape and dtype.
+        """
         half_width = positive_float("h", h)
         double = np.float64
         layers = [
             (W.astype(double, copy=False), None if b is None else b.astype(double, copy=False), a)
-            for W, b, a in self._core_layers()
+            for W, b, a in self.core_layers()
         ]
         rows, targets = self._batch(x, t)
         if targets.dtype != np.int64:
@@ -241,7 +268,7 @@ class SimpleNet(_Network):
             Scores, shape (N, K), or (K,) for one sample.
         """
         rows, is_single = self._rows(x)
-        scores = _core.network_scores(self._core_layers(), rows)
+        scores = _core.network_scores(self.core_layers(), rows)
         return scores[0] if is_single else scores
 
     def gradient(self, x: npt.ArrayLike, t: npt.ArrayLike) -> FloatArray:
@@ -249,16 +276,16 @@ class SimpleNet(_Network):
 
         Takes and raises what `loss` does.
         """
-        return self._loss_and_gradient(x, t)[1]["W"]
+        return self.loss_and_gradient(x, t)[1]["W"]
 
     def numerical_gradient(
-        self, x: npt.ArrayLike, t: npt.ArrayLike, *, h: float = 1e-4, method: str = "auto"
+        self, x: npt.ArrayLike, t: npt.ArrayLike, *, h: float = HALF_WIDTH, method: str = "auto"
     ) -> FloatArray:
         """The central difference of `loss` in each element of `W`, shape (D, K).
 
         Takes and raises what `TwoLayerNet.numerical_gradient` does.
         """
-        return self._loss_and_numerical_gradient(x, t, h, method)[1]["W"]
+        return self.loss_and_numerical_gradient(x, t, h, method)[1]["W"]
 
 
 class TwoLayerNet(_Network):
@@ -350,7 +377,7 @@ class TwoLayerNet(_Network):
             If the shape of `x` or of a parameter does not fit.
         """
         rows, is_single = self._rows(x)
-        probabilities = _core.network_probabilities(self._core_layers(), rows)
+        probabilities = _core.network_probabilities(self.core_layers(), rows)
         return probabilities[0] if is_single else probabilities
 
     def gradient(self, x: npt.ArrayLike, t: npt.ArrayLike) -> dict[str, FloatArray]:
@@ -375,10 +402,10 @@ class TwoLayerNet(_Network):
         ValueError
             If shapes do not fit, a label is outside ``0..K-1``, or there is no sample.
         """
-        return self._loss_and_gradient(x, t)[1]
+        return self.loss_and_gradient(x, t)[1]
 
     def numerical_gradient(
-        self, x: npt.ArrayLike, t: npt.ArrayLike, *, h: float = 1e-4, method: str = "auto"
+        self, x: npt.ArrayLike, t: npt.ArrayLike, *, h: float = HALF_WIDTH, method: str = "auto"
     ) -> dict[str, FloatArray]:
         """The central difference ``(loss(p + h) - loss(p - h)) / 2h`` in every parameter ``p``.
 
@@ -411,7 +438,7 @@ class TwoLayerNet(_Network):
             If shapes do not fit, a label is outside ``0..K-1``, there is no sample, `h` is not a
             positive finite number, or the method is unknown.
         """
-        return self._loss_and_numerical_gradient(x, t, h, method)[1]
+        return self.loss_and_numerical_gradient(x, t, h, method)[1]
 
     def save(self, file: str | os.PathLike[str]) -> None:
         """Write the parameters to an ``.npz`` file, without pickle.
@@ -429,7 +456,7 @@ class TwoLayerNet(_Network):
         OSError
             If it cannot be written.
         """
-        self._core_layers()
+        self.core_layers()
         _npz.write(file, self.params)
 
     @classmethod
@@ -462,7 +489,7 @@ class TwoLayerNet(_Network):
         try:
             net = cls(W1.shape[0], W1.shape[1], W2.shape[1], weight_init_std=0.0, dtype=W1.dtype)
             net.params.update(params)
-            net._core_layers()
+            net.core_layers()
         except (TypeError, ValueError) as error:
             raise ValueError(f"{file} does not hold a TwoLayerNet: {error}") from error
         return net

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kobai._arguments import FloatArray, non_negative_float, positive_int
+from kobai._descent import Descent, InTheCore, StepByStep, can_run_in_core
 from kobai._interrupts import Interrupts
 from kobai.networks import Rng, TwoLayerNet
 
@@ -138,8 +140,18 @@ class History:
 class _Step(NamedTuple):
     """The samples of one step, and whether it completes an epoch."""
 
-    indices: npt.NDArray[np.int64]
+    samples: npt.NDArray[np.int64]
     ends_epoch: bool
+
+
+def _together(steps: Iterator[_Step], most: int) -> tuple[list[npt.NDArray[np.int64]], bool]:
+    """The samples of the next steps, as many as `most` or to the end of the epoch."""
+    batches = []
+    for step in itertools.islice(steps, most):
+        batches.append(step.samples)
+        if step.ends_epoch:
+            return batches, True
+    return batches, False
 
 
 class Trainer:
@@ -273,28 +285,48 @@ class Trainer:
     ) -> None:
         from tqdm import tqdm
 
-        x, t = train
+        descent = self._descent(train, interrupts, total)
+        steps = self._steps(len(train[0]))
         running = None
-        steps = self._steps(len(x))
         with tqdm(total=total, unit="it", disable=None if progress else True, leave=False) as bar:
-            for _ in range(total):
-                step = next(steps)
-                loss, grads = self._loss_and_gradient(x[step.indices], t[step.indices])
-                with interrupts.held():
-                    self.optimizer.update(self.net.params, grads)
-                    history.train_loss.append(loss)
-                running = loss if running is None else running + _RUNNING_SHARE * (loss - running)
-                if bar.update():
+            while (done := len(history.train_loss)) < total:
+                batches, ends_epoch = _together(steps, min(descent.most(), total - done))
+                descent.take(batches, history.train_loss)
+                for loss in history.train_loss[done:]:
+                    running = running or loss
+                    running += _RUNNING_SHARE * (loss - running)
+                if bar.update(len(batches)):
                     bar.set_postfix_str(f"loss {running:.4f}", refresh=False)
-                if step.ends_epoch:
+                if ends_epoch:
                     evaluate()
 
-    def _loss_and_gradient(
+    def _descent(
+        self, train: tuple[npt.NDArray[Any], npt.NDArray[Any]], interrupts: Interrupts, steps: int
+    ) -> Descent:
+        if type(self.optimizer) is SGD and can_run_in_core(self.net, train[0]):
+            return InTheCore(self, self.optimizer, train, interrupts, steps)
+        return StepByStep(self, *train, interrupts)
+
+    def loss_and_gradient(
         self, x: npt.NDArray[Any], t: npt.NDArray[Any]
     ) -> tuple[float, dict[str, FloatArray]]:
+        """The loss of a batch, and its gradient as this trainer takes it.
+
+        Parameters
+        ----------
+        x, t : ndarray
+            A batch, as `TwoLayerNet.loss` takes it.
+
+        Returns
+        -------
+        loss : float
+            The mean loss.
+        grads : dict of ndarray
+            The keys, shapes and dtype of the network's `params`.
+        """
         if self.gradient == "backprop":
-            return self.net._loss_and_gradient(x, t)  # noqa: SLF001 (the package's own)
-        return self.net._loss_and_numerical_gradient(x, t, method=self.method)  # noqa: SLF001
+            return self.net.loss_and_gradient(x, t)
+        return self.net.loss_and_numerical_gradient(x, t, method=self.method)
 
     def _steps(self, samples: int) -> Iterator[_Step]:
         """The batches of all epochs to come."""

@@ -88,7 +88,6 @@ fn measure<T: Scalar>(problem: &Problem<T>, threads: Threads) {
     let batch = Batch::new(x);
     let mut forward = Forward::new();
     forward.run(&network, batch.input(), threads);
-    let y = forward.probabilities();
     let mut gradient = Parameters::filled(&network, T::zero());
     let report = |name: &str, time: f64| println!("    {name:<22}{time:8.1}");
     report("batch", median(|| drop(black_box(Batch::new(x)))));
@@ -105,17 +104,17 @@ fn measure<T: Scalar>(problem: &Problem<T>, threads: Threads) {
         }),
     );
     report(
-        "backward",
+        "backprop, with pass",
         median(|| {
-            backprop(
+            let input = batch.input();
+            black_box(backprop(
                 &network,
-                batch.input(),
-                &forward,
-                y.clone(),
+                input,
                 &targets,
+                &mut pass,
                 threads,
                 &mut gradient,
-            );
+            ));
         }),
     );
 }
@@ -129,7 +128,10 @@ fn measure_node(problem: &Problem<f64>, threads: Threads) {
     let y = forward.probabilities();
     let shifter = Shifter::new(&network, batch.input(), &forward, y.view(), &targets);
     let cancel = Cancel::new();
-    let time = median(|| drop(black_box(node(&shifter, 1e-4, threads, &cancel))));
+    let mut gradient = Parameters::filled(&network, 0.0);
+    let time = median(|| {
+        node(&shifter, 1e-4, threads, &cancel, &mut gradient).expect("nobody cancels");
+    });
     println!("    {:<22}{time:8.1}", "node");
     let coefficients = drawn::<f64>(SAMPLES, 2 * SIZES[1], 1.0, 1e-3);
     let mut out = vec![0.0; SIZES[0] * SIZES[1]];

@@ -2,29 +2,30 @@
 
 use crate::forward::Forward;
 use crate::input::Input;
-use crate::loss::{score_gradient, Targets};
+use crate::loss::{mean_loss, score_gradient, Targets};
 use crate::matmul::{multiply, Operand};
 use crate::matrix::{Matrix, MatrixRef};
 use crate::network::{Network, Parameters};
 use crate::parallel::{block_rows, for_chunks, Threads};
 use crate::scalar::Scalar;
 
-/// Writes the gradient to `gradient`, which has the layout of the network's parameters.
+/// The mean loss; its gradient goes to `gradient`, and the pass to `forward`.
 ///
-/// `forward` is the pass of `input` through `network`, `probabilities` what it ends in. The chain rule, last layer to first: with
-/// `D_l` the derivative of the loss by the pre-activations of layer `l`, the gradient of its
-/// weights is `input_l^T D_l`, that of its bias the column sums of `D_l`, and
-/// `D_(l-1) = (D_l W_l^T) * activation'`.
+/// The chain rule, last layer to first: with `D_l` the derivative of the loss by the
+/// pre-activations of layer `l`, the gradient of its weights is `input_l^T D_l`, that of its bias
+/// the column sums of `D_l`, and `D_(l-1) = (D_l W_l^T) * activation'`.
 pub fn backprop<T: Scalar>(
     network: &Network<'_, T>,
     input: Input<'_, T>,
-    forward: &Forward<T>,
-    probabilities: Matrix<T>,
     targets: &Targets<'_, T>,
+    forward: &mut Forward<T>,
     threads: Threads,
     gradient: &mut Parameters<T>,
-) {
-    let mut deltas = output_deltas(probabilities, targets);
+) -> T {
+    forward.run(network, input, threads);
+    let y = forward.probabilities();
+    let loss = mean_loss(y.view(), targets);
+    let mut deltas = output_deltas(y, targets);
     for (l, layer) in network.layers().iter().enumerate().rev() {
         let own = &mut gradient.layers[l];
         forward.input_of(l, input).odd_powers_transposed_times(
@@ -56,6 +57,7 @@ pub fn backprop<T: Scalar>(
             deltas = lower;
         }
     }
+    loss
 }
 
 /// The derivative of the mean loss by the scores, in place of the probabilities.

@@ -52,7 +52,7 @@ impl Point<f64> for Moving<'_> {
     }
 }
 
-/// The central difference of the mean loss in every parameter.
+/// Writes the central difference of the mean loss in every parameter.
 ///
 /// # Errors
 /// [`Error::Interrupted`] if cancelled.
@@ -63,8 +63,8 @@ pub fn direct(
     h: f64,
     threads: Threads,
     cancel: &Cancel,
-) -> Result<Parameters<f64>, Error> {
-    let mut gradient = Parameters::filled(network, 0.0);
+    gradient: &mut Parameters<f64>,
+) -> Result<(), Error> {
     for (array, out) in gradient.slices_mut().enumerate() {
         for_chunks(threads, out, CHUNK, |chunk, out| {
             let mut moving = Moving {
@@ -81,6 +81,5 @@ pub fn direct(
             let _ = central_difference(&mut moving, places, h, out);
         });
     }
-    cancel.check()?;
-    Ok(gradient)
+    cancel.check()
 }

@@ -90,17 +90,13 @@ pub fn gradient<T: Scalar>(
     check_batch(network, x, targets)?;
     Ok(run(3 * network.work() * x.rows(), |threads| {
         let batch = Batch::new(x);
-        let mut forward = Forward::new();
-        forward.run(network, batch.input(), threads);
-        let y = forward.probabilities();
-        let loss = mean_loss(y.view(), targets);
+        let mut pass = Forward::new();
         let mut out = Parameters::filled(network, T::zero());
-        backprop(
+        let loss = backprop(
             network,
             batch.input(),
-            &forward,
-            y,
             targets,
+            &mut pass,
             threads,
             &mut out,
         );
@@ -130,8 +126,17 @@ pub fn numerical_gradient(
     let work = method.work(network, x.rows());
     run_watched(work, &cancel, interrupted, |threads| {
         let batch = Batch::new(x);
-        let how = (h, method);
-        numerical::numerical_gradient(network, batch.input(), targets, how, threads, &cancel)
+        let mut out = Parameters::filled(network, 0.0);
+        let loss = numerical::numerical_gradient(
+            network,
+            batch.input(),
+            targets,
+            (h, method),
+            &mut Forward::new(),
+            (threads, &cancel),
+            &mut out,
+        )?;
+        Ok((loss, out))
     })
 }
 
@@ -162,7 +167,10 @@ fn forward_pass<T: Scalar>(
     }))
 }
 
-fn check_input<T: Scalar>(network: &Network<'_, T>, x: MatrixRef<'_, T>) -> Result<(), Error> {
+fn check_input<S: Scalar, T: Scalar>(
+    network: &Network<'_, T>,
+    x: MatrixRef<'_, S>,
+) -> Result<(), Error> {
     if x.cols() == network.inputs() {
         return Ok(());
     }
@@ -171,9 +179,13 @@ fn check_input<T: Scalar>(network: &Network<'_, T>, x: MatrixRef<'_, T>) -> Resu
     Err(Error::value("x", wanted, got))
 }
 
-fn check_batch<T: Scalar>(
+/// Checks that inputs and targets fit the network and each other.
+///
+/// # Errors
+/// If not, or if there is no sample.
+pub fn check_batch<S: Scalar, T: Scalar>(
     network: &Network<'_, T>,
-    x: MatrixRef<'_, T>,
+    x: MatrixRef<'_, S>,
     targets: &Targets<'_, T>,
 ) -> Result<(), Error> {
     check_input(network, x)?;

@@ -33,7 +33,7 @@ impl<T: Scalar> Forward<T> {
         for (l, layer) in network.layers().iter().enumerate() {
             let below = match l {
                 0 => input,
-                _ => Input::dense(self.post[l - 1].view()),
+                _ => Input::Dense(self.post[l - 1].view()),
             };
             let pre = &mut self.pre[l];
             pre.reshape(below.samples(), layer.units());
@@ -66,7 +66,7 @@ impl<T: Scalar> Forward<T> {
     pub fn input_of<'a>(&'a self, l: usize, input: Input<'a, T>) -> Input<'a, T> {
         match l {
             0 => input,
-            _ => Input::dense(self.post(l - 1)),
+            _ => Input::Dense(self.post(l - 1)),
         }
     }
 

@@ -67,7 +67,7 @@ impl<S: Iterator<Item = usize>> Kernel for Evaluate<'_, S> {
     fn run<R: Rounding>(self) -> UnitQuotients {
         let Self { shifter, l, h, .. } = self;
         let input = shifter.input_of(l);
-        let inputs = input.matrix().cols();
+        let inputs = input.inputs();
         // One more place than inputs: the bias, which is the weight of an input that is always 1.
         let mut sums = vec![0.0; inputs + 1];
         let scale = 1.0 / (2.0 * h * shifter.samples() as f64);
@@ -125,20 +125,22 @@ impl Column {
             return;
         }
         // An infinite input: a sum cannot be moved past infinity, but its terms can be summed anew.
-        let x = input.matrix().row(n);
         for (place, above, below) in moves {
-            let sum = |weight: f64| {
-                let term =
-                    |(i, &x): (usize, &f64)| x * if i == *place { weight } else { self.weights[i] };
-                x.iter().enumerate().map(term).sum()
+            let place = *place;
+            let sum = |moved: f64| {
+                let mut sum = 0.0;
+                input.for_each_nonzero(n, |i, x| {
+                    sum += x * if i == place { moved } else { self.weights[i] };
+                });
+                sum
             };
-            *above = sum(self.weights[*place] + self.h);
-            *below = sum(self.weights[*place] - self.h);
+            *above = sum(self.weights[place] + self.h);
+            *below = sum(self.weights[place] - self.h);
         }
     }
 }
 
-/// The central difference of the mean loss in every parameter.
+/// Writes the central difference of the mean loss in every parameter.
 ///
 /// # Errors
 /// [`Error::Interrupted`] if cancelled.
@@ -147,8 +149,9 @@ pub fn incremental(
     h: f64,
     threads: Threads,
     cancel: &Cancel,
-) -> Result<Parameters<f64>, Error> {
-    let mut gradient = Parameters::filled(shifter.network(), 0.0);
+    gradient: &mut Parameters<f64>,
+) -> Result<(), Error> {
+    gradient.fill(0.0);
     for (l, own) in gradient.layers.iter_mut().enumerate() {
         let columns = try_map(threads, own.weights.cols(), |j| {
             cancel.check()?;
@@ -158,5 +161,5 @@ pub fn incremental(
             column.add_to(own, j);
         }
     }
-    Ok(gradient)
+    Ok(())
 }

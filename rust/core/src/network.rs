@@ -115,6 +115,16 @@ pub struct LayerParameters<T> {
     pub bias: Option<Vec<T>>,
 }
 
+impl<T: Scalar> LayerParameters<T> {
+    /// Replaces every number.
+    pub fn fill(&mut self, value: T) {
+        self.weights.data_mut().fill(value);
+        if let Some(bias) = &mut self.bias {
+            bias.fill(value);
+        }
+    }
+}
+
 /// Numbers laid out as the parameters of a network, a layer at a time.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Parameters<T> {
@@ -139,6 +149,22 @@ impl<T: Scalar> Parameters<T> {
         }
     }
 
+    /// The same number everywhere, in the layout of `other`.
+    #[must_use]
+    pub fn like<S: Scalar>(other: &Parameters<S>, value: T) -> Self {
+        let layer = |layer: &LayerParameters<S>| LayerParameters {
+            weights: Matrix::from_vec(
+                vec![value; layer.weights.data().len()],
+                layer.weights.rows(),
+                layer.weights.cols(),
+            ),
+            bias: layer.bias.as_ref().map(|bias| vec![value; bias.len()]),
+        };
+        Self {
+            layers: other.layers.iter().map(layer).collect(),
+        }
+    }
+
     /// A copy of the parameters of `network`.
     #[must_use]
     pub fn copied(network: &Network<'_, T>) -> Self {
@@ -153,8 +179,8 @@ impl<T: Scalar> Parameters<T> {
 
     /// The network that has these parameters and the activations of `like`.
     #[must_use]
-    pub fn network<'a>(&'a self, like: &Network<'_, T>) -> Network<'a, T> {
-        let layers = self.layers.iter().zip(like.layers());
+    pub fn network<'a, S>(&'a self, like: &Network<'_, S>) -> Network<'a, T> {
+        let layers = self.layers.iter().zip(&like.layers);
         Network {
             layers: layers
                 .map(|(own, like)| Layer {
@@ -164,6 +190,11 @@ impl<T: Scalar> Parameters<T> {
                 })
                 .collect(),
         }
+    }
+
+    /// Replaces every number.
+    pub fn fill(&mut self, value: T) {
+        self.layers.iter_mut().for_each(|layer| layer.fill(value));
     }
 
     /// How many numbers there are.

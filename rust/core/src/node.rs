@@ -14,7 +14,6 @@
 
 use crate::cancel::Cancel;
 use crate::error::Error;
-use crate::extent::max_abs;
 use crate::incremental::unit_quotients;
 use crate::matrix::Matrix;
 use crate::network::{LayerParameters, Parameters};
@@ -31,7 +30,7 @@ pub const TOLERANCE: f64 = 1e-11;
 /// Powers of larger inputs than this could overflow.
 const LARGEST_INPUT: f64 = 1e18;
 
-/// The central difference of the mean loss in every parameter.
+/// Writes the central difference of the mean loss in every parameter.
 ///
 /// # Errors
 /// [`Error::Interrupted`] if cancelled.
@@ -40,17 +39,19 @@ pub fn node(
     h: f64,
     threads: Threads,
     cancel: &Cancel,
-) -> Result<Parameters<f64>, Error> {
-    let mut gradient = Parameters::filled(shifter.network(), 0.0);
+    gradient: &mut Parameters<f64>,
+) -> Result<(), Error> {
     let radii = analytic_radii(shifter.network());
     for (l, own) in gradient.layers.iter_mut().enumerate() {
         let plan = Plan::new(shifter, l, &radii[l], h);
         if plan.terms > 0 {
             plan.interpolate(shifter, threads, cancel, own)?;
+        } else {
+            own.fill(0.0);
         }
         plan.evaluate_the_rest(shifter, threads, cancel, own)?;
     }
-    Ok(gradient)
+    Ok(())
 }
 
 /// How the quotients of one layer are found.
@@ -68,7 +69,7 @@ struct Plan<'a> {
 
 impl<'a> Plan<'a> {
     fn new(shifter: &Shifter<'a>, layer: usize, radii: &[f64], h: f64) -> Self {
-        let largest = max_abs(shifter.input_of(layer).matrix().data()).max(1.0);
+        let largest = shifter.input_of(layer).max_abs().max(1.0);
         let s = h * largest;
         let bound = SCORE_BOUND * shifter.targets().mass() / h;
         let terms = |&radius: &f64| {
@@ -94,7 +95,7 @@ impl<'a> Plan<'a> {
         self.smooth[j] && !self.kinks.as_ref().is_some_and(|k| k.crosses(n, j))
     }
 
-    /// Adds what the smooth (sample, unit) pairs contribute.
+    /// Writes what the smooth (sample, unit) pairs contribute.
     fn interpolate(
         &self,
         shifter: &Shifter<'_>,
@@ -127,6 +128,7 @@ impl<'a> Plan<'a> {
         );
         if let Some(bias) = &mut own.bias {
             // The bias is the weight of an input that is always 1, whose powers are 1.
+            bias.fill(0.0);
             for c in coefficients.data().chunks_exact(units) {
                 bias.iter_mut().zip(c).for_each(|(sum, c)| *sum += c);
             }
@@ -186,8 +188,12 @@ impl Kernel for Coefficients<'_> {
                 let coefficients =
                     interpolated::<R>(self.plan, self.shifter, self.odd, (n, block), &mut scratch);
                 for (terms, coefficients) in out.chunks_exact_mut(units).zip(&coefficients) {
-                    let own = &mut terms[block * LANES..units.min((block + 1) * LANES)];
-                    own.copy_from_slice(&coefficients[..own.len()]);
+                    let own = &mut terms[block * LANES..];
+                    if let Some(whole) = own.first_chunk_mut() {
+                        *whole = *coefficients;
+                    } else {
+                        own.copy_from_slice(&coefficients[..own.len()]);
+                    }
                 }
             }
             if self.plan.has_exceptions() {

@@ -10,6 +10,7 @@ use crate::loss::{mean_loss, Targets};
 use crate::network::{Layer, Network, Parameters};
 use crate::node::node;
 use crate::parallel::Threads;
+use crate::scalar::Scalar;
 use crate::shift::Shifter;
 
 /// How the central difference is evaluated.
@@ -38,7 +39,7 @@ impl Method {
 
     /// A measure of the work of one gradient, in multiplications.
     #[must_use]
-    pub fn work(self, network: &Network<'_, f64>, samples: usize) -> usize {
+    pub fn work<T: Scalar>(self, network: &Network<'_, T>, samples: usize) -> usize {
         // What one shifted loss costs beyond its multiplications: exponentials and a logarithm.
         const EXPONENTIAL: usize = 16;
         let parameters = network.work();
@@ -54,7 +55,7 @@ impl Method {
     }
 }
 
-/// The mean loss and its central difference, of half-width `h`, in every parameter.
+/// The mean loss; its central difference, of half-width `h`, in every parameter goes to `gradient`.
 ///
 /// Where the loss itself is not a number, no quotient is.
 ///
@@ -65,25 +66,22 @@ pub fn numerical_gradient(
     input: Input<'_, f64>,
     targets: &Targets<'_, f64>,
     (h, method): (f64, Method),
-    threads: Threads,
-    cancel: &Cancel,
-) -> Result<(f64, Parameters<f64>), Error> {
-    let mut forward = Forward::new();
+    forward: &mut Forward<f64>,
+    (threads, cancel): (Threads, &Cancel),
+    gradient: &mut Parameters<f64>,
+) -> Result<f64, Error> {
     forward.run(network, input, threads);
     let y = forward.probabilities();
     let loss = mean_loss(y.view(), targets);
     if !loss.is_finite() {
-        return Ok((loss, Parameters::filled(network, f64::NAN)));
+        gradient.fill(f64::NAN);
+        return Ok(loss);
     }
-    let gradient = match method {
-        Method::Direct => direct(network, input, targets, h, threads, cancel)?,
-        Method::Incremental | Method::Node => {
-            let shifter = Shifter::new(network, input, &forward, y.view(), targets);
-            match method {
-                Method::Node => node(&shifter, h, threads, cancel)?,
-                _ => incremental(&shifter, h, threads, cancel)?,
-            }
-        }
-    };
-    Ok((loss, gradient))
+    let shifter = || Shifter::new(network, input, forward, y.view(), targets);
+    match method {
+        Method::Direct => direct(network, input, targets, h, threads, cancel, gradient)?,
+        Method::Incremental => incremental(&shifter(), h, threads, cancel, gradient)?,
+        Method::Node => node(&shifter(), h, threads, cancel, gradient)?,
+    }
+    Ok(loss)
 }

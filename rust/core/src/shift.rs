@@ -222,16 +222,8 @@ impl<'a> Shifter<'a> {
         for lane in 0..BOTH {
             moved[lane] -= scores[lane];
         }
-        for (k, moves) in weights.iter_mut().enumerate() {
-            for lane in 0..BOTH {
-                let is_moved = match units {
-                    Lanes::Unit(j) => j == k,
-                    Lanes::Units(block) => block * LANES + lane % LANES == k,
-                };
-                moves[lane] = if is_moved { moved[lane] } else { 0.0 };
-            }
-        }
-        self.move_scores::<R>(n, all_small(&moved, 1.0), weights)
+        let moves = Moves::Own(units, moved);
+        self.move_scores::<R>(n, all_small(&moved, 1.0), &moves, weights)
     }
 
     /// How much a moved pre-activation in layer `l` changes the activation of its unit.
@@ -266,33 +258,43 @@ impl<'a> Shifter<'a> {
         weights: &mut [Both],
     ) -> Both {
         let incoming = &self.incoming[self.incoming.len() - 1];
-        for (k, moves) in weights.iter_mut().enumerate() {
-            let incoming = incoming.lanes(k, units);
-            for lane in 0..BOTH {
-                moves[lane] = change[lane] * incoming[lane];
-            }
-        }
-        self.move_scores::<R>(n, all_small(change, incoming.largest), weights)
+        let are_small = all_small(change, incoming.largest);
+        self.move_scores::<R>(
+            n,
+            are_small,
+            &Moves::Spread(units, *change, incoming),
+            weights,
+        )
     }
 
-    /// Turns moves of the scores of sample `n` into unnormalised probabilities; returns what to
-    /// divide them by.
+    /// Writes the unnormalised probabilities of sample `n` after its scores have moved, those of
+    /// class `k` by `moves.of(k)`; returns what to divide them by.
     #[inline(always)]
-    fn move_scores<R: Rounding>(&self, n: usize, are_small: bool, moves: &mut [Both]) -> Both {
+    fn move_scores<R: Rounding>(
+        &self,
+        n: usize,
+        are_small: bool,
+        moves: &Moves<'_>,
+        weights: &mut [Both],
+    ) -> Both {
         if !are_small {
-            for (moves, &score) in moves.iter_mut().zip(self.forward.scores().row(n)) {
+            let scores = self.forward.scores().row(n);
+            for (k, (weights, &score)) in weights.iter_mut().zip(scores).enumerate() {
+                *weights = moves.of(k);
                 for lane in 0..BOTH {
-                    moves[lane] += score;
+                    weights[lane] += score;
                 }
             }
-            return softmax_weights::<f64, R, BOTH>(moves);
+            return softmax_weights::<f64, R, BOTH>(weights);
         }
         // A small move changes a probability by a factor: no need to begin again at the scores.
         let mut total = [0.0; BOTH];
-        for (moves, &y) in moves.iter_mut().zip(self.probabilities.row(n)) {
+        let y = self.probabilities.row(n);
+        for (k, (weights, &y)) in weights.iter_mut().zip(y).enumerate() {
+            let moves = moves.of(k);
             for lane in 0..BOTH {
-                moves[lane] = y * exp_small::<R>(moves[lane]);
-                total[lane] += moves[lane];
+                weights[lane] = y * exp_small::<R>(moves[lane]);
+                total[lane] += weights[lane];
             }
         }
         total
@@ -339,6 +341,40 @@ impl<'a> Shifter<'a> {
     }
 }
 
+/// How far each score moves.
+enum Moves<'a> {
+    /// Each lane's own score moves, and no other.
+    Own(Lanes, Both),
+    /// Each lane's activation changes, and moves all scores by what it weighs in them.
+    Spread(Lanes, Both, &'a Incoming),
+}
+
+impl Moves<'_> {
+    /// How far the score of class `k` moves.
+    #[inline(always)]
+    fn of(&self, k: usize) -> Both {
+        let mut moves = [0.0; BOTH];
+        match self {
+            Self::Own(units, own) => {
+                for lane in 0..BOTH {
+                    let is_moved = match units {
+                        Lanes::Unit(j) => *j == k,
+                        Lanes::Units(block) => block * LANES + lane % LANES == k,
+                    };
+                    moves[lane] = if is_moved { own[lane] } else { 0.0 };
+                }
+            }
+            Self::Spread(units, change, incoming) => {
+                let incoming = incoming.lanes(k, *units);
+                for lane in 0..BOTH {
+                    moves[lane] = change[lane] * incoming[lane];
+                }
+            }
+        }
+        moves
+    }
+}
+
 /// Whether every lane, times `scale`, is small enough for [`exp_small`]; a NaN is not.
 #[inline(always)]
 fn all_small(lanes: &Both, scale: f64) -> bool {
@@ -355,7 +391,11 @@ fn lanes_of(row: &[f64], units: Lanes) -> Block {
     match units {
         Lanes::Unit(j) => [row[j]; LANES],
         Lanes::Units(block) => {
-            let own = &row[block * LANES..row.len().min((block + 1) * LANES)];
+            let own = &row[block * LANES..];
+            // A whole block is copied as one: a copy of any length would be a call of a function.
+            if let Some(whole) = own.first_chunk() {
+                return *whole;
+            }
             let mut out = [0.0; LANES];
             out[..own.len()].copy_from_slice(own);
             out

@@ -1,52 +1,126 @@
 //! A batch whose zeros are left out, by rows and by columns.
 
-use crate::matrix::MatrixRef;
+use crate::matrix::{Matrix, MatrixRef};
 use crate::rows::Weights;
 use crate::scalar::Scalar;
 use crate::simd::{dispatch, Kernel, Rounding, LANES};
 
 /// The non-zero elements of a matrix along one axis: those of line `i` stand at
 /// `starts[i]..starts[i + 1]`.
-#[derive(Debug, Clone)]
-struct Lines<T> {
+#[derive(Debug, Clone, Default)]
+pub struct Lines<T> {
     starts: Vec<u32>,
     places: Vec<u32>,
     values: Vec<T>,
 }
 
 impl<T: Scalar> Lines<T> {
-    fn line(&self, i: usize) -> Weights<'_, T> {
+    /// The non-zero elements of each row of `matrix`, if they are at most a share of `density` of
+    /// all, and few enough to be numbered in 32 bits.
+    #[must_use]
+    pub fn of_rows(matrix: MatrixRef<'_, T>, density: f64) -> Option<Self> {
+        let mut lines = Self::default();
+        lines.refill(matrix, density).then_some(lines)
+    }
+
+    /// The same into old allocations; false, and lines without meaning, where there are too many.
+    fn refill(&mut self, matrix: MatrixRef<'_, T>, density: f64) -> bool {
+        dispatch(Refill {
+            lines: self,
+            matrix,
+            most: most(density, matrix.rows(), matrix.cols()),
+        })
+    }
+
+    /// The places and values of line `i`.
+    #[must_use]
+    pub fn line(&self, i: usize) -> Weights<'_, T> {
         let range = self.starts[i] as usize..self.starts[i + 1] as usize;
         Weights {
             places: &self.places[range.clone()],
             values: &self.values[range],
         }
     }
+
+    fn clear(&mut self) {
+        self.starts.clear();
+        self.starts.push(0);
+        self.places.clear();
+        self.values.clear();
+    }
 }
 
-/// The non-zero elements of a matrix, found along its rows (compressed sparse rows) and along its
+/// How many elements may be non-zero in a matrix that counts as sparse: none where more could not
+/// be numbered in 32 bits.
+// A share of a count, rounded down.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+fn most(density: f64, rows: usize, cols: usize) -> usize {
+    match u32::try_from(rows.saturating_mul(cols)) {
+        Ok(size) => (density * f64::from(size)) as usize,
+        Err(_) => 0,
+    }
+}
+
+/// The non-zero elements of a batch, found along its rows (compressed sparse rows) and along its
 /// columns (compressed sparse columns).
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Sparse<T> {
+    cols: usize,
     rows: Lines<T>,
     columns: Lines<T>,
+    next: Vec<u32>,
 }
 
 impl<T: Scalar> Sparse<T> {
-    /// The non-zero elements of `matrix`, if they are at most a share of `density` of all, and few
-    /// enough to be numbered in 32 bits.
+    /// Takes the non-zero elements of `matrix`; false, and nothing of meaning, if they are more
+    /// than a share of `density` of all.
+    pub fn refill(&mut self, matrix: MatrixRef<'_, T>, density: f64) -> bool {
+        let is_sparse = self.rows.refill(matrix, density);
+        if is_sparse {
+            self.cols = matrix.cols();
+            self.fill_columns();
+        }
+        is_sparse
+    }
+
+    /// Takes the lines `indices` of `lines`, of `cols` places each, for its rows, cast by `cast`;
+    /// false, and nothing of meaning, if they hold more than a share of `density` of all elements.
+    pub fn gather<S: Scalar>(
+        &mut self,
+        lines: &Lines<S>,
+        cols: usize,
+        indices: &[usize],
+        density: f64,
+        cast: impl Fn(S) -> T + Copy,
+    ) -> bool {
+        let most = most(density, indices.len(), cols);
+        self.cols = cols;
+        self.rows.clear();
+        for &index in indices {
+            let line = lines.line(index);
+            self.rows.places.extend_from_slice(line.places);
+            self.rows
+                .values
+                .extend(line.values.iter().map(|&value| cast(value)));
+            if self.rows.places.len() > most {
+                return false;
+            }
+            self.rows.starts.push(numbered(self.rows.places.len()));
+        }
+        self.fill_columns();
+        true
+    }
+
+    /// The number of rows.
     #[must_use]
-    pub fn new(matrix: MatrixRef<'_, T>, density: f64) -> Option<Self> {
-        let size = matrix.data().len();
-        u32::try_from(size).ok()?;
-        let rows = dispatch(ByRows {
-            matrix,
-            // A count, rounded down.
-            #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-            most: (density * size as f64) as usize,
-        })?;
-        let columns = by_columns(&rows, matrix.rows(), matrix.cols());
-        Some(Self { rows, columns })
+    pub fn rows(&self) -> usize {
+        self.rows.starts.len() - 1
+    }
+
+    /// The number of columns.
+    #[must_use]
+    pub fn cols(&self) -> usize {
+        self.cols
     }
 
     /// The columns of row `n` and their values.
@@ -60,37 +134,87 @@ impl<T: Scalar> Sparse<T> {
     pub fn column(&self, i: usize) -> Weights<'_, T> {
         self.columns.line(i)
     }
+
+    /// All elements that are not zero.
+    #[must_use]
+    pub fn values(&self) -> &[T] {
+        &self.rows.values
+    }
+
+    /// The batch with its zeros.
+    #[must_use]
+    pub fn to_dense(&self) -> Matrix<T> {
+        let mut dense = Matrix::zeros(self.rows(), self.cols);
+        for (n, row) in dense.data_mut().chunks_exact_mut(self.cols).enumerate() {
+            let line = self.rows.line(n);
+            for (&place, &value) in line.places.iter().zip(line.values) {
+                row[place as usize] = value;
+            }
+        }
+        dense
+    }
+
+    /// Finds the columns of the rows: a counting sort, stable, so rows ascend within a column.
+    fn fill_columns(&mut self) {
+        let Self {
+            cols,
+            rows,
+            columns,
+            next,
+        } = self;
+        next.clear();
+        next.resize(*cols + 1, 0);
+        for &column in &rows.places {
+            next[column as usize + 1] += 1;
+        }
+        for i in 0..*cols {
+            next[i + 1] += next[i];
+        }
+        columns.starts.clone_from(next);
+        columns.places.resize(rows.places.len(), 0);
+        columns.values.resize(rows.values.len(), T::zero());
+        for n in 0..rows.starts.len() - 1 {
+            let line = rows.line(n);
+            for (&column, &value) in line.places.iter().zip(line.values) {
+                let at = &mut next[column as usize];
+                columns.places[*at as usize] = numbered(n);
+                columns.values[*at as usize] = value;
+                *at += 1;
+            }
+        }
+    }
 }
 
 /// Finds the non-zero elements row by row, and gives up where there are more than `most`.
-struct ByRows<'a, T> {
+struct Refill<'a, T> {
+    lines: &'a mut Lines<T>,
     matrix: MatrixRef<'a, T>,
     most: usize,
 }
 
-impl<T: Scalar> Kernel for ByRows<'_, T> {
-    type Output = Option<Lines<T>>;
+impl<T: Scalar> Kernel for Refill<'_, T> {
+    type Output = bool;
 
     #[inline(always)]
-    fn run<R: Rounding>(self) -> Option<Lines<T>> {
-        let cols = self.matrix.cols();
-        let mut lines = Lines {
-            starts: vec![0],
-            places: Vec::with_capacity(self.most),
-            values: Vec::with_capacity(self.most),
-        };
-        let mut places = vec![0; cols];
-        let mut values = vec![T::zero(); cols];
-        for n in 0..self.matrix.rows() {
-            let count = nonzero(self.matrix.row(n), &mut places, &mut values);
-            if lines.places.len() + count > self.most {
-                return None;
+    fn run<R: Rounding>(self) -> bool {
+        let Self {
+            lines,
+            matrix,
+            most,
+        } = self;
+        lines.clear();
+        let mut places = vec![0; matrix.cols()];
+        let mut values = vec![T::zero(); matrix.cols()];
+        for n in 0..matrix.rows() {
+            let count = nonzero(matrix.row(n), &mut places, &mut values);
+            if lines.places.len() + count > most {
+                return false;
             }
             lines.places.extend_from_slice(&places[..count]);
             lines.values.extend_from_slice(&values[..count]);
             lines.starts.push(numbered(lines.places.len()));
         }
-        Some(lines)
+        true
     }
 }
 
@@ -115,37 +239,9 @@ fn nonzero<T: Scalar>(row: &[T], places: &mut [u32], values: &mut [T]) -> usize 
     count
 }
 
-/// A count that [`Sparse::new`] has made sure fits.
+/// A count that [`most`] has made sure fits.
 #[allow(clippy::cast_possible_truncation)]
 #[inline(always)]
 fn numbered(count: usize) -> u32 {
     count as u32
-}
-
-/// The same elements by columns: a counting sort, stable, so rows ascend within a column.
-fn by_columns<T: Scalar>(by_rows: &Lines<T>, rows: usize, cols: usize) -> Lines<T> {
-    let mut starts = vec![0_u32; cols + 1];
-    for &column in &by_rows.places {
-        starts[column as usize + 1] += 1;
-    }
-    for i in 0..cols {
-        starts[i + 1] += starts[i];
-    }
-    let mut next = starts.clone();
-    let mut places = vec![0; by_rows.places.len()];
-    let mut values = vec![T::zero(); by_rows.values.len()];
-    for n in 0..rows {
-        let line = by_rows.line(n);
-        for (&column, &value) in line.places.iter().zip(line.values) {
-            let next = &mut next[column as usize];
-            places[*next as usize] = numbered(n);
-            values[*next as usize] = value;
-            *next += 1;
-        }
-    }
-    Lines {
-        starts,
-        places,
-        values,
-    }
 }

@@ -8,6 +8,7 @@ mod failure;
 mod functions;
 mod gradient;
 mod networks;
+mod training;
 
 /// The compiled core of kobai.
 #[pyo3::pymodule]
@@ -25,6 +26,9 @@ mod _core {
         network_correct, network_gradient, network_loss, network_numerical_gradient,
         network_probabilities, network_scores,
     };
+
+    #[pymodule_export]
+    use crate::training::{network_train, sparse_rows, SparseRows};
 
     /// The number of threads computations use.
     #[pyfunction]

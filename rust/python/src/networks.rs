@@ -16,7 +16,8 @@ use kobai_core::scalar::Scalar;
 use crate::arrays::{new_array, wrong_type, Floats, Values};
 use crate::failure::detached;
 
-type LayerObjects<'py> = (Bound<'py, PyAny>, Option<Bound<'py, PyAny>>, String);
+/// Weights, bias and the name of the activation of one layer.
+pub type LayerObjects<'py> = (Bound<'py, PyAny>, Option<Bound<'py, PyAny>>, String);
 
 /// What gradients come back as: the loss, then weights and bias of each layer.
 type LossAndGradient<'py> = (f64, Vec<(Bound<'py, PyAny>, Option<Bound<'py, PyAny>>)>);
@@ -52,32 +53,36 @@ impl<'py, T: Element + Scalar> LayerValues<'py, T> {
     }
 }
 
-/// The arrays of a call: a network and a batch.
-struct Call<'py, T: Element> {
+/// The arrays of a network.
+pub struct NetworkValues<'py, T: Element> {
     layers: Vec<LayerValues<'py, T>>,
-    x: Values<'py, T>,
 }
 
-impl<'py, T: Element + Scalar> Call<'py, T> {
-    fn extract(layers: Vec<LayerObjects<'py>>, x: Values<'py, T>) -> PyResult<Self> {
+impl<'py, T: Element + Scalar> NetworkValues<'py, T> {
+    /// The arrays of these objects.
+    pub fn extract(layers: Vec<LayerObjects<'py>>) -> PyResult<Self> {
         let layers = layers.into_iter().map(LayerValues::extract);
         let layers = layers.collect::<PyResult<_>>()?;
-        Ok(Self { layers, x })
+        Ok(Self { layers })
     }
 
-    fn layers(&self) -> PyResult<Vec<Layer<'_, T>>> {
+    /// The layers, as the core takes them.
+    pub fn layers(&self) -> PyResult<Vec<Layer<'_, T>>> {
         self.layers.iter().map(LayerValues::layer).collect()
     }
 }
 
 /// The targets of a call: labels, or one row a sample.
-enum TargetValues<'py, T: Element> {
+pub enum TargetValues<'py, T: Element> {
+    /// One class a sample.
     Labels(Values<'py, i64>),
+    /// One row of weights a sample.
     Dense(Values<'py, T>),
 }
 
 impl<'py, T: Element + Scalar> TargetValues<'py, T> {
-    fn extract(t: &Bound<'py, PyAny>) -> PyResult<Self> {
+    /// The targets in `t`.
+    pub fn extract(t: &Bound<'py, PyAny>) -> PyResult<Self> {
         if let Ok(labels) = Values::extract("t", t) {
             return Ok(Self::Labels(labels));
         }
@@ -86,7 +91,8 @@ impl<'py, T: Element + Scalar> TargetValues<'py, T> {
             .map_err(|_| wrong_type("t", "int64 labels or an array of the type of x", t))
     }
 
-    fn targets(&self) -> PyResult<Targets<'_, T>> {
+    /// The targets, as the core takes them.
+    pub fn targets(&self) -> PyResult<Targets<'_, T>> {
         match self {
             Self::Labels(labels) => labels.vector("t").map(Targets::Labels),
             Self::Dense(t) => t.matrix("t").map(Targets::Dense),
@@ -124,11 +130,11 @@ type OfRows<T> = fn(&Network<'_, T>, MatrixRef<'_, T>) -> Result<Matrix<T>, Erro
 fn forward<'py, T: Element + Scalar>(
     py: Python<'py>,
     layers: Vec<LayerObjects<'py>>,
-    x: Values<'py, T>,
+    x: &Values<'py, T>,
     compute: OfRows<T>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let call = Call::extract(layers, x)?;
-    let (layers, x) = (call.layers()?, call.x.matrix("x")?);
+    let arrays = NetworkValues::extract(layers)?;
+    let (layers, x) = (arrays.layers()?, x.matrix("x")?);
     let out = detached(py, || compute(&Network::new(layers)?, x))?;
     matrix_to_python(py, out)
 }
@@ -136,17 +142,13 @@ fn forward<'py, T: Element + Scalar>(
 /// Asks the network of `layers` what `compute` asks it of the batch `x`, `t`.
 fn batch<'py, T: Element + Scalar, R: Send>(
     layers: Vec<LayerObjects<'py>>,
-    x: Values<'py, T>,
+    x: &Values<'py, T>,
     t: &Bound<'py, PyAny>,
     compute: impl FnOnce(&Network<'_, T>, MatrixRef<'_, T>, &Targets<'_, T>) -> Result<R, Error> + Send,
 ) -> PyResult<R> {
-    let call = Call::extract(layers, x)?;
+    let arrays = NetworkValues::extract(layers)?;
     let target_values = TargetValues::extract(t)?;
-    let (layers, x, targets) = (
-        call.layers()?,
-        call.x.matrix("x")?,
-        target_values.targets()?,
-    );
+    let (layers, x, targets) = (arrays.layers()?, x.matrix("x")?, target_values.targets()?);
     detached(t.py(), || compute(&Network::new(layers)?, x, &targets))
 }
 
@@ -158,8 +160,8 @@ pub fn network_scores<'py>(
     x: &Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, PyAny>> {
     match Floats::extract("x", x)? {
-        Floats::Single(values) => forward(x.py(), layers, values, evaluate::scores),
-        Floats::Double(values) => forward(x.py(), layers, values, evaluate::scores),
+        Floats::Single(values) => forward(x.py(), layers, &values, evaluate::scores),
+        Floats::Double(values) => forward(x.py(), layers, &values, evaluate::scores),
     }
 }
 
@@ -171,8 +173,8 @@ pub fn network_probabilities<'py>(
     x: &Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, PyAny>> {
     match Floats::extract("x", x)? {
-        Floats::Single(values) => forward(x.py(), layers, values, evaluate::probabilities),
-        Floats::Double(values) => forward(x.py(), layers, values, evaluate::probabilities),
+        Floats::Single(values) => forward(x.py(), layers, &values, evaluate::probabilities),
+        Floats::Double(values) => forward(x.py(), layers, &values, evaluate::probabilities),
     }
 }
 
@@ -185,8 +187,8 @@ pub fn network_loss<'py>(
     t: &Bound<'py, PyAny>,
 ) -> PyResult<f64> {
     match Floats::extract("x", x)? {
-        Floats::Single(x) => batch(layers, x, t, evaluate::loss).map(Scalar::widen),
-        Floats::Double(x) => batch(layers, x, t, evaluate::loss),
+        Floats::Single(x) => batch(layers, &x, t, evaluate::loss).map(Scalar::widen),
+        Floats::Double(x) => batch(layers, &x, t, evaluate::loss),
     }
 }
 
@@ -199,8 +201,8 @@ pub fn network_correct<'py>(
     t: &Bound<'py, PyAny>,
 ) -> PyResult<usize> {
     match Floats::extract("x", x)? {
-        Floats::Single(x) => batch(layers, x, t, evaluate::correct),
-        Floats::Double(x) => batch(layers, x, t, evaluate::correct),
+        Floats::Single(x) => batch(layers, &x, t, evaluate::correct),
+        Floats::Double(x) => batch(layers, &x, t, evaluate::correct),
     }
 }
 
@@ -214,9 +216,17 @@ pub fn network_gradient<'py>(
 ) -> PyResult<LossAndGradient<'py>> {
     let py = x.py();
     match Floats::extract("x", x)? {
-        Floats::Single(x) => parameters_to_python(py, batch(layers, x, t, evaluate::gradient)?),
-        Floats::Double(x) => parameters_to_python(py, batch(layers, x, t, evaluate::gradient)?),
+        Floats::Single(x) => parameters_to_python(py, batch(layers, &x, t, evaluate::gradient)?),
+        Floats::Double(x) => parameters_to_python(py, batch(layers, &x, t, evaluate::gradient)?),
     }
+}
+
+/// The method of that name.
+pub fn method_named(name: &str) -> PyResult<Method> {
+    Method::from_name(name).ok_or_else(|| {
+        let known = "'auto', 'direct', 'incremental' or 'node'";
+        PyValueError::new_err(format!("method must be {known}, got '{name}'"))
+    })
 }
 
 /// The mean loss of a batch and its central difference in every parameter, in double precision.
@@ -230,22 +240,16 @@ pub fn network_numerical_gradient<'py>(
     h: f64,
     method: &str,
 ) -> PyResult<LossAndGradient<'py>> {
-    let Some(method) = Method::from_name(method) else {
-        let known = "'auto', 'direct', 'incremental' or 'node'";
-        let message = format!("method must be {known}, got '{method}'");
-        return Err(PyValueError::new_err(message));
-    };
+    let method = method_named(method)?;
+    let values = Values::extract("x", x)?;
     let mut signal = None;
     let watch = || {
         signal = Python::attach(|py| py.check_signals().err());
         signal.is_some()
     };
-    let out = batch(
-        layers,
-        Values::extract("x", x)?,
-        t,
-        |network, x, targets| evaluate::numerical_gradient(network, x, targets, h, method, watch),
-    );
+    let out = batch(layers, &values, t, |network, x, targets| {
+        evaluate::numerical_gradient(network, x, targets, h, method, watch)
+    });
     match signal {
         Some(error) => Err(error),
         None => parameters_to_python(py, out?),

@@ -23,7 +23,7 @@ proptest! {
             row.iter_mut().zip(bias.unwrap_or_default()).for_each(|(y, b)| *y += b);
         }
         let batch = Batch::new(x.view());
-        for input in [batch.input(), Input::dense(x.view())] {
+        for input in [batch.input(), Input::Dense(x.view())] {
             let mut out = vec![f64::NAN; n * h];
             input.times(w.view(), bias, Threads::One, &mut out);
             prop_assert!(distance(&out, wanted.data()) < 1e-12);
@@ -51,7 +51,7 @@ proptest! {
             }
         }
         let batch = Batch::new(x.view());
-        for input in [batch.input(), Input::dense(x.view())] {
+        for input in [batch.input(), Input::Dense(x.view())] {
             let mut out = vec![f64::NAN; d * h];
             input.odd_powers_transposed_times(c.view(), terms, Threads::One, &mut out);
             prop_assert!(distance(&out, wanted.data()) < 1e-12);

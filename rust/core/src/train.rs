@@ -1,0 +1,171 @@
+//! Gradient descent on mini-batches: many steps, without an allocation or a look outside between
+//! them.
+//!
+//! A step does what gathering the batch, [`gradient`](crate::evaluate::gradient) or
+//! [`numerical_gradient`](crate::evaluate::numerical_gradient), and `parameter -= lr * quotient` do
+//! one after the other, with the same result bit for bit.
+
+use crate::backprop::backprop;
+use crate::cancel::Cancel;
+use crate::error::Error;
+use crate::evaluate::{check_batch, check_half_width};
+use crate::forward::Forward;
+use crate::gather::{Data, Gathered};
+use crate::network::{Network, Parameters};
+use crate::numerical::{numerical_gradient, Method};
+use crate::parallel::{run, Threads};
+use crate::scalar::Scalar;
+
+/// How the gradient of each step is found.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Gradient {
+    /// By backpropagation.
+    Backprop,
+    /// By central differences of this half-width, evaluated by this method.
+    Numerical(f64, Method),
+}
+
+/// Which samples each step takes.
+#[derive(Debug, Clone, Copy)]
+pub struct Batches<'a> {
+    /// The samples of all steps, one step after the other.
+    pub samples: &'a [usize],
+    /// How many of them each step takes.
+    pub sizes: &'a [usize],
+}
+
+impl<'a> Batches<'a> {
+    /// The samples of each step.
+    fn iter(&self) -> impl Iterator<Item = &'a [usize]> + use<'a> {
+        let mut rest = self.samples;
+        self.sizes.iter().map(move |&size| {
+            let (batch, after) = rest.split_at(size);
+            rest = after;
+            batch
+        })
+    }
+
+    fn check(&self, samples: usize) -> Result<(), Error> {
+        if let Some(index) = self.samples.iter().find(|&&index| index >= samples) {
+            let wanted = format!("lie in 0..{}", samples.saturating_sub(1));
+            return Err(Error::value("samples", wanted, index.to_string()));
+        }
+        let total: usize = self.sizes.iter().sum();
+        if self.sizes.contains(&0) || total != self.samples.len() {
+            let wanted = format!("be positive and add up to {}", self.samples.len());
+            let got = format!("{:?}", self.sizes);
+            return Err(Error::value("sizes", wanted, got));
+        }
+        Ok(())
+    }
+}
+
+/// Takes one step for each of `batches`, starting from the parameters of `network`; returns the
+/// loss of each batch before its step, and the parameters after the last.
+///
+/// # Errors
+/// If `data` does not fit the network or `batches` does not fit `data`, or a half-width is not a
+/// positive finite number.
+pub fn train<S: Scalar, T: Scalar>(
+    network: &Network<'_, T>,
+    data: &Data<'_, S, T>,
+    batches: Batches<'_>,
+    lr: f64,
+    gradient: Gradient,
+) -> Result<(Vec<f64>, Parameters<T>), Error> {
+    check_batch(network, data.x, &data.targets)?;
+    batches.check(data.x.rows())?;
+    let largest = batches.sizes.iter().copied().max().unwrap_or(0);
+    let lr = T::from_f64(lr);
+    match gradient {
+        Gradient::Backprop => Ok(run(3 * network.work() * largest, |threads| {
+            let mut pass = Forward::new();
+            descend::<S, T, T>(network, data, batches, lr, |parameters, batch, out| {
+                let network = parameters.network(network);
+                let targets = batch.targets(data);
+                backprop(&network, batch.input(), &targets, &mut pass, threads, out).widen()
+            })
+        })),
+        Gradient::Numerical(h, method) => {
+            check_half_width(h)?;
+            let work = method.work(network, largest);
+            Ok(run(work, |threads| {
+                let mut quotients = Quotients::new(network, (h, method), threads);
+                descend::<S, T, f64>(network, data, batches, lr, |parameters, batch, out| {
+                    quotients.find(parameters, network, data, batch, out)
+                })
+            }))
+        }
+    }
+}
+
+/// The steps themselves; `differentiate` gives the loss of a batch and writes its gradient.
+fn descend<S: Scalar, T: Scalar, W: Scalar>(
+    network: &Network<'_, T>,
+    data: &Data<'_, S, T>,
+    batches: Batches<'_>,
+    lr: T,
+    mut differentiate: impl FnMut(&Parameters<T>, &Gathered<W>, &mut Parameters<W>) -> f64,
+) -> (Vec<f64>, Parameters<T>) {
+    let mut parameters = Parameters::copied(network);
+    let mut gradient = Parameters::like(&parameters, W::zero());
+    let mut batch = Gathered::new();
+    let mut losses = Vec::with_capacity(batches.sizes.len());
+    for indices in batches.iter() {
+        batch.fill(data, indices);
+        losses.push(differentiate(&parameters, &batch, &mut gradient));
+        for (parameters, gradient) in parameters.slices_mut().zip(gradient.slices()) {
+            for (parameter, slope) in parameters.iter_mut().zip(gradient) {
+                *parameter -= lr * T::from_f64(slope.widen());
+            }
+        }
+    }
+    (losses, parameters)
+}
+
+/// Numerical gradients of a network of any type, in double precision.
+struct Quotients {
+    wide: Parameters<f64>,
+    forward: Forward<f64>,
+    how: (f64, Method),
+    threads: Threads,
+    cancel: Cancel,
+}
+
+impl Quotients {
+    fn new<T: Scalar>(network: &Network<'_, T>, how: (f64, Method), threads: Threads) -> Self {
+        Self {
+            wide: Parameters::like(&Parameters::copied(network), 0.0),
+            forward: Forward::new(),
+            how,
+            threads,
+            cancel: Cancel::new(),
+        }
+    }
+
+    fn find<S: Scalar, T: Scalar>(
+        &mut self,
+        parameters: &Parameters<T>,
+        like: &Network<'_, T>,
+        data: &Data<'_, S, T>,
+        batch: &Gathered<f64>,
+        out: &mut Parameters<f64>,
+    ) -> f64 {
+        for (wide, own) in self.wide.slices_mut().zip(parameters.slices()) {
+            for (wide, own) in wide.iter_mut().zip(own) {
+                *wide = own.widen();
+            }
+        }
+        numerical_gradient(
+            &self.wide.network(like),
+            batch.input(),
+            &batch.targets(data),
+            self.how,
+            &mut self.forward,
+            (self.threads, &self.cancel),
+            out,
+        )
+        // Nobody else holds the flag that could stop it.
+        .unwrap_or(f64::NAN)
+    }
+}
