@@ -42,7 +42,7 @@ pub fn backprop<T: Scalar>(
             let mut lower = Matrix::zeros(input.samples(), below.units());
             let block = block_rows(input.samples());
             for_chunks(
-                threads,
+                threads.worth(input.samples() * layer.units() * below.units()),
                 lower.data_mut(),
                 block * below.units(),
                 |b, out| {

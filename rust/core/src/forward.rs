@@ -41,6 +41,8 @@ impl<T: Scalar> Forward<T> {
             if let Some(post) = self.post.get_mut(l) {
                 post.reshape(pre.rows(), pre.cols());
                 let block = block_rows(pre.rows()) * pre.cols();
+                // An activation is worth some sixteen multiplications.
+                let threads = threads.worth(16 * pre.data().len());
                 for_chunks(threads, post.data_mut(), block, |b, out| {
                     out.copy_from_slice(&pre.data()[b * block..b * block + out.len()]);
                     layer.activation.apply(out);

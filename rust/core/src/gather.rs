@@ -4,6 +4,7 @@ use crate::input::{Input, SPARSE_DENSITY};
 use crate::loss::Targets;
 use crate::matrix::{Matrix, MatrixRef};
 use crate::scalar::Scalar;
+use crate::simd::prefetch;
 use crate::sparse::{Lines, Sparse};
 
 /// A data set: inputs of type `S`, targets of type `T`.
@@ -65,6 +66,20 @@ impl<W: Scalar> Gathered<W> {
             Targets::Dense(t) => {
                 let widened = |value: T| W::from_f64(value.widen());
                 gather_rows(t, indices, widened, &mut self.weights);
+            }
+        }
+    }
+
+    /// Brings the inputs of the samples `indices` nearer, while something else is computed: the rows
+    /// of a large data set are far from the processor, and drawn in no order.
+    pub fn prefetch<S: Scalar, T: Scalar>(data: &Data<'_, S, T>, indices: &[usize]) {
+        for &index in indices {
+            if let Some(lines) = data.lines {
+                let line = lines.line(index);
+                prefetch(line.places);
+                prefetch(line.values);
+            } else {
+                prefetch(data.x.row(index));
             }
         }
     }

@@ -47,3 +47,4 @@ pub mod softmax;
 pub mod sparse;
 pub mod train;
 pub mod vecmath;
+pub mod vigil;

@@ -13,8 +13,9 @@ use crate::forward::Forward;
 use crate::gather::{Data, Gathered};
 use crate::network::{Network, Parameters};
 use crate::numerical::{numerical_gradient, Method};
-use crate::parallel::{run, Threads};
+use crate::parallel::{both, for_chunks, run, Threads};
 use crate::scalar::Scalar;
+use crate::vigil::awake;
 
 /// How the gradient of each step is found.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -80,10 +81,13 @@ pub fn train<S: Scalar, T: Scalar>(
     match gradient {
         Gradient::Backprop => Ok(run(3 * network.work() * largest, |threads| {
             let mut pass = Forward::new();
-            descend::<S, T, T>(network, data, batches, lr, |parameters, batch, out| {
+            let differentiate = |parameters: &Parameters<T>, batch: &Gathered<T>, out: &mut _| {
                 let network = parameters.network(network);
                 let targets = batch.targets(data);
                 backprop(&network, batch.input(), &targets, &mut pass, threads, out).widen()
+            };
+            awake(threads, || {
+                descend(network, data, batches, (lr, threads), differentiate)
             })
         })),
         Gradient::Numerical(h, method) => {
@@ -91,36 +95,72 @@ pub fn train<S: Scalar, T: Scalar>(
             let work = method.work(network, largest);
             Ok(run(work, |threads| {
                 let mut quotients = Quotients::new(network, (h, method), threads);
-                descend::<S, T, f64>(network, data, batches, lr, |parameters, batch, out| {
+                let differentiate = |parameters: &Parameters<T>, batch: &_, out: &mut _| {
                     quotients.find(parameters, network, data, batch, out)
+                };
+                awake(threads, || {
+                    descend(network, data, batches, (lr, threads), differentiate)
                 })
             }))
         }
     }
 }
 
-/// The steps themselves; `differentiate` gives the loss of a batch and writes its gradient.
+/// The steps themselves; `differentiate` gives the loss of a batch and writes its gradient. While it
+/// does, the next batch is gathered.
 fn descend<S: Scalar, T: Scalar, W: Scalar>(
     network: &Network<'_, T>,
     data: &Data<'_, S, T>,
     batches: Batches<'_>,
-    lr: T,
-    mut differentiate: impl FnMut(&Parameters<T>, &Gathered<W>, &mut Parameters<W>) -> f64,
+    (lr, threads): (T, Threads),
+    mut differentiate: impl FnMut(&Parameters<T>, &Gathered<W>, &mut Parameters<W>) -> f64 + Send,
 ) -> (Vec<f64>, Parameters<T>) {
     let mut parameters = Parameters::copied(network);
     let mut gradient = Parameters::like(&parameters, W::zero());
-    let mut batch = Gathered::new();
+    let (mut batch, mut next) = (Gathered::<W>::new(), Gathered::new());
     let mut losses = Vec::with_capacity(batches.sizes.len());
-    for indices in batches.iter() {
-        batch.fill(data, indices);
-        losses.push(differentiate(&parameters, &batch, &mut gradient));
-        for (parameters, gradient) in parameters.slices_mut().zip(gradient.slices()) {
-            for (parameter, slope) in parameters.iter_mut().zip(gradient) {
-                *parameter -= lr * T::from_f64(slope.widen());
-            }
+    let mut coming = batches.iter();
+    if let Some(first) = coming.next() {
+        next.fill(data, first);
+    }
+    for _ in batches.sizes {
+        std::mem::swap(&mut batch, &mut next);
+        let indices = coming.next();
+        if let (Threads::One, Some(indices)) = (threads, indices) {
+            Gathered::<W>::prefetch(data, indices);
         }
+        let (loss, ()) = both(
+            threads,
+            || differentiate(&parameters, &batch, &mut gradient),
+            || {
+                if let Some(indices) = indices {
+                    next.fill(data, indices);
+                }
+            },
+        );
+        losses.push(loss);
+        step(&mut parameters, &gradient, lr, threads);
     }
     (losses, parameters)
+}
+
+/// `parameter -= lr * slope`, each product and each difference rounded.
+fn step<T: Scalar, W: Scalar>(
+    parameters: &mut Parameters<T>,
+    gradient: &Parameters<W>,
+    lr: T,
+    threads: Threads,
+) {
+    for (parameters, gradient) in parameters.slices_mut().zip(gradient.slices()) {
+        // Its time is that of reaching memory, about eight multiplications an element.
+        let threads = threads.worth(8 * parameters.len());
+        let block = parameters.len().div_ceil(2).max(1);
+        for_chunks(threads, parameters, block, |b, parameters| {
+            for (parameter, slope) in parameters.iter_mut().zip(&gradient[b * block..]) {
+                *parameter -= lr * T::from_f64(slope.widen());
+            }
+        });
+    }
 }
 
 /// Numerical gradients of a network of any type, in double precision.
