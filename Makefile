@@ -8,7 +8,7 @@ DATA ?= auto
 
 SOURCES := Cargo.toml Cargo.lock pyproject.toml $(shell find rust -name '*.rs' -o -name Cargo.toml)
 
-.PHONY: train test lint rust-test python-test bench format build clean
+.PHONY: train test lint rust-test python-test bench bench-products format build clean
 
 train: build
 	$(BIN)/kobai train --data $(DATA)
@@ -49,6 +49,12 @@ bench: build $(VENV)/peers
 $(VENV)/peers: $(VENV)/tools
 	$(BIN)/python -m pip install --quiet --group peers
 	touch $@
+
+# The crates for dense products, side by side: see benchmarks/products.md.
+bench-products:
+	cd benchmarks/products && cargo build --release --target-dir ../../target/products
+	for threads in 1 2; do MATMUL_NUM_THREADS=$$threads RAYON_NUM_THREADS=$$threads \
+		target/products/release/products $$threads; done
 
 format: $(VENV)/tools
 	cargo fmt --all
