@@ -67,6 +67,9 @@ pub fn direct(
 ) -> Result<(), Error> {
     for (array, out) in gradient.slices_mut().enumerate() {
         for_chunks(threads, out, CHUNK, |chunk, out| {
+            if cancel.check().is_err() {
+                return; // before the copy below, of which a large network has thousands to come
+            }
             let mut moving = Moving {
                 parameters: Parameters::copied(network),
                 array,

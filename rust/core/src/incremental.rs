@@ -36,20 +36,26 @@ impl UnitQuotients {
 }
 
 /// What `samples` contribute to the quotients of unit `j` of layer `l`.
+///
+/// # Errors
+/// [`Error::Interrupted`] if cancelled.
 pub fn unit_quotients(
     shifter: &Shifter<'_>,
     l: usize,
     j: usize,
     samples: impl Iterator<Item = usize>,
     h: f64,
-) -> UnitQuotients {
-    dispatch(Evaluate {
+    cancel: &Cancel,
+) -> Result<UnitQuotients, Error> {
+    let quotients = dispatch(Evaluate {
         shifter,
         l,
         j,
-        samples,
+        samples: samples.take_while(|_| cancel.check().is_ok()),
         h,
-    })
+    });
+    cancel.check()?;
+    Ok(quotients)
 }
 
 struct Evaluate<'a, S> {
@@ -154,8 +160,7 @@ pub fn incremental(
     gradient.fill(0.0);
     for (l, own) in gradient.layers.iter_mut().enumerate() {
         let columns = try_map(threads, own.weights.cols(), |j| {
-            cancel.check()?;
-            Ok(unit_quotients(shifter, l, j, 0..shifter.samples(), h))
+            unit_quotients(shifter, l, j, 0..shifter.samples(), h, cancel)
         })?;
         for (j, column) in columns.iter().enumerate() {
             column.add_to(own, j);

@@ -153,7 +153,8 @@ impl<'a> Plan<'a> {
                 .filter(|&n| !self.is_smooth(n, j))
                 .peekable();
             let any = rest.peek().is_some();
-            Ok(any.then(|| unit_quotients(shifter, self.layer, j, rest, self.h)))
+            any.then(|| unit_quotients(shifter, self.layer, j, rest, self.h, cancel))
+                .transpose()
         })?;
         for (j, column) in columns.into_iter().enumerate() {
             if let Some(column) = column {

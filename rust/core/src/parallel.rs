@@ -3,9 +3,10 @@
 //! Work is cut by the sizes of the problem, never by the number of threads, so results are the
 //! same bit for bit whatever that number is.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwapOption;
 use rayon::iter::{IndexedParallelIterator, IntoParallelIterator, ParallelIterator};
 use rayon::slice::ParallelSliceMut;
 
@@ -54,7 +55,9 @@ struct Pool {
     rayon: Option<rayon::ThreadPool>,
 }
 
-static POOL: RwLock<Option<Arc<Pool>>> = RwLock::new(None);
+/// Not behind a lock: one that another thread holds at the moment of a fork stays locked for ever
+/// in the child.
+static POOL: ArcSwapOption<Pool> = ArcSwapOption::const_empty();
 
 /// The number set by the environment, else the number of cores.
 fn default_threads() -> usize {
@@ -79,36 +82,17 @@ fn build(threads: usize) -> Arc<Pool> {
 }
 
 fn pool() -> Arc<Pool> {
-    let process = std::process::id();
-    let current = POOL
-        .read()
-        .unwrap_or_else(PoisonError::into_inner)
-        .as_ref()
-        .cloned();
-    match current {
-        Some(pool) if pool.process == process => pool,
-        stale => {
-            let fresh = build(
-                stale
-                    .as_ref()
-                    .map_or_else(default_threads, |pool| pool.threads),
-            );
-            // The parent's pool is never dropped in a child: its threads are not there to be joined.
-            std::mem::forget(stale);
-            replace(Arc::clone(&fresh));
-            fresh
-        }
-    }
-}
-
-fn replace(pool: Arc<Pool>) {
-    let old = POOL
-        .write()
-        .unwrap_or_else(PoisonError::into_inner)
-        .replace(pool);
-    if let Some(old) = old {
-        if old.process != std::process::id() {
-            std::mem::forget(old);
+    loop {
+        match POOL.load_full() {
+            Some(pool) if pool.process == std::process::id() => return pool,
+            stale => {
+                let inherited = stale.as_ref().map(|pool| pool.threads);
+                let fresh = build(inherited.unwrap_or_else(default_threads));
+                // Where another thread was first, its pool stays, and is taken next time round.
+                drop(POOL.compare_and_swap(&stale, Some(fresh)));
+                // The parent's pool is never dropped in a child: its threads are not there.
+                std::mem::forget(stale);
+            }
         }
     }
 }
@@ -121,11 +105,16 @@ pub fn num_threads() -> usize {
 
 /// Sets the number of threads computations use; 0 means the default.
 pub fn set_num_threads(threads: usize) {
-    replace(build(if threads == 0 {
+    let fresh = build(if threads == 0 {
         default_threads()
     } else {
         threads
-    }));
+    });
+    if let Some(old) = POOL.swap(Some(fresh)) {
+        if old.process != std::process::id() {
+            std::mem::forget(old);
+        }
+    }
 }
 
 /// Runs `compute` with as many threads as `work` multiplications deserve.

@@ -14,6 +14,9 @@ use crate::parallel::Threads;
 /// for another to finish a piece, it would watch for its own end.
 const MUSTER: Duration = Duration::from_micros(200);
 
+/// More threads than this find nothing to help with in steps that are short.
+const MOST_WATCHES: usize = 3;
+
 /// How many times in a row a watch finds nothing before it lets other processes have the core.
 const PATIENCE: u32 = 2_000;
 
@@ -32,6 +35,7 @@ pub fn awake<R: Send>(threads: Threads, compute: impl FnOnce() -> R + Send) -> R
 
 fn vigil<R: Send>(compute: impl FnOnce() -> R + Send) -> R {
     let others = rayon::current_num_threads().saturating_sub(1);
+    let others = others.min(MOST_WATCHES);
     let watches: Vec<AtomicU8> = (0..others).map(|_| AtomicU8::new(POSTED)).collect();
     let over = AtomicBool::new(false);
     rayon::in_place_scope(|scope| {

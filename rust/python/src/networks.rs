@@ -244,7 +244,10 @@ pub fn network_numerical_gradient<'py>(
     let values = Values::extract("x", x)?;
     let mut signal = None;
     let watch = || {
-        signal = Python::attach(|py| py.check_signals().err());
+        // What a handler raised first is kept: the computation may need another moment to stop.
+        if signal.is_none() {
+            signal = Python::attach(|py| py.check_signals().err());
+        }
         signal.is_some()
     };
     let out = batch(layers, &values, t, |network, x, targets| {
