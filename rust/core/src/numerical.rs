@@ -41,7 +41,7 @@ impl Method {
     #[must_use]
     pub fn work<T: Scalar>(self, network: &Network<'_, T>, samples: usize) -> usize {
         // What one shifted loss costs beyond its multiplications: exponentials and a logarithm.
-        const EXPONENTIAL: usize = 16;
+        const EXPONENTIAL: usize = 48;
         let parameters = network.work();
         let units: usize = network.layers().iter().map(Layer::units).sum();
         let above = network.work() - network.inputs() * network.layers()[0].units();

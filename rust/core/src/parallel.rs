@@ -13,8 +13,8 @@ use rayon::slice::ParallelSliceMut;
 use crate::cancel::Cancel;
 
 /// Below this many multiplications a computation runs on the calling thread: waking a pool costs
-/// more than it would save.
-const WORTH_THREADS: usize = 1 << 21;
+/// more than it would save. About a tenth of a millisecond.
+const WORTH_THREADS: usize = 1 << 24;
 
 /// Below this many multiplications a piece of a computation is not shared among threads.
 const WORTH_SHARING: usize = 1 << 18;

@@ -17,6 +17,10 @@ use crate::parallel::{both, for_chunks, run, Threads};
 use crate::scalar::Scalar;
 use crate::vigil::awake;
 
+/// Steps of fewer multiplications, about ten microseconds, are taken by one thread, however many
+/// there are.
+const WORTH_SHARING: usize = 1 << 20;
+
 /// How the gradient of each step is found.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Gradient {
@@ -78,8 +82,12 @@ pub fn train<S: Scalar, T: Scalar>(
     batches.check(data.x.rows())?;
     let largest = batches.sizes.iter().copied().max().unwrap_or(0);
     let lr = T::from_f64(lr);
+    let all = |step: usize| match step {
+        0..WORTH_SHARING => 0,
+        _ => step.saturating_mul(batches.sizes.len()),
+    };
     match gradient {
-        Gradient::Backprop => Ok(run(3 * network.work() * largest, |threads| {
+        Gradient::Backprop => Ok(run(all(3 * network.work() * largest), |threads| {
             let mut pass = Forward::new();
             let differentiate = |parameters: &Parameters<T>, batch: &Gathered<T>, out: &mut _| {
                 let network = parameters.network(network);
@@ -93,7 +101,7 @@ pub fn train<S: Scalar, T: Scalar>(
         Gradient::Numerical(h, method) => {
             check_half_width(h)?;
             let work = method.work(network, largest);
-            Ok(run(work, |threads| {
+            Ok(run(all(work), |threads| {
                 let mut quotients = Quotients::new(network, (h, method), threads);
                 let differentiate = |parameters: &Parameters<T>, batch: &_, out: &mut _| {
                     quotients.find(parameters, network, data, batch, out)

@@ -184,7 +184,7 @@ fn zeros_are_not_skipped_before_an_infinite_weight() {
 
 #[test]
 fn results_do_not_depend_on_the_number_of_threads() {
-    let case = Case::new(&plain(&[300, 70, 10], 130, Activation::Sigmoid));
+    let case = Case::new(&plain(&[300, 70, 10], 400, Activation::Sigmoid));
     let everything = || {
         let network = case.network();
         let exact = gradient(&network, case.x.view(), &case.targets(true)).unwrap();
