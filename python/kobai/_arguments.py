@@ -17,16 +17,35 @@ HALF_WIDTH = 1e-4
 _COMPUTED = {np.dtype(np.float32), np.dtype(np.float64)}
 
 
+def plain_array(name: str, value: npt.ArrayLike) -> npt.NDArray[Any]:
+    """`value` as a plain array, without a copy where it is one.
+
+    A mask that hides something is refused: NumPy would drop it and compute with what it hides.
+    """
+    if _is_masked(value):
+        raise ValueError(f"{name} must not hold masked elements: fill them or leave them out")
+    try:
+        return np.asarray(value)
+    except ValueError as error:
+        raise ValueError(f"{name} must be an array or nested sequences of one: {error}") from error
+
+
+def _is_masked(value: npt.ArrayLike) -> bool:
+    if isinstance(value, (list, tuple)):
+        return any(map(_is_masked, value))
+    return isinstance(value, np.ma.MaskedArray) and bool(np.ma.is_masked(value))
+
+
 def real_array(name: str, value: npt.ArrayLike) -> FloatArray:
     """`value` as an aligned float32 or float64 array, without a copy where it is one.
 
     Integers and bools become float64, float16 becomes float32.
     """
-    array = np.asarray(value)
+    array = plain_array(name, value)
     kind = array.dtype.kind
     if kind in "iub":
         return array.astype(np.float64)
-    native = array.dtype.newbyteorder("=")
+    native = array.dtype.newbyteorder("=") if kind == "f" else array.dtype
     if native == np.float16:
         return array.astype(np.float32)
     if native not in _COMPUTED:
@@ -39,9 +58,33 @@ def real_array(name: str, value: npt.ArrayLike) -> FloatArray:
 
 def result_dtype(*arrays: npt.ArrayLike) -> np.dtype[Any]:
     """The dtype of a result: that of the float arguments, float64 where none is float."""
-    dtypes = (np.asarray(array).dtype.newbyteorder("=") for array in arrays)
-    floats = [dtype for dtype in dtypes if dtype.kind == "f"]
+    dtypes = (np.asarray(array).dtype for array in arrays)
+    floats = [dtype.newbyteorder("=") for dtype in dtypes if dtype.kind == "f"]
     return np.result_type(*floats) if floats else np.dtype(np.float64)
+
+
+def overlaps_itself(array: npt.NDArray[Any]) -> bool:
+    """Whether two elements of `array` share memory: to change one would change the other."""
+    axes = sorted((abs(s), n) for s, n in zip(array.strides, array.shape, strict=True) if n > 1)
+    extent = array.itemsize
+    nested = array.size > 0
+    for stride, count in axes:
+        nested = nested and stride >= extent
+        extent += stride * (count - 1)
+    if nested or array.size == 0:
+        return False
+    places = np.zeros(1, np.int64)
+    for stride, count in axes:
+        places = np.add.outer(places, stride * np.arange(count)).ravel()
+    return bool(np.any(np.diff(np.sort(places)) < array.itemsize))
+
+
+def in_dtype(array: FloatArray, dtype: np.dtype[Any]) -> FloatArray:
+    """`array` in that dtype; what lies beyond its range becomes infinite, without a warning."""
+    if array.dtype == dtype:
+        return array
+    with np.errstate(over="ignore"):
+        return array.astype(dtype)
 
 
 def are_labels(t: npt.NDArray[Any], samples: tuple[int, ...]) -> bool:

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kobai import _core
-from kobai._arguments import HALF_WIDTH, are_labels, real_array
+from kobai._arguments import HALF_WIDTH, are_labels, in_dtype, real_array
 from kobai.networks import TwoLayerNet
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ class InTheCore:
         self._t = (
             t.astype(np.int64)
             if are_labels(t, x.shape[:1])
-            else real_array("t_train", t).astype(trainer.net.dtype, copy=False)
+            else in_dtype(real_array("t_train", t), trainer.net.dtype)
         )
 
     def most(self) -> int:
@@ -118,7 +118,7 @@ class InTheCore:
         return [float(loss) for loss in losses]
 
 
-def can_run_in_core(net: object, x: _Array) -> bool:
+def can_run_in_core(net: object, x: _Array, t: _Array) -> bool:
     """Whether the core can take whole steps: it copies parameters, and so must own them.
 
     Parameters that overlap each other or the data, or cannot be written, are left to NumPy.
@@ -126,7 +126,7 @@ def can_run_in_core(net: object, x: _Array) -> bool:
     if type(net) is not TwoLayerNet:
         return False
     arrays = [*net.params.values()]
-    pairs = itertools.combinations([*arrays, x], 2)
+    pairs = [*itertools.combinations(arrays, 2), *itertools.product(arrays, (x, t))]
     return all(array.flags.writeable for array in arrays) and not any(
         np.may_share_memory(one, other) for one, other in pairs
     )

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import tempfile
+import zipfile
 from collections.abc import Mapping, Sequence
+from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
+from numpy.lib.format import read_array_header_1_0, read_array_header_2_0, read_magic
+
+# What arrays may take: weights that were trained hardly compress at all.
+_MOST_RATIO = 100
+_ALWAYS_ALLOWED = 1 << 26
 
 
 def write(file: str | os.PathLike[str], arrays: Mapping[str, npt.NDArray[Any]]) -> None:
@@ -41,15 +49,62 @@ def _file_mode(target: Path) -> int:
 
 
 def read(file: str | os.PathLike[str], keys: Sequence[str]) -> dict[str, npt.NDArray[Any]]:
-    """The arrays of `file`, which must be exactly those named."""
+    """The arrays of `file`, which must be exactly those named.
+
+    Nothing of an archive is unpacked before its own tables promise just those arrays and no more
+    than `_MOST_RATIO` times the size of the file, or `_ALWAYS_ALLOWED` bytes.
+    """
     name = os.fspath(file)
     with Path(file).open("rb") as stream:
         try:
-            with np.load(stream, allow_pickle=False) as archive:
-                arrays = dict(archive) if isinstance(archive, np.lib.npyio.NpzFile) else {}
+            with zipfile.ZipFile(stream) as archive:
+                _check_start(stream)
+                members = archive.infolist()
+                found = [member.filename for member in members]
+                if sorted(found) == sorted(f"{key}.npy" for key in keys):
+                    _check_sizes(members, os.fstat(stream.fileno()).st_size)
+                    return {
+                        member.filename.removesuffix(".npy"): _array(archive, member)
+                        for member in members
+                    }
         # Damaged bytes make the layers below raise almost anything, MemoryError included.
         except Exception as error:
             raise ValueError(f"{name} must be an .npz archive of plain arrays: {error}") from error
-    if arrays.keys() != set(keys):
-        raise ValueError(f"{name} must hold the arrays {sorted(keys)}, got {sorted(arrays)}")
-    return arrays
+    got = sorted(entry.removesuffix(".npy") for entry in found)
+    raise ValueError(f"{name} must hold the arrays {sorted(keys)}, got {got}")
+
+
+def _check_start(stream: BinaryIO) -> None:
+    """Refuse an archive behind something else: what reads the one may not see the other."""
+    stream.seek(0)
+    if stream.read(2) != b"PK":
+        raise ValueError("it does not begin as one")
+
+
+def _check_sizes(members: Sequence[zipfile.ZipInfo], size: int) -> None:
+    for member in members:
+        # Others unpack a chunk whole, however much it holds.
+        if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise ValueError(f"{member.filename} is compressed by other means than deflate")
+    promised = sum(member.file_size for member in members)
+    if promised > max(_ALWAYS_ALLOWED, _MOST_RATIO * size):
+        raise ValueError(f"{promised} bytes are packed into {size}")
+
+
+def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> npt.NDArray[Any]:
+    with archive.open(member) as stream:
+        # Never more than the tables promise; short or other data fail the archive's checksum.
+        data = stream.read(member.file_size)
+    start = BytesIO(data)
+    readers = {(1, 0): read_array_header_1_0, (2, 0): read_array_header_2_0}
+    version = read_magic(start)
+    if version not in readers:
+        raise ValueError(f"{member.filename} has the unknown version {version}")
+    shape, is_fortran, dtype = readers[version](start)
+    if dtype.hasobject:
+        raise ValueError(f"{member.filename} holds pickled objects")
+    offset = start.tell()
+    if min(shape, default=0) < 0 or math.prod(shape) * dtype.itemsize != len(data) - offset:
+        raise ValueError(f"{member.filename} does not hold the {shape} it announces")
+    flat = np.frombuffer(data, dtype, offset=offset) if offset < len(data) else np.empty(0, dtype)
+    return flat.reshape(shape, order="F" if is_fortran else "C").copy("K")

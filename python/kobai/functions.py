@@ -12,14 +12,24 @@ import numpy as np
 import numpy.typing as npt
 
 from kobai import _core
-from kobai._arguments import FloatArray, are_labels, integer, real_array, result_dtype
+from kobai._arguments import (
+    FloatArray,
+    are_labels,
+    in_dtype,
+    integer,
+    plain_array,
+    real_array,
+    result_dtype,
+)
 
 __all__ = ["cross_entropy_error", "mean_squared_error", "relu", "sigmoid", "softmax"]
 
 
 def _elementwise(compute: Callable[[FloatArray], FloatArray], x: npt.ArrayLike) -> Any:
-    array = compute(real_array("x", x)).astype(result_dtype(x), copy=False)
-    return array[()]  # a scalar for a scalar, as NumPy's own functions give
+    real = real_array("x", x)
+    return compute(real).astype(result_dtype(x), copy=False)[
+        ()
+    ]  # a scalar for a scalar, as NumPy's own functions give
 
 
 def sigmoid(x: npt.ArrayLike) -> Any:
@@ -117,9 +127,9 @@ def mean_squared_error(y: npt.ArrayLike, t: npt.ArrayLike) -> Any:
     ValueError
         If the shapes differ.
     """
-    dtype = result_dtype(y, t)
     outputs, targets = _pair(y, t)
-    return dtype.type(_core.mean_squared_error(outputs, targets))
+    dtype = result_dtype(y, t)
+    return in_dtype(np.asarray(_core.mean_squared_error(outputs, targets)), dtype)[()]
 
 
 def cross_entropy_error(y: npt.ArrayLike, t: npt.ArrayLike) -> Any:
@@ -145,7 +155,7 @@ def cross_entropy_error(y: npt.ArrayLike, t: npt.ArrayLike) -> Any:
     ValueError
         If the shapes do not fit, a label is outside ``0..K-1``, or the batch is empty.
     """
-    probabilities, targets = np.asarray(y), np.asarray(t)
+    probabilities, targets = plain_array("y", y), plain_array("t", t)
     dtype = result_dtype(probabilities, targets)
     if probabilities.ndim == 2 and probabilities.shape[0] == 0:
         raise ValueError(f"y must hold at least one sample, got shape {probabilities.shape}")
@@ -156,7 +166,7 @@ def cross_entropy_error(y: npt.ArrayLike, t: npt.ArrayLike) -> Any:
         total = _core.cross_entropy_error_labels(rows, labels)
     else:
         total = _core.cross_entropy_error(*_pair(probabilities, targets))
-    return dtype.type(total / samples)
+    return in_dtype(np.asarray(total / samples), dtype)[()]
 
 
 def _pair(y: npt.ArrayLike, t: npt.ArrayLike) -> tuple[FloatArray, FloatArray]:

@@ -14,6 +14,8 @@ from kobai._arguments import (
     FloatArray,
     integer,
     non_negative_float,
+    overlaps_itself,
+    plain_array,
     positive_float,
     real_array,
 )
@@ -72,7 +74,9 @@ def _movable(x: npt.ArrayLike) -> tuple[FloatArray, FloatArray]:
             "x must be an aligned array of native float32 or float64 to be moved in place, "
             f"got dtype {x.dtype}{'' if x.flags.aligned else ', unaligned'}"
         )
-    return x.view(np.ndarray), x
+    if overlaps_itself(x):
+        raise ValueError("x must not overlap itself in memory: to move one element moves another")
+    return plain_array("x", x), x
 
 
 @overload

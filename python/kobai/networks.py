@@ -14,7 +14,9 @@ from kobai._arguments import (
     HALF_WIDTH,
     FloatArray,
     are_labels,
+    in_dtype,
     non_negative_float,
+    plain_array,
     positive_float,
     positive_int,
     real_array,
@@ -97,7 +99,7 @@ class _Network:
             If shapes do not fit, a label is outside ``0..K-1``, or there is no sample.
         """
         layers = self.core_layers()
-        inputs, targets = np.asarray(x), np.asarray(t)
+        inputs, targets = plain_array("x", x), plain_array("t", t)
         if inputs.ndim != 2 or targets.shape[:1] != inputs.shape[:1] or len(inputs) == 0:
             return float(_core.network_correct(layers, *self._batch(inputs, targets)))
         correct = 0
@@ -133,12 +135,13 @@ class _Network:
             )
         if value.shape != shape:
             raise ValueError(f"params[{key!r}] must have shape {shape}, got {value.shape}")
+        plain_array(f"params[{key!r}]", value)
         if not value.flags.aligned:
             raise ValueError(f"params[{key!r}] must be aligned in memory, got an unaligned array")
 
     def _rows(self, x: npt.ArrayLike) -> tuple[FloatArray, bool]:
         """The inputs as rows of the network's dtype, and whether they came as a single one."""
-        array = real_array("x", x).astype(self.dtype, copy=False)
+        array = in_dtype(real_array("x", x), self.dtype)
         if array.ndim not in (1, 2):
             raise ValueError(f"x must have shape (N, D) or (D,), got shape {array.shape}")
         inputs = self._shapes[self._layers[0].weights][0]
@@ -149,10 +152,10 @@ class _Network:
     def _batch(self, x: npt.ArrayLike, t: npt.ArrayLike) -> tuple[FloatArray, npt.NDArray[Any]]:
         """Inputs as rows, and targets as int64 labels or as rows of the network's dtype."""
         rows, is_single = self._rows(x)
-        targets = np.asarray(t)
+        targets = plain_array("t", t)
         if are_labels(targets, () if is_single else rows.shape[:1]):
             return rows, np.atleast_1d(targets).astype(np.int64)
-        weights = real_array("t", targets).astype(self.dtype, copy=False)
+        weights = in_dtype(real_array("t", targets), self.dtype)
         classes = self._shapes[self._layers[-1].weights][1]
         shape = (classes,) if is_single else (len(rows), classes)
         if weights.shape != shape:
@@ -216,9 +219,9 @@ class _Network:
     ) -> dict[str, FloatArray]:
         named = {}
         for layer, (weights, bias) in zip(self._layers, layers, strict=True):
-            named[layer.weights] = weights.astype(self.dtype, copy=False)
+            named[layer.weights] = in_dtype(weights, self.dtype)
             if layer.bias is not None and bias is not None:
-                named[layer.bias] = bias.astype(self.dtype, copy=False)
+                named[layer.bias] = in_dtype(bias, self.dtype)
         return named
 
 
@@ -485,6 +488,11 @@ class TwoLayerNet(_Network):
         if W1.ndim != 2 or W2.ndim != 2 or 0 in (*W1.shape, *W2.shape):
             raise ValueError(
                 f"{file} must hold matrices W1 and W2, got shapes {W1.shape} and {W2.shape}"
+            )
+        if W1.shape[1] != W2.shape[0]:
+            raise ValueError(
+                f"{file} must hold W2 of as many rows as W1 has columns, "
+                f"got shapes {W1.shape} and {W2.shape}"
             )
         try:
             net = cls(W1.shape[0], W1.shape[1], W2.shape[1], weight_init_std=0.0, dtype=W1.dtype)

@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, SupportsIn
 import numpy as np
 import numpy.typing as npt
 
-from kobai._arguments import FloatArray, non_negative_float, positive_int
+from kobai._arguments import (
+    FloatArray,
+    non_negative_float,
+    overlaps_itself,
+    plain_array,
+    positive_int,
+)
 from kobai._descent import Descent, InTheCore, StepByStep, can_run_in_core
 from kobai._interrupts import Interrupts
 from kobai.networks import Rng, TwoLayerNet
@@ -66,8 +72,10 @@ class SGD:
             raise ValueError(f"grads must have the keys {sorted(params)}, got {sorted(grads)}")
         for key, param in params.items():
             _check_gradient(key, param, grads[key])
+        # All steps before the first is taken: a gradient may be a view of another parameter.
+        steps = {key: self.lr * grads[key] for key in params}
         for key, param in params.items():
-            param -= self.lr * grads[key]
+            param -= steps[key]
 
 
 def _check_gradient(key: str, param: FloatArray, grad: npt.ArrayLike) -> None:
@@ -76,11 +84,13 @@ def _check_gradient(key: str, param: FloatArray, grad: npt.ArrayLike) -> None:
         raise ValueError(
             f"grads[{key!r}] must have shape {param.shape}, got shape {np.shape(grad)}"
         )
-    dtype = np.asarray(grad).dtype
+    dtype = plain_array(f"grads[{key!r}]", grad).dtype
     if dtype.kind not in "fiub":
         raise TypeError(f"grads[{key!r}] must hold real numbers, got dtype {dtype}")
     if not param.flags.writeable:
         raise ValueError(f"params[{key!r}] must be writable, got a read-only array")
+    if overlaps_itself(param):
+        raise ValueError(f"params[{key!r}] must not overlap itself in memory")
 
 
 class Optimizer(Protocol):
@@ -303,7 +313,7 @@ class Trainer:
     def _descent(
         self, train: tuple[npt.NDArray[Any], npt.NDArray[Any]], interrupts: Interrupts, steps: int
     ) -> Descent:
-        if type(self.optimizer) is SGD and can_run_in_core(self.net, train[0]):
+        if type(self.optimizer) is SGD and can_run_in_core(self.net, *train):
             return InTheCore(self, self.optimizer, train, interrupts, steps)
         return StepByStep(self, *train, interrupts)
 
@@ -352,7 +362,7 @@ def _data(
 ) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
     if x is None or t is None:
         raise ValueError(f"x_{which} and t_{which} must be given together")
-    inputs, targets = np.asarray(x), np.asarray(t)
+    inputs, targets = plain_array(f"x_{which}", x), plain_array(f"t_{which}", t)
     if inputs.ndim != 2 or len(inputs) == 0:
         raise ValueError(
             f"x_{which} must have shape (N, D) with at least one sample, got shape {inputs.shape}"

@@ -13,6 +13,12 @@ pub enum Error {
         /// What came.
         got: String,
     },
+    /// The system does not grant the memory a call needs.
+    #[error("not enough memory: about {bytes} bytes are needed")]
+    Memory {
+        /// How much.
+        bytes: usize,
+    },
     /// The computation was cancelled through its [`Cancel`](crate::cancel::Cancel).
     #[error("the computation was interrupted")]
     Interrupted,

@@ -8,9 +8,11 @@ use crate::forward::Forward;
 use crate::input::Batch;
 use crate::loss::{mean_loss, Target, Targets};
 use crate::matrix::{Matrix, MatrixRef};
+use crate::memory;
 use crate::network::{Network, Parameters};
 use crate::numerical::{self, Method};
 use crate::parallel::{run, run_watched};
+use crate::polynomial::MAX_TERMS;
 use crate::scalar::Scalar;
 
 /// The scores of each sample, shape (samples, classes).
@@ -88,20 +90,24 @@ pub fn gradient<T: Scalar>(
     targets: &Targets<'_, T>,
 ) -> Result<(T, Parameters<T>), Error> {
     check_batch(network, x, targets)?;
-    Ok(run(3 * network.work() * x.rows(), |threads| {
-        let batch = Batch::new(x);
-        let mut pass = Forward::new();
-        let mut out = Parameters::filled(network, T::zero());
-        let loss = backprop(
-            network,
-            batch.input(),
-            targets,
-            &mut pass,
-            threads,
-            &mut out,
-        );
-        (loss, out)
-    }))
+    check_memory(network, x, 4)?;
+    Ok(run(
+        network.work().saturating_mul(3 * x.rows()),
+        |threads| {
+            let batch = Batch::new(x);
+            let mut pass = Forward::new();
+            let mut out = Parameters::filled(network, T::zero());
+            let loss = backprop(
+                network,
+                batch.input(),
+                targets,
+                &mut pass,
+                threads,
+                &mut out,
+            );
+            (loss, out)
+        },
+    ))
 }
 
 /// The mean loss and its central difference, of half-width `h`, in every parameter.
@@ -122,6 +128,7 @@ pub fn numerical_gradient(
 ) -> Result<(f64, Parameters<f64>), Error> {
     check_batch(network, x, targets)?;
     check_half_width(h)?;
+    check_memory(network, x, 2 + MAX_TERMS)?;
     let cancel = Cancel::new();
     let work = method.work(network, x.rows());
     run_watched(work, &cancel, interrupted, |threads| {
@@ -160,11 +167,22 @@ fn forward_pass<T: Scalar>(
     x: MatrixRef<'_, T>,
 ) -> Result<Forward<T>, Error> {
     check_input(network, x)?;
-    Ok(run(network.work() * x.rows(), |threads| {
+    check_memory(network, x, 2)?;
+    Ok(run(network.work().saturating_mul(x.rows()), |threads| {
         let mut forward = Forward::new();
         forward.run(network, Batch::new(x).input(), threads);
         forward
     }))
+}
+
+/// Checks that `copies` numbers a unit and sample, and the parameters, can be held.
+fn check_memory<T: Scalar>(
+    network: &Network<'_, T>,
+    x: MatrixRef<'_, T>,
+    copies: usize,
+) -> Result<(), Error> {
+    let units = network.units().saturating_mul(x.rows());
+    memory::check::<T>(units.saturating_mul(copies).saturating_add(network.work()))
 }
 
 fn check_input<S: Scalar, T: Scalar>(

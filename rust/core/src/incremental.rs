@@ -76,7 +76,7 @@ impl<S: Iterator<Item = usize>> Kernel for Evaluate<'_, S> {
         let inputs = input.inputs();
         // One more place than inputs: the bias, which is the weight of an input that is always 1.
         let mut sums = vec![0.0; inputs + 1];
-        let scale = 1.0 / (2.0 * h * shifter.samples() as f64);
+        let width = 2.0 * h * shifter.samples() as f64;
         let mut scratch = Scratch::default();
         let unit = Lanes::Unit(self.j);
         let column = Column::new(shifter, l, self.j, h);
@@ -95,9 +95,13 @@ impl<S: Iterator<Item = usize>> Kernel for Evaluate<'_, S> {
                 let moved = (&above, &below);
                 let differences = shifter.differences::<R>((l, n), unit, moved, &mut scratch);
                 for (lane, &(place, ..)) in moves.iter().enumerate() {
-                    sums[place] += differences[lane] * scale;
+                    sums[place] += differences[lane];
                 }
             }
+        }
+        // Divided, not multiplied by an inverse, which of a subnormal width is infinite.
+        for sum in &mut sums {
+            *sum /= width;
         }
         let bias = sums.pop().unwrap_or_default();
         UnitQuotients {
@@ -107,17 +111,22 @@ impl<S: Iterator<Item = usize>> Kernel for Evaluate<'_, S> {
     }
 }
 
-/// The weights into one unit.
+/// The weights into one unit, and its bias.
 struct Column {
     weights: Vec<f64>,
+    bias: f64,
     h: f64,
 }
 
 impl Column {
     fn new(shifter: &Shifter<'_>, l: usize, j: usize, h: f64) -> Self {
-        let weights = shifter.network().layers()[l].weights;
-        let weights = (0..weights.rows()).map(|i| weights.row(i)[j]).collect();
-        Self { weights, h }
+        let layer = shifter.network().layers()[l];
+        let rows = 0..layer.weights.rows();
+        Self {
+            weights: rows.map(|i| layer.weights.row(i)[j]).collect(),
+            bias: layer.bias.map_or(0.0, |bias| bias[j]),
+            h,
+        }
     }
 
     /// For each input of sample `n` that is not zero, its place and where the pre-activation `a`
@@ -130,11 +139,11 @@ impl Column {
         if a.is_finite() {
             return;
         }
-        // An infinite input: a sum cannot be moved past infinity, but its terms can be summed anew.
+        // An infinite term: a sum cannot be moved past infinity, but its terms can be summed anew.
         for (place, above, below) in moves {
             let place = *place;
             let sum = |moved: f64| {
-                let mut sum = 0.0;
+                let mut sum = self.bias;
                 input.for_each_nonzero(n, |i, x| {
                     sum += x * if i == place { moved } else { self.weights[i] };
                 });

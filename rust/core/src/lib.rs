@@ -33,6 +33,7 @@ pub mod input;
 pub mod loss;
 pub mod matmul;
 pub mod matrix;
+pub mod memory;
 pub mod network;
 pub mod node;
 pub mod numerical;

@@ -83,6 +83,12 @@ impl<'a, T: Scalar> Network<'a, T> {
         self.layers[self.layers.len() - 1].units()
     }
 
+    /// How many units there are in all layers.
+    #[must_use]
+    pub fn units(&self) -> usize {
+        self.layers.iter().map(Layer::units).sum()
+    }
+
     /// A measure of one forward pass of one sample: its multiplications.
     #[must_use]
     pub fn work(&self) -> usize {

@@ -30,6 +30,9 @@ pub const TOLERANCE: f64 = 1e-11;
 /// Powers of larger inputs than this could overflow.
 const LARGEST_INPUT: f64 = 1e18;
 
+/// The inverse of a smaller half-width could overflow.
+const SMALLEST_WIDTH: f64 = 1e-290;
+
 /// Writes the central difference of the mean loss in every parameter.
 ///
 /// # Errors
@@ -73,7 +76,8 @@ impl<'a> Plan<'a> {
         let s = h * largest;
         let bound = SCORE_BOUND * shifter.targets().mass() / h;
         let terms = |&radius: &f64| {
-            terms_for(s / radius, bound, TOLERANCE).filter(|_| largest <= LARGEST_INPUT)
+            terms_for(s / radius, bound, TOLERANCE)
+                .filter(|_| largest <= LARGEST_INPUT && h >= SMALLEST_WIDTH)
         };
         let needed: Vec<Option<usize>> = radii.iter().map(terms).collect();
         Self {

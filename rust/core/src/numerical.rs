@@ -47,8 +47,8 @@ impl Method {
         let above = network.work() - network.inputs() * network.layers()[0].units();
         let shifted = EXPONENTIAL * network.classes() + above / network.layers()[0].units();
         let per_sample = match self {
-            Self::Direct => 2 * parameters * parameters,
-            Self::Incremental => 2 * parameters * shifted,
+            Self::Direct => (2 * parameters).saturating_mul(parameters),
+            Self::Incremental => (2 * parameters).saturating_mul(shifted),
             Self::Node => 2 * parameters + 4 * units * shifted,
         };
         per_sample.saturating_mul(samples)

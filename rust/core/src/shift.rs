@@ -282,7 +282,12 @@ impl<'a> Shifter<'a> {
             for (k, (weights, &score)) in weights.iter_mut().zip(scores).enumerate() {
                 *weights = moves.of(k);
                 for lane in 0..BOTH {
-                    weights[lane] += score;
+                    // An infinite score stays, wherever it is moved.
+                    weights[lane] = if score.is_infinite() {
+                        score
+                    } else {
+                        weights[lane] + score
+                    };
                 }
             }
             return softmax_weights::<f64, R, BOTH>(weights);
@@ -314,7 +319,8 @@ impl<'a> Shifter<'a> {
         for (k, (pre, &base)) in pre.iter_mut().zip(base).enumerate() {
             let incoming = self.incoming[l].lanes(k, units);
             for lane in 0..BOTH {
-                pre[lane] = R::mul_add(change[lane], incoming[lane], base);
+                let moved = R::mul_add(change[lane], incoming[lane], base);
+                pre[lane] = if base.is_infinite() { base } else { moved };
             }
         }
     }

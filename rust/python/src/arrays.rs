@@ -10,10 +10,10 @@ use pyo3::prelude::*;
 use kobai_core::matrix::MatrixRef;
 use kobai_core::scalar::Scalar;
 
-/// The elements of an array in C order, borrowed where the array has that order already.
+/// The elements of an array in C order: of the array itself where it has that order already, else
+/// of a copy.
 pub struct Values<'py, T: Element> {
     array: PyReadonlyArrayDyn<'py, T>,
-    copy: Option<Vec<T>>,
 }
 
 impl<'py, T: Element + Copy> Values<'py, T> {
@@ -24,19 +24,21 @@ impl<'py, T: Element + Copy> Values<'py, T> {
             return Err(wrong_type(name, &format!("a {wanted} array"), object));
         };
         check_aligned::<T>(name, array)?;
+        let array = if array.is_c_contiguous() {
+            array.clone()
+        } else {
+            // By NumPy, which knows any number of axes and raises where memory ends.
+            array.call_method1("copy", ("C",))?.cast_into()?
+        };
         let array = array
             .try_readonly()
             .map_err(|error| PyValueError::new_err(format!("{name} cannot be read: {error}")))?;
-        let copy = (!array.is_c_contiguous()).then(|| array.as_array().iter().copied().collect());
-        Ok(Self { array, copy })
+        Ok(Self { array })
     }
 
     /// The elements in C order.
     pub fn slice(&self) -> PyResult<&[T]> {
-        match &self.copy {
-            Some(copy) => Ok(copy),
-            None => Ok(self.array.as_slice()?),
-        }
+        Ok(self.array.as_slice()?)
     }
 
     /// The array's shape.

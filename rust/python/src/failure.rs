@@ -1,7 +1,7 @@
 //! The one place where errors of the core become Python exceptions.
 
 use kobai_core::error::Error;
-use pyo3::exceptions::{PyKeyboardInterrupt, PyValueError};
+use pyo3::exceptions::{PyKeyboardInterrupt, PyMemoryError, PyValueError};
 use pyo3::{PyErr, PyResult, Python};
 
 /// An error of the core on its way to Python.
@@ -17,6 +17,7 @@ impl From<Failure> for PyErr {
     fn from(Failure(error): Failure) -> Self {
         match error {
             Error::Value { .. } => PyValueError::new_err(error.to_string()),
+            Error::Memory { .. } => PyMemoryError::new_err(error.to_string()),
             Error::Interrupted => PyKeyboardInterrupt::new_err(()),
         }
     }

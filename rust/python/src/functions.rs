@@ -6,6 +6,7 @@ use pyo3::prelude::*;
 
 use kobai_core::activation::Activation;
 use kobai_core::functions;
+use kobai_core::memory;
 use kobai_core::scalar::Scalar;
 use kobai_core::softmax::softmax as softmax_along;
 
@@ -20,6 +21,7 @@ fn mapped<'py, T: Element + Scalar>(
 ) -> PyResult<Bound<'py, PyAny>> {
     let slice = values.slice()?;
     let out = detached(py, || {
+        memory::check::<T>(slice.len())?;
         let mut out = slice.to_vec();
         compute(&mut out);
         Ok(out)

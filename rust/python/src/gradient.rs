@@ -1,6 +1,8 @@
 //! `kobai.gradient`: the central difference of any Python function.
 
-use numpy::{Element, PyArrayDyn, PyArrayMethods, PyUntypedArray, PyUntypedArrayMethods};
+use numpy::{
+    Element, PyArrayDescrMethods, PyArrayDyn, PyArrayMethods, PyUntypedArray, PyUntypedArrayMethods,
+};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyFloat;
@@ -80,13 +82,30 @@ fn number(value: &Bound<'_, PyAny>) -> PyResult<f64> {
                 array.shape()
             )));
         }
+        // An item does not say whether it was masked, nor that it was a time.
+        if is_masked(array)? || matches!(array.dtype().kind(), b'm' | b'M') {
+            return Err(no_number(value));
+        }
         return number(&value.call_method0("item")?);
     }
-    value.extract().map_err(|_| {
-        let name = value.get_type().name();
-        let name = name.map_or_else(|_| "something else".to_owned(), |name| name.to_string());
-        PyTypeError::new_err(format!("f must return a real number, got {name}"))
-    })
+    if ["timedelta64", "datetime64"].contains(&value.get_type().name()?.to_str()?) {
+        return Err(no_number(value));
+    }
+    value.extract().map_err(|_| no_number(value))
+}
+
+fn is_masked(array: &Bound<'_, PyUntypedArray>) -> PyResult<bool> {
+    if array.is_exact_instance_of::<PyUntypedArray>() {
+        return Ok(false);
+    }
+    let numpy = array.py().import("numpy.ma")?;
+    numpy.call_method1("is_masked", (array,))?.is_truthy()
+}
+
+fn no_number(value: &Bound<'_, PyAny>) -> PyErr {
+    let name = value.get_type().name();
+    let name = name.map_or_else(|_| "something else".to_owned(), |name| name.to_string());
+    PyTypeError::new_err(format!("f must return a real number, got {name}"))
 }
 
 fn gradient_of<'py, T: Element + Scalar>(

@@ -1,0 +1,86 @@
+"""What must follow from a file, whatever is in it: the right numbers, or one kind of error."""
+
+import gzip
+import struct
+import zlib
+
+import numpy as np
+
+from kobai import TwoLayerNet
+from kobai.datasets import IDXFormatError
+from kobai.datasets.idx import read_idx
+
+from .mutations import Trap, idx_file, npz_file
+
+KEYS = ("W1", "b1", "W2", "b2")
+
+
+def plain_idx(body, dimensions):
+    """A second reader, which knows the whole file at once. None if it is no such file."""
+    if body.startswith(b"\x1f\x8b"):
+        try:
+            body = gzip.decompress(body)
+        except (OSError, EOFError, zlib.error):
+            return None
+    start = 4 + 4 * dimensions
+    if len(body) <= start or body[:4] != bytes([0, 0, 8, dimensions]):
+        return None
+    shape = struct.unpack(f">{dimensions}I", body[4:start])
+    if 0 in shape or np.prod(shape, dtype=object) != len(body) - start:
+        return None
+    return np.frombuffer(body, np.uint8, offset=start).reshape(shape)
+
+
+def check_idx(random, path):
+    """Whether the file was read; an AssertionError or any other error is a find."""
+    body, dimensions = idx_file(random)
+    path.write_bytes(body)
+    expected = plain_idx(body, dimensions)
+    try:
+        array = read_idx(path, dimensions)
+    except IDXFormatError as error:
+        refusal = str(error)
+    else:
+        refusal = None
+    if refusal is not None:
+        assert refusal.startswith(str(path)), refusal
+        assert expected is None, f"refused: {refusal}"
+        return False
+    assert expected is not None, "accepted what is no IDX file"
+    assert array.dtype == np.uint8
+    assert array.shape == expected.shape
+    assert array.tobytes() == expected.tobytes()
+    assert array.flags.writeable
+    return True
+
+
+def check_npz(random, path):
+    """Whether a network was read; an AssertionError or any other error is a find."""
+    path.write_bytes(npz_file(random))
+    try:
+        net = TwoLayerNet.load(path)
+    except ValueError as error:
+        net, refusal = None, str(error)
+    assert not Trap.sprung
+    if net is None:
+        assert str(path) in refusal, refusal
+        return False
+    inputs, hidden = net.params["W1"].shape
+    classes = len(net.params["b2"])
+    shapes = ((inputs, hidden), (hidden,), (hidden, classes), (classes,))
+    for key, shape in zip(KEYS, shapes, strict=True):
+        param = net.params[key]
+        assert type(param) is np.ndarray
+        assert (param.shape, param.dtype) == (shape, net.dtype)
+        assert param.flags.writeable
+        assert param.flags.aligned
+    assert net.predict(np.zeros((1, inputs))).shape == (1, classes)
+    # NumPy reads the same from it: nothing was made up.
+    with np.load(path, allow_pickle=False) as archive:
+        assert sorted(archive.files) == sorted(KEYS)
+        for key in KEYS:
+            assert archive[key].tobytes() == net.params[key].tobytes()
+    return True
+
+
+TARGETS = {"idx": check_idx, "npz": check_npz}
