@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 # How long one call of the core may last: within it, neither Ctrl-C nor the progress bar is served.
 _CALL_SECONDS = 0.05
 
+# To find the zeros of the data once and for all costs about as much as it saves in so many passes.
+_PASSES_WORTH_LINES = 4
+
 _Array = npt.NDArray[Any]
 
 
@@ -80,9 +83,8 @@ class InTheCore:
         self._interrupts = interrupts
         self._step_seconds: float | None = None
         self._x = real_array("x_train", x)
-        # Looking for the zeros once pays when the data is gone through at least once.
-        goes_through = steps * trainer.batch_size >= len(x)
-        self._lines = _core.sparse_rows(self._x) if goes_through else None
+        is_worth_it = steps * trainer.batch_size >= _PASSES_WORTH_LINES * len(x)
+        self._lines = _core.sparse_rows(self._x) if is_worth_it else None
         self._t = (
             t.astype(np.int64)
             if are_labels(t, x.shape[:1])
