@@ -8,7 +8,7 @@ DATA ?= auto
 
 SOURCES := Cargo.toml Cargo.lock pyproject.toml $(shell find rust -name '*.rs' -o -name Cargo.toml)
 
-.PHONY: train test lint rust-test python-test bench bench-products format build clean
+.PHONY: train test lint rust-test python-test soak bench bench-products format build clean
 
 train: build
 	$(BIN)/kobai train --data $(DATA)
@@ -41,6 +41,10 @@ rust-test:
 
 python-test: build
 	$(BIN)/python -m pytest
+
+# 100,000 random calls, with an eye on memory: minutes, where the tests take seconds.
+soak: build
+	$(BIN)/python -m tests.soak
 
 # The peers are heavy, so only this target installs them; PyTorch is measured where it is there.
 bench: build $(VENV)/peers

@@ -10,8 +10,15 @@ use pyo3::prelude::*;
 use kobai_core::matrix::MatrixRef;
 use kobai_core::scalar::Scalar;
 
-/// The elements of an array in C order: of the array itself where it has that order already, else
-/// of a copy.
+/// From this many bytes on, an array is read where it stands instead of copied first.
+const LARGE: usize = 1 << 22;
+
+/// The elements of an array in C order: those of a copy or, where the array is large and has that
+/// order already, of a view.
+///
+/// While the core reads them, other threads may do with the array itself what they like. A copy is
+/// also safe from the marks that say which arrays are being read: they would refuse a write to the
+/// array meanwhile, and stay for ever in a process forked meanwhile.
 pub struct Values<'py, T: Element> {
     array: PyReadonlyArrayDyn<'py, T>,
 }
@@ -24,12 +31,14 @@ impl<'py, T: Element + Copy> Values<'py, T> {
             return Err(wrong_type(name, &format!("a {wanted} array"), object));
         };
         check_aligned::<T>(name, array)?;
-        let array = if array.is_c_contiguous() {
-            array.clone()
+        // By NumPy, which knows any number of axes and raises where memory ends.
+        let size = array.len() * std::mem::size_of::<T>();
+        let own = if array.is_c_contiguous() && size >= LARGE {
+            array.call_method0("view")?
         } else {
-            // By NumPy, which knows any number of axes and raises where memory ends.
-            array.call_method1("copy", ("C",))?.cast_into()?
+            array.call_method1("copy", ("C",))?
         };
+        let array = own.cast_into::<PyArrayDyn<T>>()?;
         let array = array
             .try_readonly()
             .map_err(|error| PyValueError::new_err(format!("{name} cannot be read: {error}")))?;

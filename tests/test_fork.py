@@ -1,0 +1,213 @@
+"""Forked children: they compute, and get the parent's numbers, whatever the parent was doing."""
+
+import os
+
+import pytest
+
+from processes import output_of
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+
+# Every call of `answers` is worth threads: see WORTH_THREADS in rust/core/src/parallel.rs.
+PRELUDE = """
+import os, signal, threading, time, traceback
+import numpy as np
+import kobai
+from kobai import SGD, Trainer, TwoLayerNet, numerical_gradient
+
+kobai.set_num_threads(3)
+net = TwoLayerNet(60, 40, 10, 0.5, rng=0)
+generator = np.random.default_rng(0)
+x, t = generator.random((600, 60)), generator.integers(0, 10, 600)
+
+def answers():
+    gradients = [net.gradient(x, t)]
+    gradients += [net.numerical_gradient(x, t, method="node")]
+    gradients += [net.numerical_gradient(x[:20], t[:20], method="incremental")]
+    gradients += [net.numerical_gradient(x[:4], t[:4], method="direct")]
+    arrays = [net.predict(x)] + [array for gradient in gradients for array in gradient.values()]
+    return [array.tobytes() for array in arrays]
+
+def start(work):
+    pid = os.fork()
+    if pid == 0:
+        status = 1
+        try:
+            status = 0 if work() else 2
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            os._exit(status)
+    return pid
+
+def finish(pid, seconds=20):
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        ended, status = os.waitpid(pid, os.WNOHANG)
+        if ended:
+            return os.waitstatus_to_exitcode(status)
+        time.sleep(0.001)
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    return "hung"
+
+def in_child(work):
+    return finish(start(work)) == 0
+"""
+
+
+def run(script, timeout=120):
+    assert output_of(PRELUDE + script, timeout=timeout) == "right\n"
+
+
+def test_children_compute_after_their_parent_has():
+    run("""
+expected = answers()
+for _ in range(5):
+    assert in_child(lambda: answers() == expected and kobai.num_threads() == 3)
+assert answers() == expected
+print("right")
+""")
+
+
+def test_a_child_computes_before_its_parent_has():
+    run("""
+pid = start(lambda: bool(answers()))
+assert finish(pid) == 0
+expected = answers()
+assert in_child(lambda: answers() == expected)
+print("right")
+""")
+
+
+@pytest.mark.parametrize("child_computes", [True, False])
+def test_grandchildren_compute(child_computes):
+    run(f"""
+expected = answers()
+def child():
+    before = answers() if {child_computes} else expected
+    assert in_child(lambda: answers() == expected and in_child(lambda: answers() == expected))
+    return before == answers() == expected
+assert in_child(child)
+print("right")
+""")
+
+
+def test_many_children_compute_at_once():
+    run("""
+expected = answers()
+children = [start(lambda: all(answers() == expected for _ in range(3))) for _ in range(12)]
+assert answers() == expected
+assert [finish(pid) for pid in children] == [0] * 12
+print("right")
+""")
+
+
+def test_a_child_sets_its_own_number_of_threads():
+    run("""
+expected = answers()
+def child(count):
+    kobai.set_num_threads(count)
+    return kobai.num_threads() == count and answers() == expected
+assert all(in_child(lambda count=count: child(count)) for count in (1, 2, 5))
+assert kobai.num_threads() == 3 and answers() == expected
+print("right")
+""")
+
+
+POOLS = """
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor
+
+def task(k):
+    rows = slice(50 * k, 50 * k + 500)
+    losses = Trainer(TwoLayerNet(60, 40, 10, rng=k), batch_size=100, rng=0).fit(
+        x[rows], t[rows], epochs=1).train_loss
+    return losses, net.gradient(x[rows], t[rows])["W1"].tobytes()
+
+expected = [task(k) for k in range(4)]
+fork = multiprocessing.get_context("fork")
+"""
+
+
+def test_multiprocessing_pools_compute():
+    run(
+        POOLS
+        + """
+with fork.Pool(3) as pool:
+    assert pool.map_async(task, range(4)).get(60) == expected
+print("right")
+"""
+    )
+
+
+def test_executors_compute():
+    run(
+        POOLS
+        + """
+with ProcessPoolExecutor(3, mp_context=fork) as pool:
+    assert list(pool.map(task, range(4), timeout=60)) == expected
+print("right")
+"""
+    )
+
+
+# While many threads go in and out of the core, one child in twenty was forked at the moment when
+# some thread held the lock that the pool used to stand behind.
+MEANWHILE = """
+expected = answers()
+stop = False
+def again(call):
+    while not stop:
+        call()
+threads = [threading.Thread(target=again, args=[call]) for call in CALLS]
+for thread in threads:
+    thread.start()
+for _ in range(FORKS):
+    ended = finish(start(lambda: WORK))
+    if ended != 0:
+        break
+stop = True
+for thread in threads:
+    thread.join()
+assert ended == 0, ended
+print("right")
+"""
+
+
+def while_threads_run(calls, forks, work="answers() == expected"):
+    run(MEANWHILE.replace("CALLS", calls).replace("FORKS", str(forks)).replace("WORK", work))
+
+
+def test_children_forked_while_threads_enter_the_core_compute():
+    gradient = 'net.gradient(x, t)["b2"].tobytes() == expected[4]'
+    while_threads_run("[kobai.num_threads] * 12", 100, gradient)
+
+
+def test_children_forked_while_threads_compute_compute():
+    while_threads_run("[answers] * 3", 15)
+
+
+def test_children_forked_while_a_thread_changes_the_pool_compute():
+    resize = "lambda: [kobai.set_num_threads(count) for count in (2, 3, 4)]"
+    while_threads_run(f"[{resize}, answers]", 15)
+
+
+def test_children_may_change_what_the_parent_was_reading_when_they_were_forked():
+    run("""
+square = lambda b: float((b**2).sum())
+def child():
+    gradient = numerical_gradient(square, net.params["b2"])
+    history = Trainer(net, SGD(0.1), rng=0).fit(x[:100], t[:100], iterations=2)
+    return np.allclose(gradient, 0) and len(history.train_loss) == 2
+
+many = np.repeat(x, 50, axis=0), np.repeat(t, 50)
+gradient = lambda: net.numerical_gradient(*many, method="direct")
+reading = threading.Thread(target=gradient, daemon=True)
+reading.start()
+time.sleep(0.2)
+assert reading.is_alive()
+assert finish(start(child)) == 0
+print("right", flush=True)
+os._exit(0)
+""")
