@@ -601,6 +601,22 @@ def test_training_on_views_of_parameters_sees_each_step_as_the_notebooks_loop_do
     assert bits(ends[0][0]) == bits(ends[1][0])
 
 
+@pytest.mark.parametrize("names", [("x",), ("t",), ("x", "t")])
+@pytest.mark.parametrize("gradient", ["backprop", "numerical"])
+def test_steps_that_the_core_takes_together_never_train_on_data_of_the_step_before(names, gradient):
+    ends = []
+    for optimizer in (SGD(0.5), Stepwise(0.5)):
+        net, x, t = aliased_network()
+        data = {"x": x.copy(), "t": t.copy()}
+        for name in names:
+            data[name] = {"x": x, "t": t}[name]
+        # Four steps an epoch: of plain data the core would take them in one call.
+        trainer = Trainer(net, optimizer, batch_size=1, gradient=gradient, rng=0)
+        history = trainer.fit(*data.values(), epochs=6, progress=False)
+        ends.append((bits(net.params), history))
+    assert ends[0] == ends[1]
+
+
 def test_training_takes_data_beside_the_parameters_in_one_buffer():
     buffer = np.zeros((2, 4, 3))
     buffer[1] = X
