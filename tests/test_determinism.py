@@ -17,9 +17,9 @@ THREADS = (1, 2, 3, 8)
 # For each gradient, a batch that is worth threads, and how many steps to take. The last batch of an
 # epoch is a short one.
 TRAINING = {
-    "backprop": (500, 8),
-    "auto": (500, 5),
-    "node": (500, 5),
+    "backprop": (3000, 8),
+    "auto": (600, 5),
+    "node": (600, 5),
     "incremental": (60, 3),
     "direct": (12, 3),
 }
@@ -83,7 +83,7 @@ SAMPLES = (1, 15, 16, 17, 63, 64, 129, 500, 777)
 @pytest.mark.parametrize("samples", SAMPLES)
 def test_gradients_do_not_depend_on_the_number_of_threads(samples, dtype):
     generator = np.random.default_rng(samples)
-    # Large enough that even one sample is worth threads to backpropagation.
+    # Large enough that a few samples are worth threads to backpropagation.
     net = TwoLayerNet(1500, 500, 10, 0.1, rng=0, dtype=dtype)
     simple = SimpleNet(1500, 500, rng=0)
     x = generator.random((samples, 1500)).astype(dtype)

@@ -8,7 +8,7 @@ from processes import output_of
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
 
-# Every call of `answers` is worth threads: see WORTH_THREADS in rust/core/src/parallel.rs.
+# Every gradient of `answers` is worth threads: see WORTH_THREADS in rust/core/src/parallel.rs.
 PRELUDE = """
 import os, signal, threading, time, traceback
 import numpy as np
@@ -18,12 +18,12 @@ from kobai import SGD, Trainer, TwoLayerNet, numerical_gradient
 kobai.set_num_threads(3)
 net = TwoLayerNet(60, 40, 10, 0.5, rng=0)
 generator = np.random.default_rng(0)
-x, t = generator.random((600, 60)), generator.integers(0, 10, 600)
+x, t = generator.random((3000, 60)), generator.integers(0, 10, 3000)
 
 def answers():
     gradients = [net.gradient(x, t)]
-    gradients += [net.numerical_gradient(x, t, method="node")]
-    gradients += [net.numerical_gradient(x[:20], t[:20], method="incremental")]
+    gradients += [net.numerical_gradient(x[:600], t[:600], method="node")]
+    gradients += [net.numerical_gradient(x[:40], t[:40], method="incremental")]
     gradients += [net.numerical_gradient(x[:4], t[:4], method="direct")]
     arrays = [net.predict(x)] + [array for gradient in gradients for array in gradient.values()]
     return [array.tobytes() for array in arrays]
@@ -188,22 +188,49 @@ def test_children_forked_while_threads_compute_compute():
     while_threads_run("[answers] * 3", 15)
 
 
-def test_children_forked_while_a_thread_changes_the_pool_compute():
-    resize = "lambda: [kobai.set_num_threads(count) for count in (2, 3, 4)]"
-    while_threads_run(f"[{resize}, answers]", 15)
-
-
-def test_children_may_change_what_the_parent_was_reading_when_they_were_forked():
+def test_children_forked_while_a_thread_draws_a_progress_bar_train():
     run("""
-square = lambda b: float((b**2).sum())
-def child():
-    gradient = numerical_gradient(square, net.params["b2"])
-    history = Trainer(net, SGD(0.1), rng=0).fit(x[:100], t[:100], iterations=2)
-    return np.allclose(gradient, 0) and len(history.train_loss) == 2
+from tqdm import tqdm
 
-many = np.repeat(x, 50, axis=0), np.repeat(t, 50)
-gradient = lambda: net.numerical_gradient(*many, method="direct")
-reading = threading.Thread(target=gradient, daemon=True)
+def fit():
+    net = TwoLayerNet(60, 5, 10, rng=0)
+    Trainer(net, rng=0).fit(x[:200], t[:200], epochs=2)
+    return net.params["W1"].tobytes()
+
+def draw():
+    with tqdm.get_lock():  # held while a bar is created or written
+        drawing.set()
+        forked.wait()
+
+expected = fit()
+drawing, forked = threading.Event(), threading.Event()
+thread = threading.Thread(target=draw)
+thread.start()
+drawing.wait()
+pid = start(lambda: fit() == expected)
+forked.set()
+thread.join()
+assert finish(pid) == 0
+assert fit() == expected
+print("right")
+""")
+
+
+@pytest.mark.parametrize("hidden", [40, 10_000])  # also parameters of several megabytes
+def test_children_may_change_what_the_parent_was_reading_when_they_were_forked(hidden):
+    run(f"""
+net = TwoLayerNet(60, {hidden}, 10, 0.5, rng=0)
+square = lambda W: float(W[0, 0] ** 2)
+def child():
+    gradient = numerical_gradient(square, net.params["W2"][:1, :1])
+    net.params["W1"] += 1
+    history = Trainer(net, SGD(0.1), rng=0).fit(x[:100], t[:100], iterations=2)
+    return gradient.shape == (1, 1) and len(history.train_loss) == 2
+
+def read():
+    net.numerical_gradient(x, t, method="direct")
+
+reading = threading.Thread(target=read, daemon=True)
 reading.start()
 time.sleep(0.2)
 assert reading.is_alive()
