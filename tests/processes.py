@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 
-def output_of(script, timeout=60, **environ):
+def output_of(script, timeout=120, **environ):
     """What `script` prints; that it ends in time and without an error is part of every test."""
     run = subprocess.run(  # noqa: S603
         [sys.executable, "-W", "ignore::DeprecationWarning", "-c", script],

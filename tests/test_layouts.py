@@ -805,7 +805,7 @@ def test_what_memory_cannot_hold_is_a_memory_error_and_the_process_lives_on(call
 
     run = subprocess.run(  # noqa: S603
         [sys.executable, "-c", code],
-        capture_output=True, text=True, timeout=60, check=False, preexec_fn=limited,
+        capture_output=True, text=True, timeout=120, check=False, preexec_fn=limited,
     )  # fmt: skip
     assert run.returncode == 0, run.stderr
     assert run.stdout.startswith("refused"), run.stdout

@@ -450,7 +450,7 @@ def test_several_processes_download_at_once(folder: Path, monkeypatch: pytest.Mo
     with loopback.mirror(FILES, at_once) as server:
         use(monkeypatch, server.url)
         processes = [start_process(answer_seconds=20) for _ in range(3)]
-        outputs = [process.communicate(timeout=30) for process in processes]
+        outputs = [process.communicate(timeout=120) for process in processes]
         assert server.requests.count(FIRST) == 3
     assert outputs == [(f"{TRAIN.sum()} {LABELS.sum()}\n", "")] * 3
     assert contents(folder) == FILES
@@ -477,7 +477,7 @@ def test_ctrl_c_leaves_nothing_half(
         time.sleep(0.1)
         began = time.monotonic()
         process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=20)
+        _, errors = process.communicate(timeout=120)
         assert time.monotonic() - began < 2
     assert errors.rstrip().endswith("KeyboardInterrupt")
     assert process.returncode != 0

@@ -26,7 +26,7 @@ from kobai import (
 from processes import output_of
 
 THREADS = 8
-SECONDS = 2  # until a test that hangs is given up
+SECONDS = 60  # until a test that hangs is given up
 
 METHODS = ("direct", "incremental", "node", "auto")
 
@@ -167,6 +167,32 @@ def test_a_network_answers_while_another_thread_trains_it(gradient, hidden):
     for sums, loss in answers:
         np.testing.assert_allclose(sums, 1, rtol=1e-12)
         assert 0 < loss < 100
+
+
+def test_an_array_is_moved_while_another_thread_reads_it():
+    x = np.ones(1 << 20)
+    place, began, done = len(x) - 1, threading.Event(), threading.Event()
+
+    def read():
+        while not done.is_set():
+            sigmoid(x)
+            began.set()
+
+    def f(x):
+        # Long enough for the reader to be at work when the place is put back.
+        return sum(float(mean_squared_error(x[place:], [0.0])) for _ in range(200))
+
+    with ThreadPoolExecutor(1) as pool:
+        reading = pool.submit(read)
+        try:
+            assert began.wait(SECONDS)
+            for _ in range(20):
+                gradient = numerical_gradient(lambda last: f(x), x[place:])
+                assert gradient == pytest.approx([200], abs=1e-6)
+        finally:
+            done.set()
+        reading.result(SECONDS)
+    assert np.all(x == 1)
 
 
 def test_changing_the_number_of_threads_disturbs_no_computation():

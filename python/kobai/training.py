@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import itertools
 import math
+import os
+import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, SupportsIndex
@@ -383,3 +386,18 @@ def _total_steps(
         return positive_int("epochs", epochs) * steps_per_epoch
     got = "neither" if iterations is None else "both"
     raise ValueError(f"exactly one of iterations and epochs must be given, got {got}")
+
+
+def _renew_progress_lock() -> None:
+    """Give tqdm a lock of this process: one that a thread of the parent held stays locked for ever.
+
+    tqdm takes its lock for every bar, also for one that is not shown.
+    """
+    if "tqdm" in sys.modules:
+        from tqdm import tqdm
+
+        tqdm.set_lock(threading.RLock())
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_progress_lock)

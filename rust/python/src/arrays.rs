@@ -6,6 +6,7 @@ use numpy::{
 };
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
+use pyo3::types::PyMemoryView;
 
 use kobai_core::matrix::MatrixRef;
 use kobai_core::scalar::Scalar;
@@ -14,11 +15,12 @@ use kobai_core::scalar::Scalar;
 const LARGE: usize = 1 << 22;
 
 /// The elements of an array in C order: those of a copy or, where the array is large and has that
-/// order already, of a view.
+/// order already, of an array of its own in the same memory.
 ///
-/// While the core reads them, other threads may do with the array itself what they like. A copy is
-/// also safe from the marks that say which arrays are being read: they would refuse a write to the
-/// array meanwhile, and stay for ever in a process forked meanwhile.
+/// While the core reads them, other threads may do with the array itself what they like. It bears
+/// no mark that it is being read: such a mark would refuse a write to the array meanwhile, and stay
+/// for ever in a process forked meanwhile. Who writes to a large array while it is read gets old or
+/// new numbers, as from the functions of `NumPy`.
 pub struct Values<'py, T: Element> {
     array: PyReadonlyArrayDyn<'py, T>,
 }
@@ -34,7 +36,9 @@ impl<'py, T: Element + Copy> Values<'py, T> {
         // By NumPy, which knows any number of axes and raises where memory ends.
         let size = array.len() * std::mem::size_of::<T>();
         let own = if array.is_c_contiguous() && size >= LARGE {
-            array.call_method0("view")?
+            // Marks go by the owner of the memory, which for this array is the memory view.
+            let numpy = array.py().import("numpy")?;
+            numpy.call_method1("asarray", (PyMemoryView::from(array.as_any())?,))?
         } else {
             array.call_method1("copy", ("C",))?
         };
