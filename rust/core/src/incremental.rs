@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::input::Input;
 use crate::network::{LayerParameters, Parameters};
 use crate::parallel::{try_map, Threads};
-use crate::shift::{Lanes, Scratch, Shifter};
+use crate::shift::{Scratch, Shifter};
 use crate::simd::{dispatch, Kernel, Rounding, LANES};
 
 /// What some samples contribute to the quotients of the weights and the bias of one unit.
@@ -78,12 +78,12 @@ impl<S: Iterator<Item = usize>> Kernel for Evaluate<'_, S> {
         let mut sums = vec![0.0; inputs + 1];
         let width = 2.0 * h * shifter.samples() as f64;
         let mut scratch = Scratch::default();
-        let unit = Lanes::Unit(self.j);
         let column = Column::new(shifter, l, self.j, h);
         let mut moves = Vec::new();
         for n in self.samples {
             moves.clear();
-            let [a, ..] = shifter.pre_activations(l, n, unit);
+            let place = shifter.place::<R>((l, n), self.j);
+            let a = place.pre;
             column.moves(input, n, a, &mut moves);
             moves.push((inputs, a + h, a - h));
             for moves in moves.chunks(LANES) {
@@ -93,7 +93,7 @@ impl<S: Iterator<Item = usize>> Kernel for Evaluate<'_, S> {
                     below[lane] = down;
                 }
                 let moved = (&above, &below);
-                let differences = shifter.differences::<R>((l, n), unit, moved, &mut scratch);
+                let differences = shifter.differences::<R>(&place, moved, &mut scratch);
                 for (lane, &(place, ..)) in moves.iter().enumerate() {
                     sums[place] += differences[lane];
                 }

@@ -20,6 +20,7 @@
 pub mod activation;
 pub mod backprop;
 pub mod cancel;
+pub mod change;
 pub mod difference;
 pub mod direct;
 pub mod error;

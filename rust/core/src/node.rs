@@ -18,9 +18,9 @@ use crate::incremental::unit_quotients;
 use crate::matrix::Matrix;
 use crate::network::{LayerParameters, Parameters};
 use crate::parallel::{block_rows, for_chunks, try_map, Threads};
-use crate::polynomial::{terms_for, OddInterpolation, MAX_TERMS};
-use crate::shift::{Block, Lanes, Scratch, Shifter};
-use crate::simd::{dispatch, Kernel, Rounding, LANES};
+use crate::polynomial::{terms_for, OddInterpolation};
+use crate::shift::{Scratch, Shifter};
+use crate::simd::{dispatch, Kernel, Rounding};
 use crate::smoothness::{analytic_radii, KinkFinder, SCORE_BOUND};
 
 /// The largest error of interpolation in the quotient of one sample: the size of the rounding in
@@ -185,26 +185,32 @@ impl Kernel for Coefficients<'_> {
 
     #[inline(always)]
     fn run<R: Rounding>(self) {
-        let units = self.plan.smooth.len();
+        let Self {
+            plan, shifter, odd, ..
+        } = self;
+        let units = plan.smooth.len();
         let mut scratch = Scratch::default();
-        let samples = self.out.chunks_exact_mut(self.plan.terms * units);
+        let samples = self.out.chunks_exact_mut(plan.terms * units);
         for (n, out) in (self.first..).zip(samples) {
-            for block in 0..units.div_ceil(LANES) {
-                let coefficients =
-                    interpolated::<R>(self.plan, self.shifter, self.odd, (n, block), &mut scratch);
-                for (terms, coefficients) in out.chunks_exact_mut(units).zip(&coefficients) {
-                    let own = &mut terms[block * LANES..];
-                    if let Some(whole) = own.first_chunk_mut() {
-                        *whole = *coefficients;
-                    } else {
-                        own.copy_from_slice(&coefficients[..own.len()]);
+            out.fill(0.0);
+            shifter.turn_to::<R>((plan.layer, n), &mut scratch);
+            for (i, point) in odd.points.iter().enumerate() {
+                let shift = point * plan.h * plan.largest;
+                let row = shifter.row_differences::<R>((plan.layer, n), shift, &mut scratch);
+                // Of powers of x, not of x over the largest.
+                let mut scale = 0.5 / (plan.h * plan.largest * shifter.samples() as f64);
+                for (terms, weights) in out.chunks_exact_mut(units).zip(&odd.weights) {
+                    let weight = weights[i] * scale;
+                    for (term, &difference) in terms.iter_mut().zip(row) {
+                        *term = R::mul_add(weight, difference, *term);
                     }
+                    scale /= plan.largest * plan.largest;
                 }
             }
-            if self.plan.has_exceptions() {
+            if plan.has_exceptions() {
                 for terms in out.chunks_exact_mut(units) {
                     for (j, term) in terms.iter_mut().enumerate() {
-                        if !self.plan.is_smooth(n, j) {
+                        if !plan.is_smooth(n, j) {
                             *term = 0.0;
                         }
                     }
@@ -212,40 +218,4 @@ impl Kernel for Coefficients<'_> {
             }
         }
     }
-}
-
-/// The coefficients of sample `n` and the units of one block, one array a term.
-#[inline(always)]
-fn interpolated<R: Rounding>(
-    plan: &Plan<'_>,
-    shifter: &Shifter<'_>,
-    odd: &OddInterpolation,
-    (n, block): (usize, usize),
-    scratch: &mut Scratch,
-) -> [Block; MAX_TERMS] {
-    let (at, units) = ((plan.layer, n), Lanes::Units(block));
-    let a = shifter.pre_activations(plan.layer, n, units);
-    let mut sums = [[0.0; LANES]; MAX_TERMS];
-    for (i, point) in odd.points.iter().enumerate() {
-        let shift = point * plan.h * plan.largest;
-        let (mut above, mut below) = (a, a);
-        for lane in 0..LANES {
-            above[lane] += shift;
-            below[lane] -= shift;
-        }
-        let differences = shifter.differences::<R>(at, units, (&above, &below), scratch);
-        for (sum, weights) in sums.iter_mut().zip(&odd.weights) {
-            for lane in 0..LANES {
-                sum[lane] += weights[i] * differences[lane];
-            }
-        }
-    }
-    let mut scale = 0.5 / (plan.h * plan.largest * shifter.samples() as f64);
-    for sum in &mut sums[..plan.terms] {
-        for term in sum {
-            *term *= scale;
-        }
-        scale /= plan.largest * plan.largest;
-    }
-    sums
 }

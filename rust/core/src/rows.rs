@@ -2,7 +2,7 @@
 
 use crate::matrix::MatrixRef;
 use crate::scalar::Scalar;
-use crate::simd::{Kernel, Rounding};
+use crate::simd::{Kernel, Rounding, LANES};
 
 /// The most vectors a row is summed in at once: with their factors they fill the registers.
 const MOST_VECTORS: usize = 8;
@@ -56,6 +56,23 @@ impl<'a, T: Scalar, L: Iterator<Item = Weights<'a, T>>> Kernel for SumRows<'a, T
             }
         }
     }
+}
+
+/// Writes the weighted sum of the rows of `matrix`, which have at least [`LANES`] columns, inside a
+/// [`Kernel`].
+#[inline(always)]
+pub fn sum_rows<R: Rounding>(
+    weights: Weights<'_, f64>,
+    matrix: MatrixRef<'_, f64>,
+    out: &mut [f64],
+) {
+    let rows = Rows {
+        start: None,
+        data: matrix.data(),
+        cols: matrix.cols(),
+        terms: 1,
+    };
+    rows.sum::<R, LANES>(weights, out);
 }
 
 struct Rows<'a, T> {

@@ -7,15 +7,14 @@
 //! loss. [`LANES`] shifts of one sample go side by side, each up and down: what is wanted is the odd
 //! part of `phi`, and the two are work enough to keep the arithmetic units busy.
 
-use crate::extent::max_abs;
+use crate::change::{delta_shares, Moments, Pull, Sample};
 use crate::forward::Forward;
 use crate::input::Input;
 use crate::loss::{lane_losses, Targets};
-use crate::matrix::MatrixRef;
+use crate::matrix::{Matrix, MatrixRef};
 use crate::network::{Layer, Network};
 use crate::simd::{Rounding, LANES};
 use crate::softmax::softmax_weights;
-use crate::vecmath::{exp_small, SMALL};
 
 /// One number a lane.
 pub type Block = [f64; LANES];
@@ -24,23 +23,12 @@ pub type Block = [f64; LANES];
 const BOTH: usize = 2 * LANES;
 type Both = [f64; BOTH];
 
-/// The same numbers up and down.
-#[inline(always)]
-fn both(block: &Block) -> Both {
-    let mut out = [0.0; BOTH];
-    for lane in 0..BOTH {
-        out[lane] = block[lane % LANES];
-    }
-    out
-}
-
-/// Which unit of the layer each lane shifts.
+/// Which unit of a layer each lane shifts.
 #[derive(Debug, Clone, Copy)]
-pub enum Lanes {
+enum Lanes {
     /// Every lane the same one.
     Unit(usize),
-    /// The units of one block, `LANES * block` and those after it; lanes past the last unit shift
-    /// nothing.
+    /// The units of one block, `LANES * block` and those after it.
     Units(usize),
 }
 
@@ -49,6 +37,11 @@ pub enum Lanes {
 pub struct Scratch {
     current: Vec<Both>,
     next: Vec<Both>,
+    /// See [`Pull::moments`].
+    moments: Vec<f64>,
+    above: Vec<f64>,
+    below: Vec<f64>,
+    denominators: Vec<f64>,
 }
 
 /// The weights of a layer by the unit they reach and by blocks of the units they come from, the
@@ -57,8 +50,6 @@ pub struct Scratch {
 struct Incoming {
     blocks: Vec<Block>,
     per_unit: usize,
-    /// The largest absolute weight.
-    largest: f64,
 }
 
 impl Incoming {
@@ -70,11 +61,7 @@ impl Incoming {
                 blocks[k * per_unit + j / LANES][j % LANES] = weight;
             }
         }
-        Self {
-            blocks,
-            per_unit,
-            largest: max_abs(weights.data()),
-        }
+        Self { blocks, per_unit }
     }
 
     /// What reaches unit `k` from all units.
@@ -85,10 +72,10 @@ impl Incoming {
 
     /// What reaches unit `k` from each lane's unit.
     #[inline(always)]
-    fn lanes(&self, k: usize, units: Lanes) -> Both {
+    fn lanes(&self, k: usize, units: Lanes) -> Block {
         match units {
-            Lanes::Unit(j) => [self.of(k)[j / LANES][j % LANES]; BOTH],
-            Lanes::Units(block) => both(&self.of(k)[block]),
+            Lanes::Unit(j) => [self.of(k)[j / LANES][j % LANES]; LANES],
+            Lanes::Units(block) => self.of(k)[block],
         }
     }
 }
@@ -100,10 +87,25 @@ pub struct Shifter<'a> {
     input: Input<'a, f64>,
     forward: &'a Forward<f64>,
     probabilities: MatrixRef<'a, f64>,
+    /// See [`delta_shares`].
+    shares: Matrix<f64>,
     targets: &'a Targets<'a, f64>,
     /// For every layer but the first.
     incoming: Vec<Incoming>,
+    /// For the last layer and, if there is one, the layer below it.
+    pulls: Vec<Pull>,
     width: usize,
+}
+
+/// One unit of one layer in one sample, about to be shifted.
+#[derive(Debug)]
+pub struct Place<'a> {
+    layer: usize,
+    sample: usize,
+    unit: usize,
+    /// Its pre-activation.
+    pub pre: f64,
+    pulled: Option<(&'a Pull, Sample<'a>, Moments)>,
 }
 
 impl<'a> Shifter<'a> {
@@ -118,12 +120,18 @@ impl<'a> Shifter<'a> {
         targets: &'a Targets<'a, f64>,
     ) -> Self {
         let layers = network.layers();
+        let mut pulls = vec![Pull::of_scores(network.classes())];
+        if let [.., _, last] = layers {
+            pulls.push(Pull::of_weights(last.weights));
+        }
         Self {
             network,
             input,
             forward,
             probabilities,
+            shares: delta_shares(probabilities),
             targets,
+            pulls,
             incoming: layers[1..]
                 .iter()
                 .map(|l| Incoming::new(l.weights))
@@ -162,39 +170,64 @@ impl<'a> Shifter<'a> {
         self.targets.samples()
     }
 
-    /// The difference of the losses of sample `n` when the pre-activation of the lane's unit of
-    /// layer `l` is `above[lane]` and when it is `below[lane]`, inside a
-    /// [`Kernel`](crate::simd::Kernel).
+    /// Unit `j` of layer `l` in sample `n`, inside a [`Kernel`](crate::simd::Kernel).
+    #[inline(always)]
+    #[must_use]
+    pub fn place<R: Rounding>(&self, (l, n): (usize, usize), j: usize) -> Place<'_> {
+        // No closure: it would not be compiled with the kernel's instructions.
+        let pulled = match self.pulls.get(self.incoming.len() - l) {
+            Some(pull) => {
+                let moments = pull.moments_of_unit::<R>(self.probabilities.row(n), j);
+                Some((pull, self.sample(n), moments))
+            }
+            None => None,
+        };
+        Place {
+            layer: l,
+            sample: n,
+            unit: j,
+            pre: self.forward.pre(l).row(n)[j],
+            pulled,
+        }
+    }
+
+    fn sample(&self, n: usize) -> Sample<'_> {
+        Sample {
+            target: self.targets.sample(n),
+            shares: self.shares.row(n),
+        }
+    }
+
+    /// The difference of the losses of a sample when the pre-activation of a unit is
+    /// `above[lane]` and when it is `below[lane]`, inside a [`Kernel`](crate::simd::Kernel).
     #[inline(always)]
     pub fn differences<R: Rounding>(
         &self,
-        (l, n): (usize, usize),
-        units: Lanes,
+        place: &Place<'_>,
         (above, below): (&Block, &Block),
         scratch: &mut Scratch,
     ) -> Block {
-        let Scratch { current, next } = scratch;
-        current.resize(self.width, [0.0; BOTH]);
-        let classes = self.network.classes();
-        let mut moved = both(above);
-        moved[LANES..].copy_from_slice(below);
-        let total = if l == self.incoming.len() {
-            self.shift_scores::<R>(n, units, moved, &mut current[..classes])
-        } else if l + 1 == self.incoming.len() {
-            let change = self.activation_change::<R>((l, n), units, moved);
-            self.spread_to_scores::<R>(n, units, &change, &mut current[..classes])
+        let (l, n) = (place.layer, place.sample);
+        let mut change = [0.0; BOTH];
+        change[..LANES].copy_from_slice(above);
+        change[LANES..].copy_from_slice(below);
+        let before = if l == self.incoming.len() {
+            place.pre
         } else {
-            next.resize(self.width, [0.0; BOTH]);
-            let change = self.activation_change::<R>((l, n), units, moved);
-            self.spread::<R>((l, n), units, &change, current);
-            for depth in l + 1..self.incoming.len() {
-                self.climb::<R>(depth, current, next);
-                std::mem::swap(current, next);
-            }
-            softmax_weights::<f64, R, BOTH>(&mut current[..classes])
+            self.network.layers()[l]
+                .activation
+                .apply_in::<f64, R>(&mut change);
+            self.forward.post(l).row(n)[place.unit]
         };
-        let target = self.targets.sample(n);
-        let losses = lane_losses::<f64, R, BOTH>(&current[..classes], &total, target);
+        for lane in 0..BOTH {
+            change[lane] -= before;
+        }
+        let losses = match &place.pulled {
+            Some((pull, sample, moments)) if pull.is_small(&change) => {
+                pull.growth_by_unit::<R, BOTH>(sample, (place.unit, moments), &change)
+            }
+            _ => self.losses_after::<R>((l, n), Lanes::Unit(place.unit), &change, scratch),
+        };
         let mut differences = [0.0; LANES];
         for lane in 0..LANES {
             differences[lane] = losses[lane] - losses[LANES + lane];
@@ -202,111 +235,137 @@ impl<'a> Shifter<'a> {
         differences
     }
 
-    /// The pre-activations of sample `n` in layer `l`, for each lane that of its unit.
+    /// For all units of layer `l`, the difference of the losses of sample `n` when the unit's
+    /// pre-activation is `shift` higher and when it is as much lower, inside a
+    /// [`Kernel`](crate::simd::Kernel); behind the last unit, numbers without meaning.
+    ///
+    /// The sample is the one last [turned to](Self::turn_to).
     #[inline(always)]
-    #[must_use]
-    pub fn pre_activations(&self, l: usize, n: usize, units: Lanes) -> Block {
-        lanes_of(self.forward.pre(l).row(n), units)
-    }
-
-    /// The scores themselves are moved, each lane's in one class.
-    #[inline(always)]
-    fn shift_scores<R: Rounding>(
+    pub fn row_differences<'s, R: Rounding>(
         &self,
-        n: usize,
-        units: Lanes,
-        mut moved: Both,
-        weights: &mut [Both],
-    ) -> Both {
-        let scores = both(&self.pre_activations(self.incoming.len(), n, units));
-        for lane in 0..BOTH {
-            moved[lane] -= scores[lane];
+        (l, n): (usize, usize),
+        shift: f64,
+        scratch: &'s mut Scratch,
+    ) -> &'s [f64] {
+        self.row_change::<R>((l, n), shift, &mut scratch.above);
+        self.row_change::<R>((l, n), -shift, &mut scratch.below);
+        let pull = self.pulls.get(self.incoming.len() - l);
+        match pull {
+            Some(pull) if pull.is_small(&scratch.above) && pull.is_small(&scratch.below) => {
+                let sample = self.sample(n);
+                let Scratch {
+                    above,
+                    below,
+                    moments,
+                    denominators,
+                    ..
+                } = scratch;
+                pull.grow_by_units::<R>(&sample, moments, above, denominators);
+                pull.grow_by_units::<R>(&sample, moments, below, denominators);
+            }
+            _ => self.row_losses_after::<R>((l, n), scratch),
         }
-        let moves = Moves::Own(units, moved);
-        self.move_scores::<R>(n, all_small(&moved, 1.0), &moves, weights)
+        for (above, below) in scratch.above.iter_mut().zip(&scratch.below) {
+            *above -= below;
+        }
+        &scratch.above
     }
 
-    /// How much a moved pre-activation in layer `l` changes the activation of its unit.
+    /// Prepares for the [differences](Self::row_differences) of sample `n` and layer `l`, inside a
+    /// [`Kernel`](crate::simd::Kernel).
     #[inline(always)]
-    fn activation_change<R: Rounding>(
+    pub fn turn_to<R: Rounding>(&self, (l, n): (usize, usize), scratch: &mut Scratch) {
+        if let Some(pull) = self.pulls.get(self.incoming.len() - l) {
+            pull.moments::<R>(self.probabilities.row(n), &mut scratch.moments);
+        }
+    }
+
+    /// How much the activations of the units of layer `l` change when their pre-activations move by
+    /// `shift`; those of the last layer, the scores, are their own activations. Whole blocks.
+    #[inline(always)]
+    fn row_change<R: Rounding>(&self, (l, n): (usize, usize), shift: f64, change: &mut Vec<f64>) {
+        let pre = self.forward.pre(l).row(n);
+        change.resize(pre.len().next_multiple_of(LANES), 0.0);
+        for (change, &a) in change.iter_mut().zip(pre) {
+            *change = a + shift;
+        }
+        let before = if l == self.incoming.len() {
+            pre
+        } else {
+            // Whole blocks: what is left over would go one by one.
+            self.network.layers()[l]
+                .activation
+                .apply_in::<f64, R>(change);
+            self.forward.post(l).row(n)
+        };
+        let (units, rest) = change.split_at_mut(pre.len());
+        for (change, &before) in units.iter_mut().zip(before) {
+            *change -= before;
+        }
+        for none in rest {
+            *none = 0.0;
+        }
+    }
+
+    /// Replaces the changes of the activations of layer `l` by the losses after them.
+    #[inline(always)]
+    fn row_losses_after<R: Rounding>(&self, at: (usize, usize), scratch: &mut Scratch) {
+        for block in 0..scratch.above.len() / LANES {
+            let own = block * LANES..(block + 1) * LANES;
+            let mut change = [0.0; BOTH];
+            change[..LANES].copy_from_slice(&scratch.above[own.clone()]);
+            change[LANES..].copy_from_slice(&scratch.below[own.clone()]);
+            let losses = self.losses_after::<R>(at, Lanes::Units(block), &change, scratch);
+            scratch.above[own.clone()].copy_from_slice(&losses[..LANES]);
+            scratch.below[own].copy_from_slice(&losses[LANES..]);
+        }
+    }
+
+    /// The losses after a change of any size: the layers above, and the loss, all over again.
+    #[inline(always)]
+    fn losses_after<R: Rounding>(
         &self,
         (l, n): (usize, usize),
         units: Lanes,
-        mut change: Both,
-    ) -> Both {
-        let z = both(&lanes_of(self.forward.post(l).row(n), units));
-        let activation = self.network.layers()[l].activation;
-        activation.apply_in::<f64, R>(&mut change);
-        let units_left = match units {
-            Lanes::Unit(_) => LANES,
-            Lanes::Units(block) => self.network.layers()[l].units() - block * LANES,
-        };
-        for lane in 0..BOTH {
-            let is_unit = lane % LANES < units_left;
-            change[lane] = if is_unit { change[lane] - z[lane] } else { 0.0 };
-        }
-        change
-    }
-
-    /// A changed activation in the layer below the scores moves all of them.
-    #[inline(always)]
-    fn spread_to_scores<R: Rounding>(
-        &self,
-        n: usize,
-        units: Lanes,
         change: &Both,
-        weights: &mut [Both],
+        scratch: &mut Scratch,
     ) -> Both {
-        let incoming = &self.incoming[self.incoming.len() - 1];
-        let are_small = all_small(change, incoming.largest);
-        self.move_scores::<R>(
-            n,
-            are_small,
-            &Moves::Spread(units, *change, incoming),
-            weights,
-        )
+        let Scratch { current, next, .. } = scratch;
+        current.resize(self.width, [0.0; BOTH]);
+        next.resize(self.width, [0.0; BOTH]);
+        if l == self.incoming.len() {
+            self.move_scores(n, units, change, current);
+        } else {
+            self.spread::<R>((l, n), units, change, current);
+        }
+        for depth in l + 1..self.incoming.len() {
+            self.climb::<R>(depth, current, next);
+            std::mem::swap(current, next);
+        }
+        let weights = &mut current[..self.network.classes()];
+        let total = softmax_weights::<f64, R, BOTH>(weights);
+        let target = self.targets.sample(n);
+        lane_losses::<f64, R, BOTH>(weights, &total, target)
     }
 
-    /// Writes the unnormalised probabilities of sample `n` after its scores have moved, those of
-    /// class `k` by `moves.of(k)`; returns what to divide them by.
+    /// Each lane's own score moves, and no other.
     #[inline(always)]
-    fn move_scores<R: Rounding>(
-        &self,
-        n: usize,
-        are_small: bool,
-        moves: &Moves<'_>,
-        weights: &mut [Both],
-    ) -> Both {
-        if !are_small {
-            let scores = self.forward.scores().row(n);
-            for (k, (weights, &score)) in weights.iter_mut().zip(scores).enumerate() {
-                *weights = moves.of(k);
-                for lane in 0..BOTH {
-                    // An infinite score stays, wherever it is moved.
-                    weights[lane] = if score.is_infinite() {
-                        score
-                    } else {
-                        weights[lane] + score
-                    };
-                }
-            }
-            return softmax_weights::<f64, R, BOTH>(weights);
-        }
-        // A small move changes a probability by a factor: no need to begin again at the scores.
-        let mut total = [0.0; BOTH];
-        let y = self.probabilities.row(n);
-        for (k, (weights, &y)) in weights.iter_mut().zip(y).enumerate() {
-            let moves = moves.of(k);
+    fn move_scores(&self, n: usize, units: Lanes, change: &Both, scores: &mut [Both]) {
+        let base = self.forward.scores().row(n);
+        for (k, (scores, &base)) in scores.iter_mut().zip(base).enumerate() {
             for lane in 0..BOTH {
-                weights[lane] = y * exp_small::<R>(moves[lane]);
-                total[lane] += weights[lane];
+                let is_moved = match units {
+                    Lanes::Unit(j) => j == k,
+                    Lanes::Units(block) => block * LANES + lane % LANES == k,
+                };
+                // An infinite score stays, wherever it is moved.
+                let moves = is_moved && base.is_finite();
+                scores[lane] = if moves { base + change[lane] } else { base };
             }
         }
-        total
     }
 
-    /// A changed activation in layer `l` is a rank-one change of the pre-activations of layer
-    /// `l + 1`.
+    /// A changed activation is a rank-one change of the pre-activations of the next layer.
     #[inline(always)]
     fn spread<R: Rounding>(
         &self,
@@ -319,7 +378,7 @@ impl<'a> Shifter<'a> {
         for (k, (pre, &base)) in pre.iter_mut().zip(base).enumerate() {
             let incoming = self.incoming[l].lanes(k, units);
             for lane in 0..BOTH {
-                let moved = R::mul_add(change[lane], incoming[lane], base);
+                let moved = R::mul_add(change[lane], incoming[lane % LANES], base);
                 pre[lane] = if base.is_infinite() { base } else { moved };
             }
         }
@@ -343,68 +402,6 @@ impl<'a> Shifter<'a> {
                 }
             }
             *next = sums;
-        }
-    }
-}
-
-/// How far each score moves.
-enum Moves<'a> {
-    /// Each lane's own score moves, and no other.
-    Own(Lanes, Both),
-    /// Each lane's activation changes, and moves all scores by what it weighs in them.
-    Spread(Lanes, Both, &'a Incoming),
-}
-
-impl Moves<'_> {
-    /// How far the score of class `k` moves.
-    #[inline(always)]
-    fn of(&self, k: usize) -> Both {
-        let mut moves = [0.0; BOTH];
-        match self {
-            Self::Own(units, own) => {
-                for lane in 0..BOTH {
-                    let is_moved = match units {
-                        Lanes::Unit(j) => *j == k,
-                        Lanes::Units(block) => block * LANES + lane % LANES == k,
-                    };
-                    moves[lane] = if is_moved { own[lane] } else { 0.0 };
-                }
-            }
-            Self::Spread(units, change, incoming) => {
-                let incoming = incoming.lanes(k, *units);
-                for lane in 0..BOTH {
-                    moves[lane] = change[lane] * incoming[lane];
-                }
-            }
-        }
-        moves
-    }
-}
-
-/// Whether every lane, times `scale`, is small enough for [`exp_small`]; a NaN is not.
-#[inline(always)]
-fn all_small(lanes: &Both, scale: f64) -> bool {
-    let mut are_small = true;
-    for lane in 0..BOTH {
-        are_small &= lanes[lane].abs() * scale <= SMALL;
-    }
-    are_small
-}
-
-/// The number of each lane's unit, 0 past the last.
-#[inline(always)]
-fn lanes_of(row: &[f64], units: Lanes) -> Block {
-    match units {
-        Lanes::Unit(j) => [row[j]; LANES],
-        Lanes::Units(block) => {
-            let own = &row[block * LANES..];
-            // A whole block is copied as one: a copy of any length would be a call of a function.
-            if let Some(whole) = own.first_chunk() {
-                return *whole;
-            }
-            let mut out = [0.0; LANES];
-            out[..own.len()].copy_from_slice(own);
-            out
         }
     }
 }

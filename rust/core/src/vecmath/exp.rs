@@ -19,20 +19,6 @@ pub fn exp<T: Scalar, R: Rounding>(x: T) -> T {
     x.vector_exp::<R>()
 }
 
-/// The largest argument of [`exp_small`].
-pub const SMALL: f64 = 1.0 / 256.0;
-
-/// `e` to the power `x` for `|x| <=` [`SMALL`], where six terms of the Taylor series are enough:
-/// the seventh is below `256^-6 / 720 < 5e-18`.
-#[inline(always)]
-#[must_use]
-pub fn exp_small<R: Rounding>(x: f64) -> f64 {
-    polynomial::<_, R, 6>(
-        x,
-        &[1.0, 1.0, 1.0 / 2.0, 1.0 / 6.0, 1.0 / 24.0, 1.0 / 120.0],
-    )
-}
-
 /// `x` between `low` and `high`; a NaN stays.
 #[inline(always)]
 fn clamped<T: Scalar>(x: T, low: T, high: T) -> T {
@@ -46,7 +32,7 @@ fn clamped<T: Scalar>(x: T, low: T, high: T) -> T {
 
 /// `sum_k coefficients[k] r^k`.
 #[inline(always)]
-fn polynomial<T: Scalar, R: Rounding, const N: usize>(r: T, coefficients: &[T; N]) -> T {
+pub fn polynomial<T: Scalar, R: Rounding, const N: usize>(r: T, coefficients: &[T; N]) -> T {
     let mut sum = coefficients[N - 1];
     for k in (0..N - 1).rev() {
         sum = R::mul_add(sum, r, coefficients[k]);

@@ -4,7 +4,7 @@
 mod exp;
 mod ln;
 
-pub use exp::{exp, exp_small, SMALL};
+pub use exp::{exp, polynomial};
 pub use ln::ln;
 
 use crate::scalar::Scalar;

@@ -1,0 +1,330 @@
+//! How a small move of the scores changes the loss of a sample.
+//!
+//! Let the score of class `k` move by `v_k = w_k d`, as it does when a unit that weighs `w_k` in it
+//! moves by `d`. With the probabilities `y_k`, the denominator of the softmax grows by the factor
+//! `1 + g`, `g = sum_k y_k (exp(v_k) - 1)`, and the loss `-sum_k t_k ln(y_k + 1e-7)` by
+//!
+//! ```text
+//! sum_k t_k [ln(1 + g) - ln(1 + e_k + q_k (g - e_k))],  e_k = exp(v_k) - 1,  q_k = 1e-7 / (y_k + 1e-7).
+//! ```
+//!
+//! That is the loss itself, written so that what stays the same cancels before it is rounded. As
+//! the exponential is the sum of its series, `g = sum_m d^m sum_k y_k w_k^m / m!`: the sums over the
+//! classes do not depend on `d`, and are found once for all shifts of a unit.
+
+use crate::extent::max_abs;
+use crate::loss::{Target, DELTA};
+use crate::matrix::{Matrix, MatrixRef};
+use crate::rows::{sum_rows, Weights};
+use crate::simd::{Rounding, LANES};
+use crate::vecmath::polynomial;
+
+/// The largest move of a score that counts as small.
+///
+/// With it, what five terms leave out of the series of `exp(x) - 1` is below `256^-6 / 720 < 5e-18`,
+/// and what six leave out of that of `ln(1 + x)`, `|x| < 1.01 / 256`, below `3e-18`.
+pub const SMALL: f64 = 1.0 / 256.0;
+
+/// The terms of the series of the exponential less 1.
+const TERMS: usize = 5;
+
+/// For each unit of a layer and each class, what a change of the unit's activation does to the
+/// score of the class: a weight `w` and its powers `w^m / m!`. Units past the last weigh nothing.
+#[derive(Debug)]
+pub struct Pull {
+    /// A row a class: the powers `m = 1` of all units, `m = 2` of all units, and so on.
+    powers: Matrix<f64>,
+    /// The number of each row.
+    classes: Vec<u32>,
+    /// The number of units, filled up to whole blocks.
+    width: usize,
+    /// The largest absolute weight.
+    largest: f64,
+}
+
+impl Pull {
+    /// Of the units below `weights`, shape (units, classes).
+    #[must_use]
+    pub fn of_weights(weights: MatrixRef<'_, f64>) -> Self {
+        let width = weights.rows().next_multiple_of(LANES);
+        let mut powers = Matrix::zeros(weights.cols(), TERMS * width);
+        for (k, row) in powers
+            .data_mut()
+            .chunks_exact_mut(TERMS * width)
+            .enumerate()
+        {
+            for j in 0..weights.rows() {
+                let weight = weights.row(j)[k];
+                let mut power = 1.0;
+                for (m, terms) in row.chunks_exact_mut(width).enumerate() {
+                    power *= weight / (m + 1) as f64;
+                    terms[j] = power;
+                }
+            }
+        }
+        Self {
+            powers,
+            classes: (0..).take(weights.cols()).collect(),
+            width,
+            largest: max_abs(weights.data()),
+        }
+    }
+
+    /// Of the scores themselves: each is its own unit.
+    #[must_use]
+    pub fn of_scores(classes: usize) -> Self {
+        let mut identity = Matrix::zeros(classes, classes);
+        let diagonal = identity.data_mut().iter_mut().step_by(classes + 1);
+        diagonal.for_each(|weight| *weight = 1.0);
+        Self::of_weights(identity.view())
+    }
+
+    /// Writes `sum_k y_k w_k^m / m!` for all powers `m` and units, inside a
+    /// [`Kernel`](crate::simd::Kernel).
+    #[inline(always)]
+    pub fn moments<R: Rounding>(&self, y: &[f64], out: &mut Vec<f64>) {
+        out.resize(TERMS * self.width, 0.0);
+        let weights = Weights {
+            places: &self.classes,
+            values: y,
+        };
+        sum_rows::<R>(weights, self.powers.view(), out);
+    }
+
+    /// The same of one unit.
+    #[inline(always)]
+    #[must_use]
+    pub fn moments_of_unit<R: Rounding>(&self, y: &[f64], j: usize) -> Moments {
+        let mut moments = [0.0; TERMS];
+        for (k, &y) in y.iter().enumerate() {
+            let powers = self.powers.row(k);
+            for m in 0..TERMS {
+                moments[m] = R::mul_add(y, powers[m * self.width + j], moments[m]);
+            }
+        }
+        moments
+    }
+
+    /// The number of units, filled up to whole blocks.
+    #[must_use]
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// Whether every score moves little when activations change by `changes`; a NaN does not.
+    #[inline(always)]
+    #[must_use]
+    pub fn is_small(&self, changes: &[f64]) -> bool {
+        let mut are_large = 0_u32;
+        for change in changes {
+            let is_small = change.abs() * self.largest <= SMALL;
+            are_large |= u32::from(!is_small);
+        }
+        are_large == 0
+    }
+
+    /// Turns the change of each unit's activation into the growth of the loss; `moments` are those
+    /// of the sample, and the changes [are small](Self::is_small).
+    #[inline(always)]
+    pub fn grow_by_units<R: Rounding>(
+        &self,
+        sample: &Sample<'_>,
+        moments: &[f64],
+        changes: &mut [f64],
+        denominators: &mut Vec<f64>,
+    ) {
+        let width = self.width;
+        let changes = &mut changes[..width];
+        let (a, rest) = moments.split_at(width);
+        let (b, rest) = rest.split_at(width);
+        let (c, rest) = rest.split_at(width);
+        let (d, e) = rest.split_at(width);
+        let e = &e[..width];
+        match sample.target {
+            Target::Label(k) => {
+                let (weights, share) = (&self.powers.row(k)[..width], sample.shares[k]);
+                for j in 0..width {
+                    let g = denominator::<R>(&[a[j], b[j], c[j], d[j], e[j]], changes[j]);
+                    let own = numerator::<R>(changes[j] * weights[j], g, share);
+                    changes[j] = ln_1_more::<R>(g) - own;
+                }
+            }
+            Target::Dense(t) => {
+                denominators.resize(2 * width, 0.0);
+                let (grown, growth) = denominators.split_at_mut(width);
+                let growth = &mut growth[..width];
+                let mass: f64 = t.iter().sum();
+                for j in 0..width {
+                    grown[j] = denominator::<R>(&[a[j], b[j], c[j], d[j], e[j]], changes[j]);
+                    growth[j] = mass * ln_1_more::<R>(grown[j]);
+                }
+                for (k, (&t, &share)) in t.iter().zip(sample.shares).enumerate() {
+                    let weights = &self.powers.row(k)[..width];
+                    for j in 0..width {
+                        let own = numerator::<R>(changes[j] * weights[j], grown[j], share);
+                        growth[j] = R::mul_add(-t, own, growth[j]);
+                    }
+                }
+                changes.copy_from_slice(growth);
+            }
+        }
+    }
+
+    /// The growth of the loss for some changes of the activation of unit `j`, of which `moments`
+    /// are the moments, and the changes [are small](Self::is_small).
+    #[inline(always)]
+    #[must_use]
+    pub fn growth_by_unit<R: Rounding, const L: usize>(
+        &self,
+        sample: &Sample<'_>,
+        (j, moments): (usize, &Moments),
+        changes: &[f64; L],
+    ) -> [f64; L] {
+        let mut growth = [0.0; L];
+        match sample.target {
+            Target::Label(k) => {
+                let (weight, share) = (self.powers.row(k)[j], sample.shares[k]);
+                for lane in 0..L {
+                    let g = denominator::<R>(moments, changes[lane]);
+                    let own = numerator::<R>(changes[lane] * weight, g, share);
+                    growth[lane] = ln_1_more::<R>(g) - own;
+                }
+            }
+            Target::Dense(t) => {
+                let mut grown = [0.0; L];
+                let mass: f64 = t.iter().sum();
+                for lane in 0..L {
+                    grown[lane] = denominator::<R>(moments, changes[lane]);
+                    growth[lane] = mass * ln_1_more::<R>(grown[lane]);
+                }
+                for (k, (&t, &share)) in t.iter().zip(sample.shares).enumerate() {
+                    let weight = self.powers.row(k)[j];
+                    for lane in 0..L {
+                        let own = numerator::<R>(changes[lane] * weight, grown[lane], share);
+                        growth[lane] = R::mul_add(-t, own, growth[lane]);
+                    }
+                }
+            }
+        }
+        growth
+    }
+}
+
+/// `sum_k y_k w_k^m / m!` of one unit and sample, `m = 1` first.
+pub type Moments = [f64; TERMS];
+
+/// What a sample's loss depends on, besides its scores.
+#[derive(Debug)]
+pub struct Sample<'a> {
+    /// What it should have been classified as.
+    pub target: Target<'a, f64>,
+    /// For each class, `1e-7 / (y + 1e-7)`.
+    pub shares: &'a [f64],
+}
+
+/// By how much the denominator of the softmax grows, as a share of it: `g`.
+#[inline(always)]
+fn denominator<R: Rounding>(moments: &Moments, change: f64) -> f64 {
+    change * polynomial::<_, R, TERMS>(change, moments)
+}
+
+/// `ln(1 + e + q (g - e))` of a class whose score has moved by `by`.
+#[inline(always)]
+fn numerator<R: Rounding>(by: f64, g: f64, share: f64) -> f64 {
+    let e = exp_less_1::<R>(by);
+    ln_1_more::<R>(R::mul_add(share, g - e, e))
+}
+
+/// `exp(x) - 1` for `|x| <=` [`SMALL`].
+#[inline(always)]
+fn exp_less_1<R: Rounding>(x: f64) -> f64 {
+    let series = [1.0, 1.0 / 2.0, 1.0 / 6.0, 1.0 / 24.0, 1.0 / 120.0];
+    x * polynomial::<_, R, TERMS>(x, &series)
+}
+
+/// `ln(1 + x)` for `|x|` hardly more than [`SMALL`].
+#[inline(always)]
+fn ln_1_more<R: Rounding>(x: f64) -> f64 {
+    let series = [
+        1.0,
+        -1.0 / 2.0,
+        1.0 / 3.0,
+        -1.0 / 4.0,
+        1.0 / 5.0,
+        -1.0 / 6.0,
+    ];
+    x * polynomial::<_, R, 6>(x, &series)
+}
+
+/// For each class, the share of `1e-7` in `y + 1e-7`.
+#[must_use]
+pub fn delta_shares(y: MatrixRef<'_, f64>) -> Matrix<f64> {
+    let shares = y.data().iter().map(|y| DELTA / (y + DELTA)).collect();
+    Matrix::from_vec(shares, y.rows(), y.cols())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::simd::Fused;
+
+    /// The loss by its definition.
+    fn loss(scores: &[f64], t: &[f64]) -> f64 {
+        let total: f64 = scores.iter().map(|s| s.exp()).sum();
+        let of = |(s, t): (&f64, &f64)| -t * (s.exp() / total + DELTA).ln();
+        scores.iter().zip(t).map(of).sum()
+    }
+
+    #[test]
+    fn the_difference_is_that_of_the_losses() {
+        let scores = [0.3_f64, -1.0, 2.0, -30.0];
+        let weights = Matrix::from_vec(vec![0.5, -3.0, 1.5, 4.0], 1, 4);
+        let total: f64 = scores.iter().map(|s| s.exp()).sum();
+        let y = Matrix::from_vec(scores.iter().map(|s| s.exp() / total).collect(), 1, 4);
+        let shares = delta_shares(y.view());
+        let pull = Pull::of_weights(weights.view());
+        let soft = [0.2, 0.5, -0.1, 3.0];
+        for d in [1e-3 * 0.9, 1e-5, 1e-9] {
+            for (k, t) in (0..4)
+                .map(|k| (k, Target::Label(k)))
+                .chain([(4, Target::Dense(&soft[..]))])
+            {
+                let one_hot: Vec<f64> = (0..4).map(|i| f64::from(u8::from(i == k))).collect();
+                let t_row = if k == 4 { &soft[..] } else { &one_hot };
+                let sample = Sample {
+                    target: t,
+                    shares: shares.data(),
+                };
+                let moments = pull.moments_of_unit::<Fused>(y.data(), 0);
+                let unit = (0, &moments);
+                let [up, down] = pull.growth_by_unit::<Fused, 2>(&sample, unit, &[d, -d]);
+                assert!(pull.is_small(&[d]));
+                let got = up - down;
+                let (mut all, mut rows) = (Vec::new(), [d; LANES]);
+                pull.moments::<Fused>(y.data(), &mut all);
+                pull.grow_by_units::<Fused>(&sample, &all, &mut rows, &mut Vec::new());
+                assert!((rows[0] - up).abs() <= 1e-16 + 1e-15 * up.abs());
+                let moved = |d: f64| {
+                    let scores: Vec<f64> = scores
+                        .iter()
+                        .zip(weights.data())
+                        .map(|(s, w)| s + d * w)
+                        .collect();
+                    loss(&scores, t_row)
+                };
+                let wanted = moved(d) - moved(-d);
+                assert!((got - wanted).abs() < 3e-14, "{k}, {d}: {} {wanted}", got);
+            }
+        }
+    }
+
+    #[test]
+    fn the_series_are_as_near_as_they_say() {
+        for i in -1000..=1000 {
+            let x = SMALL * f64::from(i) / 1000.0;
+            let rounding = 4e-16 * x.abs();
+            assert!((exp_less_1::<Fused>(x) - x.exp_m1()).abs() <= 5e-18 + rounding);
+            assert!((ln_1_more::<Fused>(x) - x.ln_1p()).abs() <= 3e-18 + rounding);
+        }
+    }
+}
