@@ -139,9 +139,14 @@ class _Network:
         if not value.flags.aligned:
             raise ValueError(f"params[{key!r}] must be aligned in memory, got an unaligned array")
 
-    def _rows(self, x: npt.ArrayLike) -> tuple[FloatArray, bool]:
-        """The inputs as rows of the network's dtype, and whether they came as a single one."""
-        array = in_dtype(real_array("x", x), self.dtype)
+    def _rows(self, x: npt.ArrayLike, *, keep_single: bool = False) -> tuple[FloatArray, bool]:
+        """The inputs as rows of the network's dtype, and whether they came as a single one.
+
+        With `keep_single`, inputs of single precision stay what they are.
+        """
+        array = real_array("x", x)
+        if not (keep_single and array.dtype == np.float32):
+            array = in_dtype(array, self.dtype)
         if array.ndim not in (1, 2):
             raise ValueError(f"x must have shape (N, D) or (D,), got shape {array.shape}")
         inputs = self._shapes[self._layers[0].weights][0]
@@ -149,9 +154,11 @@ class _Network:
             raise ValueError(f"x must have {inputs} columns, got shape {array.shape}")
         return np.atleast_2d(array), array.ndim == 1
 
-    def _batch(self, x: npt.ArrayLike, t: npt.ArrayLike) -> tuple[FloatArray, npt.NDArray[Any]]:
+    def _batch(
+        self, x: npt.ArrayLike, t: npt.ArrayLike, *, keep_single: bool = False
+    ) -> tuple[FloatArray, npt.NDArray[Any]]:
         """Inputs as rows, and targets as int64 labels or as rows of the network's dtype."""
-        rows, is_single = self._rows(x)
+        rows, is_single = self._rows(x, keep_single=keep_single)
         targets = plain_array("t", t)
         if are_labels(targets, () if is_single else rows.shape[:1]):
             return rows, np.atleast_1d(targets).astype(np.int64)
@@ -206,12 +213,10 @@ class _Network:
             (W.astype(double, copy=False), None if b is None else b.astype(double, copy=False), a)
             for W, b, a in self.core_layers()
         ]
-        rows, targets = self._batch(x, t)
+        rows, targets = self._batch(x, t, keep_single=True)
         if targets.dtype != np.int64:
             targets = targets.astype(double, copy=False)
-        loss, gradient = _core.network_numerical_gradient(
-            layers, rows.astype(double, copy=False), targets, half_width, method
-        )
+        loss, gradient = _core.network_numerical_gradient(layers, rows, targets, half_width, method)
         return loss, self._named(gradient)
 
     def _named(

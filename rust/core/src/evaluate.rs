@@ -5,7 +5,7 @@ use crate::backprop::backprop;
 use crate::cancel::Cancel;
 use crate::error::Error;
 use crate::forward::Forward;
-use crate::input::Batch;
+use crate::input::{Batch, BatchRows};
 use crate::loss::{mean_loss, Target, Targets};
 use crate::matrix::{Matrix, MatrixRef};
 use crate::memory;
@@ -46,7 +46,7 @@ pub fn loss<T: Scalar>(
     x: MatrixRef<'_, T>,
     targets: &Targets<'_, T>,
 ) -> Result<T, Error> {
-    check_batch(network, x, targets)?;
+    check_batch(network, shape(x), targets)?;
     Ok(mean_loss(probabilities(network, x)?.view(), targets))
 }
 
@@ -60,7 +60,7 @@ pub fn correct<T: Scalar>(
     x: MatrixRef<'_, T>,
     targets: &Targets<'_, T>,
 ) -> Result<usize, Error> {
-    check_batch(network, x, targets)?;
+    check_batch(network, shape(x), targets)?;
     let scores = scores(network, x)?;
     let is_correct = |&n: &usize| match targets.sample(n) {
         Target::Label(k) => largest(scores.row(n)) == k,
@@ -89,8 +89,8 @@ pub fn gradient<T: Scalar>(
     x: MatrixRef<'_, T>,
     targets: &Targets<'_, T>,
 ) -> Result<(T, Parameters<T>), Error> {
-    check_batch(network, x, targets)?;
-    check_memory(network, x, 4)?;
+    check_batch(network, shape(x), targets)?;
+    check_memory(network, x.rows(), 4)?;
     Ok(run(
         network.work().saturating_mul(3 * x.rows()),
         |threads| {
@@ -118,17 +118,18 @@ pub fn gradient<T: Scalar>(
 /// # Errors
 /// If `x` or the targets do not fit the network, there is no sample, `h` is not a positive finite
 /// number, or the computation was interrupted.
-pub fn numerical_gradient(
+pub fn numerical_gradient<'a>(
     network: &Network<'_, f64>,
-    x: MatrixRef<'_, f64>,
+    x: impl Into<BatchRows<'a, f64>>,
     targets: &Targets<'_, f64>,
     h: f64,
     method: Method,
     interrupted: impl FnMut() -> bool,
 ) -> Result<(f64, Parameters<f64>), Error> {
-    check_batch(network, x, targets)?;
+    let x = x.into();
+    check_batch(network, (x.rows(), x.cols()), targets)?;
     check_half_width(h)?;
-    check_memory(network, x, 2 + MAX_TERMS)?;
+    check_memory(network, x.rows(), 2 + MAX_TERMS)?;
     let cancel = Cancel::new();
     let work = method.work(network, x.rows());
     run_watched(work, &cancel, interrupted, |threads| {
@@ -166,8 +167,8 @@ fn forward_pass<T: Scalar>(
     network: &Network<'_, T>,
     x: MatrixRef<'_, T>,
 ) -> Result<Forward<T>, Error> {
-    check_input(network, x)?;
-    check_memory(network, x, 2)?;
+    check_input(network, shape(x))?;
+    check_memory(network, x.rows(), 2)?;
     Ok(run(network.work().saturating_mul(x.rows()), |threads| {
         let mut forward = Forward::new();
         forward.run(network, Batch::new(x).input(), threads);
@@ -175,41 +176,44 @@ fn forward_pass<T: Scalar>(
     }))
 }
 
+fn shape<T: Scalar>(x: MatrixRef<'_, T>) -> (usize, usize) {
+    (x.rows(), x.cols())
+}
+
 /// Checks that `copies` numbers a unit and sample, and the parameters, can be held.
 fn check_memory<T: Scalar>(
     network: &Network<'_, T>,
-    x: MatrixRef<'_, T>,
+    samples: usize,
     copies: usize,
 ) -> Result<(), Error> {
-    let units = network.units().saturating_mul(x.rows());
+    let units = network.units().saturating_mul(samples);
     memory::check::<T>(units.saturating_mul(copies).saturating_add(network.work()))
 }
 
-fn check_input<S: Scalar, T: Scalar>(
+fn check_input<T: Scalar>(
     network: &Network<'_, T>,
-    x: MatrixRef<'_, S>,
+    (rows, cols): (usize, usize),
 ) -> Result<(), Error> {
-    if x.cols() == network.inputs() {
+    if cols == network.inputs() {
         return Ok(());
     }
     let wanted = format!("have {} columns, one an input", network.inputs());
-    let got = format!("shape ({}, {})", x.rows(), x.cols());
-    Err(Error::value("x", wanted, got))
+    Err(Error::value("x", wanted, format!("shape ({rows}, {cols})")))
 }
 
-/// Checks that inputs and targets fit the network and each other.
+/// Checks that inputs of shape `(rows, cols)` and targets fit the network and each other.
 ///
 /// # Errors
 /// If not, or if there is no sample.
-pub fn check_batch<S: Scalar, T: Scalar>(
+pub fn check_batch<T: Scalar>(
     network: &Network<'_, T>,
-    x: MatrixRef<'_, S>,
+    (rows, cols): (usize, usize),
     targets: &Targets<'_, T>,
 ) -> Result<(), Error> {
-    check_input(network, x)?;
-    if x.rows() == 0 {
-        let got = format!("shape ({}, {})", x.rows(), x.cols());
+    check_input(network, (rows, cols))?;
+    if rows == 0 {
+        let got = format!("shape ({rows}, {cols})");
         return Err(Error::value("x", "hold at least one sample", got));
     }
-    targets.check(x.rows(), network.classes())
+    targets.check(rows, network.classes())
 }

@@ -48,15 +48,16 @@ impl<W: Scalar> Gathered<W> {
     pub fn fill<S: Scalar, T: Scalar>(&mut self, data: &Data<'_, S, T>, indices: &[usize]) {
         let cast = |value: S| W::from_f64(T::from_f64(value.widen()).widen());
         let cols = data.x.cols();
-        self.is_sparse = data.lines.is_some_and(|lines| {
-            let sparse = &mut self.sparse;
-            sparse.gather(lines, cols, indices, SPARSE_DENSITY, cast)
-        });
+        let sparse = &mut self.sparse;
+        self.is_sparse = match data.lines {
+            Some(lines) => sparse.gather(lines, cols, indices, SPARSE_DENSITY, cast),
+            None => {
+                let rows = indices.iter().map(|&n| data.x.row(n));
+                sparse.refill(rows, cols, SPARSE_DENSITY, cast)
+            }
+        };
         if !self.is_sparse {
             gather_rows(data.x, indices, cast, &mut self.rows);
-        }
-        if !self.is_sparse && data.lines.is_none() {
-            self.is_sparse = self.sparse.refill(self.rows.view(), SPARSE_DENSITY);
         }
         match data.targets {
             Targets::Labels(labels) => {

@@ -5,7 +5,7 @@
 
 use crate::extent::{is_finite, max_abs};
 use crate::matmul::{multiply, Operand};
-use crate::matrix::MatrixRef;
+use crate::matrix::{Matrix, MatrixRef};
 use crate::parallel::{block_rows, for_chunks, Threads};
 use crate::rows::SumRows;
 use crate::scalar::Scalar;
@@ -15,11 +15,48 @@ use crate::sparse::Sparse;
 /// Zeros are skipped when at most this share of the elements is not zero.
 pub const SPARSE_DENSITY: f64 = 0.3;
 
+/// The rows of a batch.
+#[derive(Debug, Clone, Copy)]
+pub enum BatchRows<'a, T> {
+    /// Of the type that is computed with.
+    Same(MatrixRef<'a, T>),
+    /// Of single precision, to be widened.
+    Single(MatrixRef<'a, f32>),
+}
+
+impl<T: Scalar> BatchRows<'_, T> {
+    /// The number of samples.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        match self {
+            Self::Same(x) => x.rows(),
+            Self::Single(x) => x.rows(),
+        }
+    }
+
+    /// The number of inputs of a sample.
+    #[must_use]
+    pub fn cols(&self) -> usize {
+        match self {
+            Self::Same(x) => x.cols(),
+            Self::Single(x) => x.cols(),
+        }
+    }
+}
+
+impl<'a, T> From<MatrixRef<'a, T>> for BatchRows<'a, T> {
+    fn from(rows: MatrixRef<'a, T>) -> Self {
+        Self::Same(rows)
+    }
+}
+
 /// A batch: its rows or, where there are few of them, its non-zero elements.
 #[derive(Debug, Clone)]
 pub enum Batch<'a, T> {
     /// The rows.
     Dense(MatrixRef<'a, T>),
+    /// The rows, cast.
+    Cast(Matrix<T>),
     /// The non-zero elements.
     Sparse(Sparse<T>),
 }
@@ -27,12 +64,17 @@ pub enum Batch<'a, T> {
 impl<'a, T: Scalar> Batch<'a, T> {
     /// A batch of the rows of `x`.
     #[must_use]
-    pub fn new(x: MatrixRef<'a, T>) -> Self {
-        let mut sparse = Sparse::default();
-        if sparse.refill(x, SPARSE_DENSITY) {
-            Self::Sparse(sparse)
-        } else {
-            Self::Dense(x)
+    pub fn new(x: impl Into<BatchRows<'a, T>>) -> Self {
+        let widened = |value: f32| T::from_f64(value.widen());
+        match x.into() {
+            BatchRows::Same(x) => sparse(x, |value| value).map_or(Self::Dense(x), Self::Sparse),
+            BatchRows::Single(x) => sparse(x, widened).map_or_else(
+                || {
+                    let data = x.data().iter().map(|&value| widened(value)).collect();
+                    Self::Cast(Matrix::from_vec(data, x.rows(), x.cols()))
+                },
+                Self::Sparse,
+            ),
         }
     }
 
@@ -41,9 +83,18 @@ impl<'a, T: Scalar> Batch<'a, T> {
     pub fn input(&self) -> Input<'_, T> {
         match self {
             Self::Dense(x) => Input::Dense(*x),
+            Self::Cast(x) => Input::Dense(x.view()),
             Self::Sparse(sparse) => Input::Sparse(sparse),
         }
     }
+}
+
+fn sparse<S: Scalar, T: Scalar>(x: MatrixRef<'_, S>, cast: impl Fn(S) -> T) -> Option<Sparse<T>> {
+    let mut sparse = Sparse::default();
+    let rows = (0..x.rows()).map(|n| x.row(n));
+    sparse
+        .refill(rows, x.cols(), SPARSE_DENSITY, cast)
+        .then_some(sparse)
 }
 
 /// The input of a layer: a batch, or the activations of the layer below.

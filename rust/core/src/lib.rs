@@ -21,6 +21,7 @@ pub mod activation;
 pub mod backprop;
 pub mod cancel;
 pub mod change;
+pub mod compress;
 pub mod difference;
 pub mod direct;
 pub mod error;

@@ -2,6 +2,7 @@
 
 use num_traits::{Float, NumAssign};
 
+use crate::compress::Compress;
 use crate::matmul::Gemm;
 use crate::vecmath::VectorFloat;
 
@@ -10,6 +11,7 @@ pub trait Scalar:
     Float
     + NumAssign
     + Gemm
+    + Compress
     + VectorFloat
     + Default
     + Send

@@ -1,9 +1,9 @@
 //! A batch whose zeros are left out, by rows and by columns.
 
+use crate::compress::{nonzero, SLACK};
 use crate::matrix::{Matrix, MatrixRef};
 use crate::rows::Weights;
 use crate::scalar::Scalar;
-use crate::simd::{dispatch, Kernel, Rounding, LANES};
 
 /// The non-zero elements of a matrix along one axis: those of line `i` stand at
 /// `starts[i]..starts[i + 1]`.
@@ -20,16 +20,35 @@ impl<T: Scalar> Lines<T> {
     #[must_use]
     pub fn of_rows(matrix: MatrixRef<'_, T>, density: f64) -> Option<Self> {
         let mut lines = Self::default();
-        lines.refill(matrix, density).then_some(lines)
+        let rows = (0..matrix.rows()).map(|n| matrix.row(n));
+        let is_sparse = lines.refill(rows, matrix.cols(), density, |value| value);
+        is_sparse.then_some(lines)
     }
 
-    /// The same into old allocations; false, and lines without meaning, where there are too many.
-    fn refill(&mut self, matrix: MatrixRef<'_, T>, density: f64) -> bool {
-        dispatch(Refill {
-            lines: self,
-            matrix,
-            most: most(density, matrix.rows(), matrix.cols()),
-        })
+    /// The same into old allocations, each element cast by `cast`; false, and lines without
+    /// meaning, where there are too many.
+    fn refill<'a, S: Scalar>(
+        &mut self,
+        rows: impl ExactSizeIterator<Item = &'a [S]>,
+        cols: usize,
+        density: f64,
+        cast: impl Fn(S) -> T,
+    ) -> bool {
+        let most = most(density, rows.len(), cols);
+        self.clear();
+        let mut places = vec![0; cols + SLACK];
+        let mut values = vec![S::zero(); cols + SLACK];
+        for row in rows {
+            let count = nonzero(row, &mut places, &mut values);
+            if self.places.len() + count > most {
+                return false;
+            }
+            self.places.extend_from_slice(&places[..count]);
+            self.values
+                .extend(values[..count].iter().map(|&value| cast(value)));
+            self.starts.push(numbered(self.places.len()));
+        }
+        true
     }
 
     /// The places and values of line `i`.
@@ -72,12 +91,18 @@ pub struct Sparse<T> {
 }
 
 impl<T: Scalar> Sparse<T> {
-    /// Takes the non-zero elements of `matrix`; false, and nothing of meaning, if they are more
-    /// than a share of `density` of all.
-    pub fn refill(&mut self, matrix: MatrixRef<'_, T>, density: f64) -> bool {
-        let is_sparse = self.rows.refill(matrix, density);
+    /// Takes the non-zero elements of `rows`, of `cols` each, cast by `cast`; false, and nothing of
+    /// meaning, if they are more than a share of `density` of all.
+    pub fn refill<'a, S: Scalar>(
+        &mut self,
+        rows: impl ExactSizeIterator<Item = &'a [S]>,
+        cols: usize,
+        density: f64,
+        cast: impl Fn(S) -> T,
+    ) -> bool {
+        let is_sparse = self.rows.refill(rows, cols, density, cast);
         if is_sparse {
-            self.cols = matrix.cols();
+            self.cols = cols;
             self.fill_columns();
         }
         is_sparse
@@ -183,60 +208,6 @@ impl<T: Scalar> Sparse<T> {
             }
         }
     }
-}
-
-/// Finds the non-zero elements row by row, and gives up where there are more than `most`.
-struct Refill<'a, T> {
-    lines: &'a mut Lines<T>,
-    matrix: MatrixRef<'a, T>,
-    most: usize,
-}
-
-impl<T: Scalar> Kernel for Refill<'_, T> {
-    type Output = bool;
-
-    #[inline(always)]
-    fn run<R: Rounding>(self) -> bool {
-        let Self {
-            lines,
-            matrix,
-            most,
-        } = self;
-        lines.clear();
-        let mut places = vec![0; matrix.cols()];
-        let mut values = vec![T::zero(); matrix.cols()];
-        for n in 0..matrix.rows() {
-            let count = nonzero(matrix.row(n), &mut places, &mut values);
-            if lines.places.len() + count > most {
-                return false;
-            }
-            lines.places.extend_from_slice(&places[..count]);
-            lines.values.extend_from_slice(&values[..count]);
-            lines.starts.push(numbered(lines.places.len()));
-        }
-        true
-    }
-}
-
-/// Moves the non-zero elements of `row` to the front of `values`, their places to `places`, and
-/// counts them.
-#[inline(always)]
-fn nonzero<T: Scalar>(row: &[T], places: &mut [u32], values: &mut [T]) -> usize {
-    const STEP: usize = 2 * LANES;
-    let mut count = 0;
-    for (b, block) in row.chunks(STEP).enumerate() {
-        // Most images are mostly margin: whole blocks of zeros are passed over at once.
-        if block.iter().fold(true, |zero, &x| zero & (x == T::zero())) {
-            continue;
-        }
-        for (k, &x) in block.iter().enumerate() {
-            // Without a branch, which could not be foreseen: what is not kept is written over.
-            places[count] = numbered(b * STEP + k);
-            values[count] = x;
-            count += usize::from(x != T::zero());
-        }
-    }
-    count
 }
 
 /// A count that [`most`] has made sure fits.

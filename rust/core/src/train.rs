@@ -78,7 +78,7 @@ pub fn train<S: Scalar, T: Scalar>(
     lr: f64,
     gradient: Gradient,
 ) -> Result<(Vec<f64>, Parameters<T>), Error> {
-    check_batch(network, data.x, &data.targets)?;
+    check_batch(network, (data.x.rows(), data.x.cols()), &data.targets)?;
     batches.check(data.x.rows())?;
     let largest = batches.sizes.iter().copied().max().unwrap_or(0);
     let lr = T::from_f64(lr);

@@ -11,38 +11,45 @@ use pyo3::types::PyMemoryView;
 use kobai_core::matrix::MatrixRef;
 use kobai_core::scalar::Scalar;
 
-/// From this many bytes on, an array is read where it stands instead of copied first.
-const LARGE: usize = 1 << 22;
+/// From this many bytes on, an array is read where it stands, if it may be: a copy costs more than
+/// asking for its memory does.
+const LARGE: usize = 1 << 15;
 
-/// The elements of an array in C order: those of a copy or, where the array is large and has that
-/// order already, of an array of its own in the same memory.
+/// The elements of an array in C order.
 ///
 /// While the core reads them, other threads may do with the array itself what they like. It bears
 /// no mark that it is being read: such a mark would refuse a write to the array meanwhile, and stay
-/// for ever in a process forked meanwhile. Who writes to a large array while it is read gets old or
-/// new numbers, as from the functions of `NumPy`.
+/// for ever in a process forked meanwhile.
 pub struct Values<'py, T: Element> {
     array: PyReadonlyArrayDyn<'py, T>,
 }
 
 impl<'py, T: Element + Copy> Values<'py, T> {
-    /// The values of the argument called `name`.
-    pub fn extract(name: &str, object: &Bound<'py, PyAny>) -> PyResult<Self> {
-        let Ok(array) = object.cast::<PyArrayDyn<T>>() else {
-            let wanted = T::get_dtype(object.py()).str()?;
-            return Err(wrong_type(name, &format!("a {wanted} array"), object));
-        };
-        check_aligned::<T>(name, array)?;
+    /// The values of the argument called `name` as they are at this moment: a copy.
+    pub fn copied(name: &str, object: &Bound<'py, PyAny>) -> PyResult<Self> {
         // By NumPy, which knows any number of axes and raises where memory ends.
-        let size = array.len() * std::mem::size_of::<T>();
-        let own = if array.is_c_contiguous() && size >= LARGE {
-            // Marks go by the owner of the memory, which for this array is the memory view.
-            let numpy = array.py().import("numpy")?;
-            numpy.call_method1("asarray", (PyMemoryView::from(array.as_any())?,))?
-        } else {
-            array.call_method1("copy", ("C",))?
-        };
-        let array = own.cast_into::<PyArrayDyn<T>>()?;
+        let copy = array_of::<T>(name, object)?.call_method1("copy", ("C",))?;
+        Self::of(name, copy)
+    }
+
+    /// The values of the argument called `name`, a large one in C order read where it stands.
+    ///
+    /// Who writes to such an array while it is read gets old or new numbers, as from the functions
+    /// of `NumPy`.
+    pub fn extract(name: &str, object: &Bound<'py, PyAny>) -> PyResult<Self> {
+        let array = array_of::<T>(name, object)?;
+        if !array.is_c_contiguous() || array.len() * std::mem::size_of::<T>() < LARGE {
+            return Self::copied(name, object);
+        }
+        // Marks go by the owner of the memory, which for this array is the memory view.
+        let numpy = object.py().import("numpy")?;
+        let view = numpy.call_method1("asarray", (PyMemoryView::from(object)?,))?;
+        Self::of(name, view)
+    }
+
+    /// The values of an array that nobody else knows.
+    fn of(name: &str, array: Bound<'py, PyAny>) -> PyResult<Self> {
+        let array = array.cast_into::<PyArrayDyn<T>>()?;
         let array = array
             .try_readonly()
             .map_err(|error| PyValueError::new_err(format!("{name} cannot be read: {error}")))?;
@@ -97,6 +104,19 @@ impl<'py> Floats<'py> {
             Err(wrong_type(name, "a float32 or float64 array", object))
         }
     }
+}
+
+/// The argument called `name`, if it is an array of `T` that can be referred to.
+fn array_of<'a, 'py, T: Element>(
+    name: &str,
+    object: &'a Bound<'py, PyAny>,
+) -> PyResult<&'a Bound<'py, PyArrayDyn<T>>> {
+    let Ok(array) = object.cast::<PyArrayDyn<T>>() else {
+        let wanted = T::get_dtype(object.py()).str()?;
+        return Err(wrong_type(name, &format!("a {wanted} array"), object));
+    };
+    check_aligned::<T>(name, array)?;
+    Ok(array)
 }
 
 /// A new array of that shape.

@@ -7,6 +7,7 @@ use pyo3::prelude::*;
 use kobai_core::activation::Activation;
 use kobai_core::error::Error;
 use kobai_core::evaluate;
+use kobai_core::input::BatchRows;
 use kobai_core::loss::Targets;
 use kobai_core::matrix::{Matrix, MatrixRef};
 use kobai_core::network::{Layer, Network, Parameters};
@@ -31,9 +32,9 @@ struct LayerValues<'py, T: Element> {
 
 impl<'py, T: Element + Scalar> LayerValues<'py, T> {
     fn extract((weights, bias, activation): LayerObjects<'py>) -> PyResult<Self> {
-        let bias = bias.map(|bias| Values::extract("bias", &bias));
+        let bias = bias.map(|bias| Values::copied("bias", &bias));
         Ok(Self {
-            weights: Values::extract("weights", &weights)?,
+            weights: Values::copied("weights", &weights)?,
             bias: bias.transpose()?,
             activation: Activation::from_name(&activation).ok_or_else(|| {
                 let known = "'identity', 'sigmoid' or 'relu'";
@@ -140,11 +141,11 @@ fn forward<'py, T: Element + Scalar>(
 }
 
 /// Asks the network of `layers` what `compute` asks it of the batch `x`, `t`.
-fn batch<'py, T: Element + Scalar, R: Send>(
+fn batch<'py, S: Element + Scalar, T: Element + Scalar, R: Send>(
     layers: Vec<LayerObjects<'py>>,
-    x: &Values<'py, T>,
+    x: &Values<'py, S>,
     t: &Bound<'py, PyAny>,
-    compute: impl FnOnce(&Network<'_, T>, MatrixRef<'_, T>, &Targets<'_, T>) -> Result<R, Error> + Send,
+    compute: impl FnOnce(&Network<'_, T>, MatrixRef<'_, S>, &Targets<'_, T>) -> Result<R, Error> + Send,
 ) -> PyResult<R> {
     let arrays = NetworkValues::extract(layers)?;
     let target_values = TargetValues::extract(t)?;
@@ -241,7 +242,6 @@ pub fn network_numerical_gradient<'py>(
     method: &str,
 ) -> PyResult<LossAndGradient<'py>> {
     let method = method_named(method)?;
-    let values = Values::extract("x", x)?;
     let mut signal = None;
     let watch = || {
         // What a handler raised first is kept: the computation may need another moment to stop.
@@ -250,9 +250,15 @@ pub fn network_numerical_gradient<'py>(
         }
         signal.is_some()
     };
-    let out = batch(layers, &values, t, |network, x, targets| {
-        evaluate::numerical_gradient(network, x, targets, h, method, watch)
-    });
+    let out = match Floats::extract("x", x)? {
+        Floats::Single(x) => batch(layers, &x, t, |network, x, targets| {
+            let x = BatchRows::Single(x);
+            evaluate::numerical_gradient(network, x, targets, h, method, watch)
+        }),
+        Floats::Double(x) => batch(layers, &x, t, |network, x, targets| {
+            evaluate::numerical_gradient(network, x, targets, h, method, watch)
+        }),
+    };
     match signal {
         Some(error) => Err(error),
         None => parameters_to_python(py, out?),
