@@ -85,12 +85,12 @@ fn measure<T: Scalar>(problem: &Problem<T>, threads: Threads) {
     let network = problem.network();
     let targets = Targets::Labels(&problem.labels);
     let x: MatrixRef<'_, T> = problem.x.view();
-    let batch = Batch::new(x);
+    let batch = Batch::both_ways(x);
     let mut forward = Forward::new();
     forward.run(&network, batch.input(), threads);
     let mut gradient = Parameters::filled(&network, T::zero());
     let report = |name: &str, time: f64| println!("    {name:<22}{time:8.1}");
-    report("batch", median(|| drop(black_box(Batch::new(x)))));
+    report("batch", median(|| drop(black_box(Batch::both_ways(x)))));
     let mut pass = Forward::new();
     report(
         "forward",
@@ -122,7 +122,7 @@ fn measure<T: Scalar>(problem: &Problem<T>, threads: Threads) {
 fn measure_node(problem: &Problem<f64>, threads: Threads) {
     let network = problem.network();
     let targets = Targets::Labels(&problem.labels);
-    let batch = Batch::new(problem.x.view());
+    let batch = Batch::both_ways(problem.x.view());
     let mut forward = Forward::new();
     forward.run(&network, batch.input(), threads);
     let y = forward.probabilities();

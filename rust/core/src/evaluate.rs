@@ -94,7 +94,7 @@ pub fn gradient<T: Scalar>(
     Ok(run(
         network.work().saturating_mul(3 * x.rows()),
         |threads| {
-            let batch = Batch::new(x);
+            let batch = Batch::both_ways(x);
             let mut pass = Forward::new();
             let mut out = Parameters::filled(network, T::zero());
             let loss = backprop(
@@ -133,7 +133,7 @@ pub fn numerical_gradient<'a>(
     let cancel = Cancel::new();
     let work = method.work(network, x.rows());
     run_watched(work, &cancel, interrupted, |threads| {
-        let batch = Batch::new(x);
+        let batch = Batch::both_ways(x);
         let mut out = Parameters::filled(network, 0.0);
         let loss = numerical::numerical_gradient(
             network,

@@ -56,7 +56,9 @@ impl<W: Scalar> Gathered<W> {
                 sparse.refill(rows, cols, SPARSE_DENSITY, cast)
             }
         };
-        if !self.is_sparse {
+        if self.is_sparse {
+            sparse.fill_columns();
+        } else {
             gather_rows(data.x, indices, cast, &mut self.rows);
         }
         match data.targets {

@@ -78,6 +78,16 @@ impl<'a, T: Scalar> Batch<'a, T> {
         }
     }
 
+    /// The same, ready for products with its transpose too.
+    #[must_use]
+    pub fn both_ways(x: impl Into<BatchRows<'a, T>>) -> Self {
+        let mut batch = Self::new(x);
+        if let Self::Sparse(sparse) = &mut batch {
+            sparse.fill_columns();
+        }
+        batch
+    }
+
     /// The batch, as a layer reads it.
     #[must_use]
     pub fn input(&self) -> Input<'_, T> {

@@ -100,12 +100,8 @@ impl<T: Scalar> Sparse<T> {
         density: f64,
         cast: impl Fn(S) -> T,
     ) -> bool {
-        let is_sparse = self.rows.refill(rows, cols, density, cast);
-        if is_sparse {
-            self.cols = cols;
-            self.fill_columns();
-        }
-        is_sparse
+        self.cols = cols;
+        self.rows.refill(rows, cols, density, cast)
     }
 
     /// Takes the lines `indices` of `lines`, of `cols` places each, for its rows, cast by `cast`;
@@ -132,7 +128,6 @@ impl<T: Scalar> Sparse<T> {
             }
             self.rows.starts.push(numbered(self.rows.places.len()));
         }
-        self.fill_columns();
         true
     }
 
@@ -154,7 +149,7 @@ impl<T: Scalar> Sparse<T> {
         self.rows.line(n)
     }
 
-    /// The rows of column `i` and their values.
+    /// The rows of column `i` and their values, once [they are found](Self::fill_columns).
     #[must_use]
     pub fn column(&self, i: usize) -> Weights<'_, T> {
         self.columns.line(i)
@@ -180,7 +175,8 @@ impl<T: Scalar> Sparse<T> {
     }
 
     /// Finds the columns of the rows: a counting sort, stable, so rows ascend within a column.
-    fn fill_columns(&mut self) {
+    /// Only products with the transpose read them.
+    pub fn fill_columns(&mut self) {
         let Self {
             cols,
             rows,
