@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
-import os
 import sys
 import time
 from collections.abc import Sequence
@@ -16,6 +15,7 @@ import numpy.typing as npt
 
 import kobai
 from kobai._arguments import non_negative_float, positive_int
+from kobai._files import check_place
 from kobai._plot import save_history
 from kobai.datasets import DownloadError, load_mnist, load_mnist_sample
 from kobai.networks import TwoLayerNet
@@ -185,19 +185,9 @@ def _check_options(options: argparse.Namespace) -> None:
         raise ValueError(f"--method {options.method} needs --gradient numerical, got backprop")
     for name, file in (("--save", options.save), ("--plot", options.plot)):
         if file is not None:
-            _check_output(name, Path(file))
+            check_place(name, file)
     if options.plot is not None and importlib.util.find_spec("matplotlib") is None:
         raise ImportError("--plot needs matplotlib: python -m pip install 'kobai[plot]'")
-
-
-def _check_output(name: str, file: Path) -> None:
-    folder = file.parent
-    if not folder.is_dir():
-        raise FileNotFoundError(f"{name} must be in a folder that exists, got {file}")
-    if file.is_dir():
-        raise IsADirectoryError(f"{name} must be a file, got the folder {file}")
-    if not os.access(folder, os.W_OK):
-        raise PermissionError(f"{name} must be in a folder that can be written, got {file}")
 
 
 def _load(data: str, report: _Report) -> tuple[str, _Split, _Split]:
