@@ -244,12 +244,16 @@ def contents(path):
 """
 
 INTERRUPTED = """
+signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell may have taken away
 for k in range(20):
     kind, sampling = random.choice((TwoLayerNet, OneByOne)), ("shuffle", "replacement")[k % 2]
     first = trainer(kind, sampling=sampling)
-    threading.Timer(random.uniform(0.01, 0.1), signal.raise_signal, [signal.SIGINT]).start()
-    every = random.choice((1, 99))
-    history = first.fit(*data, epochs=10**6, checkpoint=FILE, checkpoint_every=every)
+    timer = threading.Timer(random.uniform(0, 0.1), signal.raise_signal, [signal.SIGINT])
+    def after_an_epoch(history):
+        if len(history.train_acc) == 2:
+            timer.start()
+    options = {"checkpoint_every": random.choice((1, 99)), "on_epoch": after_an_epoch}
+    history = first.fit(*data, epochs=10**6, checkpoint=FILE, **options)
     assert history.interrupted
     second, whole = trainer(kind, sampling=sampling), trainer(kind, sampling=sampling)
     length = len(history.train_loss) + 33
