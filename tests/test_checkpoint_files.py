@@ -255,13 +255,6 @@ def test_little_memory_is_taken_whatever_a_file_claims(tmp_path):
         assert peak < 3_000_000
 
 
-# ------------------------------------------------------------------------------- other runs
-
-
-class Other(TwoLayerNet):
-    """Another network, with the parameters of the first."""
-
-
 def test_other_files_are_refused(tmp_path):
     file = tmp_path / "run.npz"
     new_trainer().net.save(file)
@@ -358,7 +351,17 @@ def test_parameters_that_cannot_be_written_are_refused(tmp_path):
     assert "params['b2'] must be writable" in str(refusal(written(tmp_path), trainer))
 
 
-# ------------------------------------------------------------------------- the command line
+def test_parameters_that_could_not_be_read_again_are_not_written(tmp_path):
+    file = written(tmp_path)
+    before, trainer = file.read_bytes(), new_trainer()
+
+    def spoil(history):
+        if len(history.train_acc) == 3:
+            trainer.net.params["b2"] = [Trap()] * 4
+
+    with pytest.raises(TypeError, match=r"params\['b2'\] must be an array"):
+        trainer.fit(**DATA, epochs=2, checkpoint=file, checkpoint_every=3, on_epoch=spoil)
+    assert file.read_bytes() == before
 
 
 def train(capsys, *options):

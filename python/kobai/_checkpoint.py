@@ -21,8 +21,8 @@ import numpy.typing as npt
 from kobai import _npz
 from kobai._arguments import FloatArray, non_negative_float, positive_int
 from kobai._files import check_place, remove_leftovers
+from kobai._optimizers import SGD
 from kobai._sampling import BIT_GENERATORS, state_like
-from kobai.optimizers import SGD
 
 if TYPE_CHECKING:
     from kobai._run import Data
@@ -157,6 +157,7 @@ class Keeper:
         reached = len(history.train_loss), len(history.train_acc)
         if reached == self._kept:
             return
+        self._net.core_layers()  # which `on_epoch` may have changed
         text = {
             "version": _VERSION,
             "run": self._run,

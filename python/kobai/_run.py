@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from kobai._descent import Descent, InTheCore, StepByStep, can_run_in_core
 from kobai._interrupts import Interrupts
-from kobai.optimizers import SGD
+from kobai._optimizers import SGD
 
 if TYPE_CHECKING:
     from kobai._checkpoint import Keeper
