@@ -1,54 +1,18 @@
 """Checkpoints: a run stopped anywhere goes on to the end it would have had, bit for bit."""
 
-import errno
 import itertools
 import os
-import time
+import signal
 
 import numpy as np
 import pytest
+import tqdm
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kobai import SGD, Trainer, TwoLayerNet
+from kobai import SGD, TwoLayerNet
 from processes import output_of
-
-# Five steps an epoch, the last of which is a short one.
-SAMPLES, BATCH_SIZE, STEPS = 23, 5, 5
-X = np.random.default_rng(0).uniform(-1, 1, (SAMPLES, 2))
-T = 2 * (X[:, 0] > 0) + (X[:, 1] > 0)
-DATA = (X, T, X[:9], T[:9])
-
-
-class OneByOne(TwoLayerNet):
-    """A network whose steps are not taken by the core."""
-
-
-def bits(params):
-    return {key: (param.dtype, param.shape, param.tobytes()) for key, param in params.items()}
-
-
-def new_trainer(
-    kind=TwoLayerNet, dtype=np.float64, rng=0, lr=0.5, batch_size=BATCH_SIZE, **options
-):
-    net = kind(2, 6, 4, 0.5, rng=0, dtype=dtype)
-    # One half of a 64-bit number is left over: it is a part of the generator's state.
-    generator = np.random.default_rng(rng)
-    generator.integers(0, 9, dtype=np.uint32)
-    trainer = Trainer(net, SGD(lr), batch_size=batch_size, rng=generator, **options)
-    return trainer, generator
-
-
-def left_behind(made, history):
-    """All that follows from a run, the numbers drawn after it among them."""
-    trainer, generator = made
-    draws = generator.integers(0, 2**32, 3, dtype=np.uint32).tolist(), generator.random()
-    return bits(trainer.net.params), history, trainer.optimizer.lr, draws
-
-
-def uninterrupted(iterations, data=DATA, on_epoch=None, **options):
-    made = new_trainer(**options)
-    return left_behind(made, made[0].fit(*data, iterations=iterations, on_epoch=on_epoch))
+from runs import DATA, SETTING, OneByOne, T, X, left_behind, new_trainer, uninterrupted
 
 
 def stopped_at(file, cuts, data=DATA, on_epoch=None, **options):
@@ -200,6 +164,36 @@ def test_ctrl_c_leaves_a_checkpoint_of_the_last_whole_step(tmp_path, sampling, m
             assert left_behind(made, made[0].resume(file, *DATA)) == expected
 
 
+def test_ctrl_c_while_a_checkpoint_is_written_waits_for_it(tmp_path, monkeypatch):
+    file = tmp_path / "run.npz"
+    trainer, _ = new_trainer()
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "fsync", lambda _: signal.raise_signal(signal.SIGINT))
+            history = trainer.fit(*DATA, epochs=3, checkpoint=file, checkpoint_every=2)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert history.interrupted
+    assert len(history.train_loss) == 10
+    made = new_trainer()
+    assert left_behind(made, made[0].resume(file, *DATA)) == uninterrupted(15)
+
+
+def test_the_progress_bar_goes_on_where_it_was(tmp_path, monkeypatch):
+    bars = []
+    trainer, _ = new_trainer()
+    trainer.fit(*DATA, iterations=7, checkpoint=tmp_path / "run.npz")
+
+    def noted(**options):
+        bars.append((options["initial"], options["total"]))
+        return tqdm.std.tqdm(**options)
+
+    monkeypatch.setattr(tqdm, "tqdm", noted)
+    new_trainer()[0].resume(tmp_path / "run.npz", *DATA, iterations=12)
+    assert bars == [(7, 12)]
+
+
 def test_a_step_of_which_only_half_is_done_is_not_kept(tmp_path, monkeypatch):
     # As when a handler of the program's own raises KeyboardInterrupt wherever it likes.
     file = tmp_path / "run.npz"
@@ -218,30 +212,6 @@ def test_a_step_of_which_only_half_is_done_is_not_kept(tmp_path, monkeypatch):
     made = new_trainer(kind=OneByOne)
     assert left_behind(made, made[0].resume(file, *DATA)) == uninterrupted(15, kind=OneByOne)
 
-
-SETTING = """
-import os, random, signal, threading, time
-from pathlib import Path
-import numpy as np
-from kobai import SGD, Trainer, TwoLayerNet
-
-class OneByOne(TwoLayerNet):
-    pass
-
-generator = np.random.default_rng(0)
-data = generator.random((40, 5)), generator.integers(0, 4, 40)
-EPOCHS = 300
-
-def trainer(kind=TwoLayerNet, **options):
-    return Trainer(kind(5, 30, 4, 0.5, rng=0), SGD(0.5), batch_size=9, rng=0, **options)
-
-def bits(trainer):
-    return {key: param.tobytes() for key, param in trainer.net.params.items()}
-
-def contents(path):
-    with np.load(path, allow_pickle=False) as archive:
-        return tuple((name, archive[name].tobytes()) for name in sorted(archive.files))
-"""
 
 INTERRUPTED = """
 signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell may have taken away
@@ -268,117 +238,3 @@ print("the same ends")
 def test_ctrl_c_at_any_moment_leaves_what_goes_on_to_the_same_end(tmp_path):
     script = f"{SETTING}\nFILE = Path({str(tmp_path / 'run.npz')!r})\n{INTERRUPTED}"
     assert output_of(script) == "the same ends\n"
-
-
-KILLED = """
-whole, reference = [], trainer()
-def collect(history):
-    if FILE.exists():
-        whole.append(contents(FILE))
-history = reference.fit(*data, epochs=EPOCHS, checkpoint=FILE, on_epoch=collect)
-whole.append(contents(FILE))
-assert len(set(whole)) == EPOCHS
-FILE.unlink()
-
-resumed = set()
-for _ in range(50):
-    if FILE.exists() and contents(FILE) == whole[-1]:
-        FILE.unlink()
-    pid = os.fork()
-    if pid == 0:
-        run = trainer()
-        if FILE.exists():
-            run.resume(FILE, *data)
-        else:
-            run.fit(*data, epochs=EPOCHS, checkpoint=FILE)
-        os._exit(0)
-    time.sleep(random.uniform(0, 0.1))
-    os.kill(pid, signal.SIGKILL)
-    os.waitpid(pid, 0)
-    if FILE.exists():
-        found = contents(FILE)
-        assert found in whole
-        resumed.add(whole.index(found))
-        last = trainer()
-        other = {"checkpoint": FILE.with_name("other"), "checkpoint_every": EPOCHS}
-        assert last.resume(FILE, *data, **other) == history
-        assert bits(last) == bits(reference)
-print(len(resumed), len(list(FILE.parent.glob(".run.npz.*.tmp"))))
-"""
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
-def test_killed_at_any_moment_it_leaves_a_whole_checkpoint(tmp_path):
-    script = f"{SETTING}\nFILE = Path({str(tmp_path / 'run.npz')!r})\n{KILLED}"
-    different, cut = map(int, output_of(script).split())
-    # Killed at moments that differ, and in the midst of writing too.
-    assert different > 10
-    assert cut > 0
-
-
-def names(folder):
-    return sorted(path.name for path in folder.iterdir())
-
-
-@pytest.mark.parametrize("place", ["fsync", "replace", "savez"])
-def test_a_checkpoint_that_cannot_be_written_leaves_the_one_before(tmp_path, monkeypatch, place):
-    file = tmp_path / "run.npz"
-    owner = np if place == "savez" else os if place == "fsync" else type(file)
-    trainer, _ = new_trainer()
-
-    def fail(stream, *_, **__):
-        if place == "savez":
-            stream.write(b"half of it")
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    def full(history):
-        if len(history.train_acc) == 3:
-            monkeypatch.setattr(owner, place, fail)
-
-    with pytest.raises(OSError, match="No space left"):
-        trainer.fit(*DATA, epochs=9, checkpoint=file, on_epoch=full)
-    monkeypatch.undo()
-    assert bits(trainer.net.params) == uninterrupted(10)[0]
-    assert names(tmp_path) == ["run.npz"]
-    made = new_trainer()
-    assert made[0].resume(file, *DATA, iterations=5) == uninterrupted(5)[1]
-
-
-def test_what_is_written_is_on_the_disk_before_it_takes_its_place(tmp_path, monkeypatch):
-    events = []
-    for owner, name in ((os, "fsync"), (type(tmp_path), "replace")):
-        original = getattr(owner, name)
-
-        def noted(*arguments, original=original, name=name):
-            events.append(name)
-            return original(*arguments)
-
-        monkeypatch.setattr(owner, name, noted)
-    new_trainer()[0].fit(*DATA, epochs=4, checkpoint=tmp_path / "run.npz", checkpoint_every=2)
-    posix = ["fsync"] if os.name == "posix" else []  # the folder's own
-    assert events == 2 * ["fsync", "replace", *posix]
-
-
-@pytest.mark.parametrize(("every", "written"), [(1, 4), (2, 2), (3, 2), (4, 1), (9, 1)])
-def test_checkpoints_come_every_so_many_epochs_and_at_the_end(
-    tmp_path, monkeypatch, every, written
-):
-    moves = []
-    replace = type(tmp_path).replace
-    monkeypatch.setattr(type(tmp_path), "replace", lambda *a: moves.append(a) or replace(*a))
-    file = str(tmp_path / "run.npz")
-    new_trainer()[0].fit(*DATA, iterations=18, checkpoint=file, checkpoint_every=np.int8(every))
-    assert len(moves) == written
-    assert names(tmp_path) == ["run.npz"]
-
-
-def test_what_a_killed_process_left_is_removed_when_it_is_old(tmp_path):
-    old, new, other = (tmp_path / f".{name}.tmp" for name in (
-        f"run.npz.{'0' * 16}", f"run.npz.{'a' * 16}", f"run.npz.b.{'0' * 16}"
-    ))  # fmt: skip
-    for path in (old, new, other):
-        path.write_bytes(b"half of it")
-    for path in (old, other):
-        os.utime(path, (time.time() - 4000,) * 2)
-    new_trainer()[0].fit(*DATA, epochs=1, checkpoint=tmp_path / "run.npz")
-    assert names(tmp_path) == sorted(["run.npz", new.name, other.name])

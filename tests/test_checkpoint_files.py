@@ -2,7 +2,6 @@
 
 import io
 import json
-import re
 import tracemalloc
 import zipfile
 
@@ -12,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fuzz.mutations import Trap
-from kobai import SGD, Trainer, TwoLayerNet, cli
+from kobai import SGD, Trainer, TwoLayerNet
 
 SAMPLES, BATCH_SIZE = 23, 5
 X = np.random.default_rng(0).uniform(-1, 1, (SAMPLES, 2))
@@ -120,7 +119,6 @@ ARRAYS = {
     "description in letters": {"run": np.array("{}")},
     "description in rows": {"run": np.zeros((2, 9), np.uint8)},
     "description of nothing": {"run": np.zeros(0, np.uint8)},
-    "description too long": {"run": np.full(70_000, ord(" "), np.uint8)},
     "description no UTF-8": {"run": np.full(9, 0xFF, np.uint8)},
     "description no JSON": {"run": in_bytes("{'version': 1}")},
     "description in UTF-16": {"run": np.frombuffer("{}".encode("utf-16"), np.uint8)},
@@ -128,6 +126,9 @@ ARRAYS = {
     "description of a digit too many": {"run": in_bytes('{"version": ' + "1" * 5000 + "}")},
     "a list": {"run": in_bytes("[]")},
     "no loss": {"train_loss": np.ones(0)},
+    "no step": {
+        key: np.ones(key != "train_loss") for key in ("train_loss", "train_acc", "test_acc")
+    },
     "a loss": {"train_loss": np.float64(1)},
     "losses in rows": {"train_loss": np.ones((STEPS, 1))},
     "losses in float32": {"train_loss": np.ones(STEPS, np.float32)},
@@ -147,6 +148,18 @@ def test_wrong_arrays_are_refused(tmp_path, kind):
     arrays = arrays_of(file) | ARRAYS[kind]
     np.savez(file, **{key: value for key, value in arrays.items() if value is not None})
     check_refused(file)
+
+
+def test_a_description_is_bytes_and_has_an_end(tmp_path):
+    file = written(tmp_path)
+    arrays, text = arrays_of(file), json.dumps(text_of(file))
+    np.savez(file, **(arrays | {"run": in_bytes(text.ljust(1 << 16))}))
+    assert len(new_trainer().resume(file, **DATA).train_loss) == STEPS
+    even = in_bytes(text.ljust(1 << 12))
+    longer = in_bytes(text.ljust((1 << 16) + 1))
+    for run in (longer, even.reshape(2, -1), even.view(np.int8), even.view("<u4"), even.view("S1")):
+        np.savez(file, **(arrays | {"run": run}))
+        assert "at most 65536 bytes" in check_refused(file)
 
 
 GONE = object()
@@ -329,6 +342,7 @@ class Elsewhere(np.random.PCG64):
         ({}, {"checkpoint": "."}, IsADirectoryError, ("checkpoint", "folder")),
         ({}, {"checkpoint": 5}, TypeError, ("checkpoint must be a path", "5")),
         ({}, {"checkpoint_every": 0}, ValueError, ("checkpoint_every", "at least 1", "0")),
+        ({}, {"checkpoint": None, "checkpoint_every": 0}, ValueError, ("checkpoint_every", "0")),
         ({}, {"checkpoint_every": 2.0}, TypeError, ("checkpoint_every", "integer", "2.0")),
         ({"optimizer": Momentum(0.5)}, {}, TypeError, ("SGD itself", "Momentum")),
         ({"rng": np.random.Generator(Elsewhere(0))}, {}, TypeError, ("PCG64", "Elsewhere")),
@@ -362,36 +376,3 @@ def test_parameters_that_could_not_be_read_again_are_not_written(tmp_path):
     with pytest.raises(TypeError, match=r"params\['b2'\] must be an array"):
         trainer.fit(**DATA, epochs=2, checkpoint=file, checkpoint_every=3, on_epoch=spoil)
     assert file.read_bytes() == before
-
-
-def train(capsys, *options):
-    code = cli.main(["train", "--data", "sample", "--gradient", "backprop", *map(str, options)])
-    return code, *capsys.readouterr()
-
-
-def test_kobai_train_writes_and_resumes_checkpoints(tmp_path, capsys):
-    file, nets = tmp_path / "run.npz", [tmp_path / "whole.npz", tmp_path / "resumed.npz"]
-    assert train(capsys, "--epochs", 3, "--save", nets[0])[0] == 0
-    assert train(capsys, "--iterations", 70, "--checkpoint", file)[0] == 0
-    code, out, _ = train(capsys, "--resume", file, "--epochs", 3, "--save", nets[1], "--quiet")
-    assert code == 0
-    assert re.fullmatch(r"150 iterations, \d+\.\d s since it was resumed, .*\n", out)
-    assert nets[0].read_bytes() == nets[1].read_bytes()
-    assert len(arrays_of(file)["train_loss"]) == 150
-
-
-@pytest.mark.parametrize(
-    ("options", "words"),
-    [
-        (("--checkpoint", "absent/run.npz"), ("--checkpoint must be in a folder that exists",)),
-        (("--checkpoint", "x", "--checkpoint-every", 0), ("--checkpoint-every", "at least 1")),
-        (("--checkpoint-every", 2), ("--checkpoint-every needs --checkpoint",)),
-        (("--resume", "absent.npz"), ("--resume must be a file that exists",)),
-        (("--resume", __file__), ("test_checkpoint_files.py must be an .npz archive",)),
-    ],
-)
-def test_kobai_train_says_what_is_wrong_in_one_line(capsys, options, words):
-    code, _, errors = train(capsys, *options)
-    assert code == 2
-    assert errors.count("\n") == 1
-    assert all(word in errors for word in words), errors

@@ -179,10 +179,11 @@ class Trainer:
         batches = self._batches(len(train[0]))
         history = History(steps_per_epoch=batches.steps_per_epoch)
         total = _total_steps(iterations, epochs, history.steps_per_epoch)
+        every = positive_int("checkpoint_every", checkpoint_every)
         keeper = None
         if checkpoint is not None:
             run = _checkpoint.identity(self, self._rng, train, test)
-            keeper = Keeper(checkpoint, checkpoint_every, self, run, total)
+            keeper = Keeper(checkpoint, every, self, run, total)
         return Run(self, data, history, total, batches, keeper, on_epoch).go(progress=progress)
 
     def resume(
