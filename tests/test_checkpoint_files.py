@@ -126,9 +126,7 @@ ARRAYS = {
     "description of a digit too many": {"run": in_bytes('{"version": ' + "1" * 5000 + "}")},
     "a list": {"run": in_bytes("[]")},
     "no loss": {"train_loss": np.ones(0)},
-    "no step": {
-        key: np.ones(key != "train_loss") for key in ("train_loss", "train_acc", "test_acc")
-    },
+    "no step": {"train_loss": np.ones(0), "train_acc": np.ones(1), "test_acc": np.ones(1)},
     "a loss": {"train_loss": np.float64(1)},
     "losses in rows": {"train_loss": np.ones((STEPS, 1))},
     "losses in float32": {"train_loss": np.ones(STEPS, np.float32)},
@@ -204,6 +202,12 @@ def test_a_wrong_description_is_refused(tmp_path, where, value):
     file = written(tmp_path)
     with_text(file, where, value)
     check_refused(file)
+
+
+def test_a_run_that_went_beyond_its_end_is_refused_also_when_it_is_given_more(tmp_path):
+    file = written(tmp_path)
+    with_text(file, ("total",), STEPS - 1)
+    assert "1 to 9 losses" in str(refusal(file, new_trainer(), iterations=2 * STEPS))
 
 
 @pytest.mark.parametrize(
