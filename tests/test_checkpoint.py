@@ -126,6 +126,9 @@ def test_the_trainer_that_ran_may_resume(tmp_path):
         assert all(trainer.net.params[key] is arrays[key] for key in arrays)
         ends.append(left_behind(made, history))
     assert ends[0] == ends[1]
+    # The learning rate the run began with is still known, and is that of a trainer built again.
+    made = new_trainer()
+    assert left_behind(made, made[0].resume(file, *DATA)) == ends[0]
 
 
 class Stopped(OneByOne):

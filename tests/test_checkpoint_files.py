@@ -363,6 +363,13 @@ def test_bad_checkpoints_are_found_before_the_training(tmp_path, options, change
     assert list(tmp_path.iterdir()) == []
 
 
+def test_parameters_that_are_none_are_refused(tmp_path):
+    trainer = new_trainer(seed=1)
+    trainer.net.params["b2"] = [0.0] * 4
+    with pytest.raises(TypeError, match=r"params\['b2'\] must be an array, got list"):
+        trainer.resume(written(tmp_path), **DATA)
+
+
 def test_parameters_that_cannot_be_written_are_refused(tmp_path):
     trainer = new_trainer(seed=1)
     trainer.net.params["b2"].flags.writeable = False

@@ -3,7 +3,9 @@
 import errno
 import os
 import re
+import stat
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -65,7 +67,7 @@ def names(folder):
 @pytest.mark.parametrize("place", ["fsync", "replace", "savez"])
 def test_a_checkpoint_that_cannot_be_written_leaves_the_one_before(tmp_path, monkeypatch, place):
     file = tmp_path / "run.npz"
-    owner = np if place == "savez" else os if place == "fsync" else type(file)
+    owner = np if place == "savez" else os if place == "fsync" else Path
     trainer, _ = new_trainer()
 
     def fail(stream, *_, **__):
@@ -88,7 +90,7 @@ def test_a_checkpoint_that_cannot_be_written_leaves_the_one_before(tmp_path, mon
 
 def test_what_is_written_is_on_the_disk_before_it_takes_its_place(tmp_path, monkeypatch):
     events = []
-    for owner, name in ((os, "fsync"), (type(tmp_path), "replace")):
+    for owner, name in ((os, "fsync"), (Path, "replace")):
         original = getattr(owner, name)
 
         def noted(*arguments, original=original, name=name):
@@ -101,13 +103,31 @@ def test_what_is_written_is_on_the_disk_before_it_takes_its_place(tmp_path, monk
     assert events == 2 * ["fsync", "replace", *posix]
 
 
+@pytest.mark.skipif(os.name != "posix", reason="POSIX permissions")
+def test_a_file_that_is_replaced_keeps_its_mode_and_a_new_one_follows_the_umask(tmp_path):
+    file = tmp_path / "run.npz"
+    before = os.umask(0o027)
+    try:
+        new_trainer()[0].fit(*DATA, epochs=1, checkpoint=file)
+        assert stat.S_IMODE(file.stat().st_mode) == 0o640
+        file.chmod(0o604)
+        new_trainer()[0].resume(file, *DATA, epochs=2)
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(file.stat().st_mode) == 0o604
+
+
+def counted_moves(monkeypatch):
+    moves, replace = [], Path.replace
+    monkeypatch.setattr(Path, "replace", lambda *names: moves.append(names) or replace(*names))
+    return moves
+
+
 @pytest.mark.parametrize(("every", "written"), [(1, 4), (2, 2), (3, 2), (4, 1), (9, 1)])
 def test_checkpoints_come_every_so_many_epochs_and_at_the_end(
     tmp_path, monkeypatch, every, written
 ):
-    moves = []
-    replace = type(tmp_path).replace
-    monkeypatch.setattr(type(tmp_path), "replace", lambda *a: moves.append(a) or replace(*a))
+    moves = counted_moves(monkeypatch)
     file = str(tmp_path / "run.npz")
     new_trainer()[0].fit(*DATA, iterations=18, checkpoint=file, checkpoint_every=np.int8(every))
     assert len(moves) == written
@@ -131,10 +151,15 @@ def train(capsys, *options):
     return code, *capsys.readouterr()
 
 
-def test_kobai_train_writes_and_resumes_checkpoints(tmp_path, capsys):
+def test_kobai_train_writes_and_resumes_checkpoints(tmp_path, capsys, monkeypatch):
     file, nets = tmp_path / "run.npz", [tmp_path / "whole.npz", tmp_path / "resumed.npz"]
     assert train(capsys, "--epochs", 3, "--save", nets[0])[0] == 0
+    moves = counted_moves(monkeypatch)
+    often = ("--checkpoint", file, "--checkpoint-every", 2)
+    assert train(capsys, "--iterations", 270, *often)[0] == 0
+    assert len(moves) == 3
     assert train(capsys, "--iterations", 70, "--checkpoint", file)[0] == 0
+    assert len(moves) == 5
     code, out, _ = train(capsys, "--resume", file, "--epochs", 3, "--save", nets[1], "--quiet")
     assert code == 0
     assert re.fullmatch(r"150 iterations, \d+\.\d s since it was resumed, .*\n", out)
