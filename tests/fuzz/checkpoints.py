@@ -1,5 +1,6 @@
 """Checkpoints of small runs, and ways to spoil what they say. All of it follows from a `Random`."""
 
+import copy
 import io
 import json
 import tempfile
@@ -79,6 +80,11 @@ def places(value):
             yield from places(part)
 
 
+def odd(random):
+    # A copy: what is changed in it later is not to last.
+    return copy.deepcopy(random.choice(ODD))
+
+
 def odd_text(random, text):
     for _ in range(random.choice((1, 1, 2, 3))):
         inner = random.choice(list(places(text)) or [{"": 0}])
@@ -87,7 +93,7 @@ def odd_text(random, text):
         if kind == 0:
             del inner[key]
         elif kind == 1 and isinstance(inner, dict):
-            inner[random.choice(("", "more", "state", "run"))] = random.choice(ODD)
+            inner[random.choice(("", "more", "state", "run"))] = odd(random)
         elif kind == 2 and type(inner[key]) is int:
             inner[key] += random.choice((-1, 1, 2**32))
         elif kind == 3:
@@ -95,7 +101,7 @@ def odd_text(random, text):
         elif kind == 4:
             inner[key] = [inner[key]]
         else:
-            inner[key] = random.choice(ODD)
+            inner[key] = odd(random)
     return text
 
 
