@@ -42,6 +42,10 @@ class Base(NamedTuple):
             net, SGD(0.5), batch_size=3, rng=np.random.Generator(bit_generator), **options
         )
 
+    @property
+    def run(self):
+        return text_of(self.members)["run"]
+
     def data(self):
         return DATA | ({"x_test": X[:3], "t_test": T[:3]} if self.has_test else {})
 

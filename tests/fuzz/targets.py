@@ -1,6 +1,7 @@
 """What must follow from a file, whatever is in it: the right numbers, or one kind of error."""
 
 import gzip
+import json
 import pickle
 import struct
 import zlib
@@ -89,8 +90,8 @@ def params_in(trainer):
     return {f"params/{key}": param.tobytes() for key, param in trainer.net.params.items()}
 
 
-def state_in(trainer):
-    return pickle.dumps(trainer.__dict__["_rng"].bit_generator.state)
+def state_of(trainer):
+    return trainer.__dict__["_rng"].bit_generator.state
 
 
 def check_checkpoint(random, path):
@@ -98,7 +99,7 @@ def check_checkpoint(random, path):
     body, base = checkpoint_file(random)
     path.write_bytes(body)
     trainer = base.trainer(seed=2)
-    before = params_in(trainer), state_in(trainer), vars(trainer.optimizer).copy()
+    before = params_in(trainer), pickle.dumps(state_of(trainer)), vars(trainer.optimizer).copy()
     # Parameters that were spoiled may be any numbers, and so may be what follows from them.
     options = {"iterations": TOTAL, "progress": False, "checkpoint": path.with_suffix(".npz")}
     try:
@@ -109,7 +110,8 @@ def check_checkpoint(random, path):
     assert not Trap.sprung
     if history is None:
         assert str(path) in refusal, refusal
-        assert (params_in(trainer), state_in(trainer), vars(trainer.optimizer)) == before
+        after = params_in(trainer), pickle.dumps(state_of(trainer)), vars(trainer.optimizer)
+        assert after == before
         return False
     # NumPy reads the same from it: nothing was made up.
     with np.load(path, allow_pickle=False) as archive:
@@ -117,8 +119,12 @@ def check_checkpoint(random, path):
         for name in ("train_loss", "train_acc", "test_acc"):
             came = np.array(getattr(history, name)[: len(archive[name])])
             assert came.tobytes() == archive[name].tobytes()
+        text = json.loads(archive["run"].tobytes())
+        assert text["run"] == base.run
         if steps == TOTAL:
             assert params_in(trainer) == {key: archive[key].tobytes() for key in before[0]}
+            state = json.dumps(state_of(trainer), default=np.ndarray.tolist)
+            assert json.loads(state) == text["generator"]
     assert len(history.train_loss) == TOTAL
     assert len(history.train_acc) == 1 + TOTAL // history.steps_per_epoch
     assert len(history.test_acc) == (len(history.train_acc) if base.has_test else 0)
