@@ -19,7 +19,8 @@ from kobai.networks import TwoLayerNet
 
 if TYPE_CHECKING:
     from kobai._interrupts import Interrupts
-    from kobai.training import SGD, Trainer
+    from kobai._optimizers import SGD
+    from kobai.training import Trainer
 
 # How long one call of the core may last: within it, neither Ctrl-C nor the progress bar is served.
 _CALL_SECONDS = 0.05

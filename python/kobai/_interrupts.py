@@ -15,9 +15,15 @@ class Interrupts:
 
     As a context manager it takes over SIGINT where that is possible: in the main thread, when
     Python's own handler is in place. Elsewhere it does nothing.
+
+    Attributes
+    ----------
+    cut_short : bool
+        Whether a block that was to run whole was left by an exception.
     """
 
     def __init__(self) -> None:
+        self.cut_short = False
         self._held = False
         self._pending = False
         self._previous: Any = None
@@ -44,6 +50,9 @@ class Interrupts:
         self._held = True
         try:
             yield
+        except BaseException:
+            self.cut_short = True
+            raise
         finally:
             self._held = False
         if self._pending:

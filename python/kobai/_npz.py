@@ -1,11 +1,9 @@
-"""Named arrays on disk: ``.npz`` files without pickle, written whole or not at all."""
+"""Named arrays on disk: ``.npz`` files without pickle."""
 
 from __future__ import annotations
 
-import contextlib
 import math
 import os
-import tempfile
 import zipfile
 from collections.abc import Mapping, Sequence
 from io import BytesIO
@@ -16,36 +14,16 @@ import numpy as np
 import numpy.typing as npt
 from numpy.lib.format import read_array_header_1_0, read_array_header_2_0, read_magic
 
+from kobai._files import write_whole
+
 # What arrays may take: weights that were trained hardly compress at all.
 _MOST_RATIO = 100
 _ALWAYS_ALLOWED = 1 << 26
 
 
 def write(file: str | os.PathLike[str], arrays: Mapping[str, npt.NDArray[Any]]) -> None:
-    """Write `arrays` beside `file`, then move them there."""
-    target = Path(file)
-    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent)
-    temporary = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            np.savez(stream, **arrays)  # type: ignore[arg-type]
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.chmod(_file_mode(target))
-        temporary.replace(target)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-        raise
-
-
-def _file_mode(target: Path) -> int:
-    """The mode of the file that is replaced, or that of a new file: mkstemp's own is private."""
-    with contextlib.suppress(OSError):
-        return target.stat().st_mode & 0o777
-    mask = os.umask(0)
-    os.umask(mask)
-    return 0o666 & ~mask
+    """Write `arrays` to `file`, whole or not at all."""
+    write_whole(file, lambda stream: np.savez(stream, **arrays))  # type: ignore[arg-type]
 
 
 def read(file: str | os.PathLike[str], keys: Sequence[str]) -> dict[str, npt.NDArray[Any]]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
-import os
 import sys
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 import kobai
 from kobai._arguments import non_negative_float, positive_int
+from kobai._files import check_place
 from kobai._plot import save_history
 from kobai.datasets import DownloadError, load_mnist, load_mnist_sample
 from kobai.networks import TwoLayerNet
@@ -132,6 +133,15 @@ def _add_data_options(train: argparse.ArgumentParser) -> None:
         "(%(default)s)",
     )
     group.add_argument("--save", metavar="FILE.npz", help="write the trained parameters here")
+    group.add_argument("--checkpoint", metavar="FILE", help="write what --resume continues here")
+    group.add_argument(
+        "--checkpoint-every", type=int, metavar="N", help="epochs between two checkpoints (1)"
+    )
+    group.add_argument(
+        "--resume",
+        metavar="FILE",
+        help="continue the run that wrote this checkpoint, with the options it was given",
+    )
     group.add_argument("--plot", metavar="FILE.png", help="draw loss and accuracy here")
     group.add_argument("--quiet", action="store_true", help="print the last line only")
 
@@ -156,25 +166,28 @@ def _train(options: argparse.Namespace) -> int:
     )
     report.header(source, train, test, trainer, options)
     start = time.perf_counter()
-    history = trainer.fit(
+    run = trainer.fit if options.resume is None else partial(trainer.resume, options.resume)
+    history = run(
         *train,
         *test,
         iterations=options.iterations,
         epochs=options.epochs,
         progress=not options.quiet,
         on_epoch=report.epoch,
+        checkpoint=options.checkpoint,
+        checkpoint_every=options.checkpoint_every or 1,
     )
     seconds = time.perf_counter() - start
     _write(options, net, history)
-    report.footer(history, seconds, net.accuracy(*test))
+    report.footer(history, seconds, net.accuracy(*test), is_resumed=options.resume is not None)
     return _INTERRUPTED if history.interrupted else 0
 
 
 def _check_options(options: argparse.Namespace) -> None:
     """Find before the training what would spoil it after."""
-    if options.iterations is None and options.epochs is None:
+    if options.iterations is None and options.epochs is None and options.resume is None:
         options.iterations = _ITERATIONS
-    for name in ("iterations", "epochs", "batch_size", "hidden"):
+    for name in ("iterations", "epochs", "batch_size", "hidden", "checkpoint_every"):
         value = getattr(options, name)
         if value is not None:
             positive_int(f"--{name.replace('_', '-')}", value)
@@ -183,21 +196,15 @@ def _check_options(options: argparse.Namespace) -> None:
         raise ValueError(f"--seed must not be negative, got {options.seed}")
     if options.method and options.gradient == "backprop":
         raise ValueError(f"--method {options.method} needs --gradient numerical, got backprop")
-    for name, file in (("--save", options.save), ("--plot", options.plot)):
-        if file is not None:
-            _check_output(name, Path(file))
+    if options.checkpoint_every and options.checkpoint is None and options.resume is None:
+        raise ValueError("--checkpoint-every needs --checkpoint or --resume")
+    if options.resume is not None and not Path(options.resume).is_file():
+        raise FileNotFoundError(f"--resume must be a file that exists, got {options.resume}")
+    for name in ("save", "plot", "checkpoint"):
+        if getattr(options, name) is not None:
+            check_place(f"--{name}", getattr(options, name))
     if options.plot is not None and importlib.util.find_spec("matplotlib") is None:
         raise ImportError("--plot needs matplotlib: python -m pip install 'kobai[plot]'")
-
-
-def _check_output(name: str, file: Path) -> None:
-    folder = file.parent
-    if not folder.is_dir():
-        raise FileNotFoundError(f"{name} must be in a folder that exists, got {file}")
-    if file.is_dir():
-        raise IsADirectoryError(f"{name} must be a file, got the folder {file}")
-    if not os.access(folder, os.W_OK):
-        raise PermissionError(f"{name} must be in a folder that can be written, got {file}")
 
 
 def _load(data: str, report: _Report) -> tuple[str, _Split, _Split]:
@@ -245,30 +252,33 @@ class _Report:
         params = trainer.net.params
         inputs, hidden = params["W1"].shape
         count = sum(param.size for param in params.values())
-        length = (
-            f"{options.epochs:,} epochs"
-            if options.epochs is not None
-            else f"{options.iterations:,} iterations"
-        )
+        how_long = {"epochs": options.epochs, "iterations": options.iterations}
+        length = " ".join(f"{n:,} {name}" for name, n in how_long.items() if n is not None)
+        origin = f"seed {options.seed}" if options.resume is None else f"from {options.resume}"
         how = f"numerical ({trainer.method})" if trainer.gradient == "numerical" else "backprop"
         self.line(
             f"data      {source}: {len(train[0]):,} training and {len(test[0]):,} test images"
         )
         self.line(f"network   {inputs}-{hidden}-{params['b2'].size}, {count:,} parameters")
         self.line(
-            f"gradient  {how}, lr {options.lr:g}, {length} "
-            f"of batch {trainer.batch_size} by {trainer.sampling}, seed {options.seed}"
+            f"gradient  {how}, lr {options.lr:g}, {length or 'the rest'} "
+            f"of batch {trainer.batch_size} by {trainer.sampling}, {origin}"
         )
 
     def epoch(self, history: History) -> None:
         self.line(f"train acc, test acc | {history.train_acc[-1]:.4f}, {history.test_acc[-1]:.4f}")
 
-    def footer(self, history: History, seconds: float, accuracy: float) -> None:
+    def footer(
+        self, history: History, seconds: float, accuracy: float, *, is_resumed: bool
+    ) -> None:
         from tqdm import tqdm
 
         steps = len(history.train_loss)
         ended = "interrupted after " if history.interrupted else ""
-        tqdm.write(
-            f"{ended}{steps:,} iterations in {seconds:.1f} s, {steps / seconds:,.0f} a second, "
-            f"test accuracy {accuracy:.4f}"
+        # How many of them a resumed run took itself is not told.
+        speed = (
+            f", {seconds:.1f} s since it was resumed"
+            if is_resumed
+            else f" in {seconds:.1f} s, {steps / seconds:,.0f} a second"
         )
+        tqdm.write(f"{ended}{steps:,} iterations{speed}, test accuracy {accuracy:.4f}")

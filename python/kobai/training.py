@@ -1,108 +1,29 @@
-"""Mini-batch training: the optimizer, the trainer and the history it keeps."""
+"""Mini-batch training: the trainer and the history it keeps."""
 
 from __future__ import annotations
 
-import itertools
 import math
 import os
-import sys
-import threading
-from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, SupportsIndex
+from typing import TYPE_CHECKING, Any, Literal, SupportsIndex
 
 import numpy as np
 import numpy.typing as npt
 
-from kobai._arguments import (
-    FloatArray,
-    non_negative_float,
-    overlaps_itself,
-    plain_array,
-    positive_int,
-)
-from kobai._descent import Descent, InTheCore, StepByStep, can_run_in_core
+from kobai import _checkpoint
+from kobai._arguments import FloatArray, plain_array, positive_int
+from kobai._checkpoint import Checkpoint, Keeper
 from kobai._interrupts import Interrupts
+from kobai._optimizers import SGD, Optimizer
+from kobai._run import Data, Run
+from kobai._sampling import Batches
 from kobai.networks import Rng, TwoLayerNet
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 __all__ = ["SGD", "History", "Trainer"]
-
-# The share of the newest loss in the running mean that the progress bar shows.
-_RUNNING_SHARE = 0.02
-
-
-class SGD:
-    """Stochastic gradient descent: ``params[k] -= lr * grads[k]``.
-
-    Parameters
-    ----------
-    lr : float, default 0.01
-        The learning rate.
-
-    Raises
-    ------
-    ValueError
-        If `lr` is negative or not finite.
-    """
-
-    def __init__(self, lr: float = 0.01) -> None:
-        self.lr = non_negative_float("lr", lr)
-
-    def update(
-        self, params: MutableMapping[str, FloatArray], grads: Mapping[str, FloatArray]
-    ) -> None:
-        """Take one step, in place.
-
-        Parameters
-        ----------
-        params : dict of ndarray
-            The arrays to change.
-        grads : dict of ndarray
-            The gradient, with the same keys and shapes.
-
-        Raises
-        ------
-        TypeError
-            If a gradient does not hold real numbers.
-        ValueError
-            If keys or shapes differ, or a parameter is read-only. Whatever is raised, nothing has
-            been changed.
-        """
-        if params.keys() != grads.keys():
-            raise ValueError(f"grads must have the keys {sorted(params)}, got {sorted(grads)}")
-        for key, param in params.items():
-            _check_gradient(key, param, grads[key])
-        # All steps before the first is taken: a gradient may be a view of another parameter.
-        steps = {key: self.lr * grads[key] for key in params}
-        for key, param in params.items():
-            param -= steps[key]
-
-
-def _check_gradient(key: str, param: FloatArray, grad: npt.ArrayLike) -> None:
-    """Find what would stop an update half-way."""
-    if np.shape(grad) != param.shape:
-        raise ValueError(
-            f"grads[{key!r}] must have shape {param.shape}, got shape {np.shape(grad)}"
-        )
-    dtype = plain_array(f"grads[{key!r}]", grad).dtype
-    if dtype.kind not in "fiub":
-        raise TypeError(f"grads[{key!r}] must hold real numbers, got dtype {dtype}")
-    if not param.flags.writeable:
-        raise ValueError(f"params[{key!r}] must be writable, got a read-only array")
-    if overlaps_itself(param):
-        raise ValueError(f"params[{key!r}] must not overlap itself in memory")
-
-
-class Optimizer(Protocol):
-    """What a `Trainer` asks of an optimizer."""
-
-    def update(
-        self, params: MutableMapping[str, FloatArray], grads: Mapping[str, FloatArray]
-    ) -> None:
-        """Change `params` in place by a step along `grads`."""
 
 
 @dataclass
@@ -148,23 +69,6 @@ class History:
         from kobai._plot import draw_history
 
         return draw_history(self, figure)
-
-
-class _Step(NamedTuple):
-    """The samples of one step, and whether it completes an epoch."""
-
-    samples: npt.NDArray[np.int64]
-    ends_epoch: bool
-
-
-def _together(steps: Iterator[_Step], most: int) -> tuple[list[npt.NDArray[np.int64]], bool]:
-    """The samples of the next steps, as many as `most` or to the end of the epoch."""
-    batches = []
-    for step in itertools.islice(steps, most):
-        batches.append(step.samples)
-        if step.ends_epoch:
-            return batches, True
-    return batches, False
 
 
 class Trainer:
@@ -227,6 +131,8 @@ class Trainer:
         epochs: SupportsIndex | None = None,
         progress: bool = True,
         on_epoch: Callable[[History], object] | None = None,
+        checkpoint: str | os.PathLike[str] | None = None,
+        checkpoint_every: SupportsIndex = 1,
     ) -> History:
         """Train for a number of iterations or epochs.
 
@@ -245,6 +151,11 @@ class Trainer:
             Show a progress bar with the running loss, if standard error is a terminal.
         on_epoch : callable, optional
             Called with the history whenever accuracies have been recorded.
+        checkpoint : str or path, optional
+            A file that `resume` continues from. It is written during the training, at its end and
+            when Ctrl-C ends it, each time whole or not at all; what was there before is replaced.
+        checkpoint_every : int, default 1
+            The number of epochs from one checkpoint to the next.
 
         Returns
         -------
@@ -253,72 +164,111 @@ class Trainer:
 
         Raises
         ------
+        OSError
+            If there can be no file at `checkpoint`, before anything is trained; or if one cannot be
+            written later, after a whole step.
         TypeError
-            If an argument is of the wrong type.
+            If an argument is of the wrong type, or there is to be a checkpoint of what none can
+            hold: an optimizer other than `SGD` itself, or a bit generator that is not NumPy's.
         ValueError
-            If shapes do not fit, a label is outside ``0..K-1``, there is no sample, or not exactly
-            one of `iterations` and `epochs` is given. Nothing has been trained then.
+            If shapes do not fit, a label is outside ``0..K-1``, there is no sample, not exactly
+            one of `iterations` and `epochs` is given, or `checkpoint_every` is below 1. Nothing has
+            been trained then.
         """
-        train = _data("train", x_train, t_train)
-        test = None if x_test is None and t_test is None else _data("test", x_test, t_test)
-        samples = len(train[0])
-        history = History(steps_per_epoch=math.ceil(samples / self.batch_size))
+        data = train, test = _all_data(x_train, t_train, x_test, t_test)
+        batches = self._batches(len(train[0]))
+        history = History(steps_per_epoch=batches.steps_per_epoch)
         total = _total_steps(iterations, epochs, history.steps_per_epoch)
+        every = positive_int("checkpoint_every", checkpoint_every)
+        keeper = None
+        if checkpoint is not None:
+            run = _checkpoint.identity(self, self._rng, train, test)
+            keeper = Keeper(checkpoint, every, self, run, total)
+        return Run(self, data, history, total, batches, keeper, on_epoch).go(progress=progress)
 
-        interrupts = Interrupts()
-
-        def evaluate() -> None:
-            train_acc = self.net.accuracy(*train)
-            test_acc = None if test is None else self.net.accuracy(*test)
-            with interrupts.held():
-                history.train_acc.append(train_acc)
-                if test_acc is not None:
-                    history.test_acc.append(test_acc)
-            if on_epoch is not None:
-                on_epoch(history)
-
-        try:
-            with interrupts:
-                # Labels that name no class, wherever they stand, are found here, before any step.
-                evaluate()
-                self._run(train, history, total, evaluate, interrupts, progress=progress)
-        except KeyboardInterrupt:
-            history.interrupted = True
-        return history
-
-    def _run(
+    def resume(
         self,
-        train: tuple[npt.NDArray[Any], npt.NDArray[Any]],
-        history: History,
-        total: int,
-        evaluate: Callable[[], None],
-        interrupts: Interrupts,
+        file: str | os.PathLike[str],
+        x_train: npt.ArrayLike,
+        t_train: npt.ArrayLike,
+        x_test: npt.ArrayLike | None = None,
+        t_test: npt.ArrayLike | None = None,
         *,
-        progress: bool,
-    ) -> None:
-        from tqdm import tqdm
+        iterations: SupportsIndex | None = None,
+        epochs: SupportsIndex | None = None,
+        progress: bool = True,
+        on_epoch: Callable[[History], object] | None = None,
+        checkpoint: str | os.PathLike[str] | None = None,
+        checkpoint_every: SupportsIndex = 1,
+    ) -> History:
+        """Continue the run that wrote a checkpoint, to the end it would have had, bit for bit.
 
-        descent = self._descent(train, interrupts, total)
-        steps = self._steps(len(train[0]))
-        running = None
-        with tqdm(total=total, unit="it", disable=None if progress else True, leave=False) as bar:
-            while (done := len(history.train_loss)) < total:
-                batches, ends_epoch = _together(steps, min(descent.most(), total - done))
-                descent.take(batches, history.train_loss)
-                for loss in history.train_loss[done:]:
-                    running = running or loss
-                    running += _RUNNING_SHARE * (loss - running)
-                if bar.update(len(batches)):
-                    bar.set_postfix_str(f"loss {running:.4f}", refresh=False)
-                if ends_epoch:
-                    evaluate()
+        The trainer is built as that of the run was, and given the same data. Its network's
+        parameters, its learning rate and the state of its generator become those of the checkpoint.
 
-    def _descent(
-        self, train: tuple[npt.NDArray[Any], npt.NDArray[Any]], interrupts: Interrupts, steps: int
-    ) -> Descent:
-        if type(self.optimizer) is SGD and can_run_in_core(self.net, *train):
-            return InTheCore(self, self.optimizer, train, interrupts, steps)
-        return StepByStep(self, *train, interrupts)
+        Parameters
+        ----------
+        file : str or path
+            The checkpoint.
+        x_train, t_train, x_test, t_test : array_like
+            The data of the run.
+        iterations, epochs : int, optional
+            How long the whole run is, from its start; by default as long as it was to be.
+        progress, on_epoch
+            As for `fit`; the history is that of the whole run.
+        checkpoint : str or path, optional
+            Where to write further checkpoints; to `file` by default.
+        checkpoint_every : int, default 1
+            The number of epochs from one checkpoint to the next.
+
+        Returns
+        -------
+        History
+            The losses and accuracies of the whole run.
+
+        Raises
+        ------
+        OSError
+            If the file cannot be read, or what `fit` raises for a checkpoint.
+        TypeError
+            If an argument is of the wrong type, or the run is one of which there is no checkpoint.
+        ValueError
+            If the file is no checkpoint or that of another run, or the arguments are such that
+            `fit` would raise it, or the run has gone on for longer than it is to be. Nothing has
+            been changed then.
+        """
+        data = train, test = _all_data(x_train, t_train, x_test, t_test)
+        self.net.core_layers()
+        run = _checkpoint.identity(self, self._rng, train, test)
+        steps_per_epoch = math.ceil(len(train[0]) / self.batch_size)
+        state = self._rng.bit_generator.state
+        saved = _checkpoint.read(file, self, run, state, steps_per_epoch)
+        total = saved.total
+        if iterations is not None or epochs is not None:
+            total = _total_steps(iterations, epochs, steps_per_epoch)
+        if total < saved.steps:
+            raise ValueError(f"{total} iterations are asked for, {saved.steps} are in {file}")
+        place = file if checkpoint is None else checkpoint
+        keeper = Keeper(place, checkpoint_every, self, run, total, lr_at_start=saved.lr_at_start)
+        self._restore(saved)
+        batches = self._batches(len(train[0]), taken=saved.steps)
+        history = History(*saved.recorded, steps_per_epoch=steps_per_epoch)
+        return Run(self, data, history, total, batches, keeper, on_epoch).go(progress=progress)
+
+    def _batches(self, samples: int, taken: int = 0) -> Batches:
+        return Batches(self._rng, samples, self.batch_size, self.sampling, taken=taken)
+
+    def _restore(self, saved: Checkpoint) -> None:
+        for key, param in self.net.params.items():
+            if not param.flags.writeable:
+                raise ValueError(f"params[{key!r}] must be writable, got a read-only array")
+        interrupts = Interrupts()
+        with interrupts, interrupts.held():
+            self._rng.bit_generator.state = saved.generator
+            for key, param in self.net.params.items():
+                param[...] = saved.params[key]
+            if isinstance(self.optimizer, SGD):
+                self.optimizer.lr = saved.lr
 
     def loss_and_gradient(
         self, x: npt.NDArray[Any], t: npt.NDArray[Any]
@@ -341,18 +291,6 @@ class Trainer:
             return self.net.loss_and_gradient(x, t)
         return self.net.loss_and_numerical_gradient(x, t, method=self.method)
 
-    def _steps(self, samples: int) -> Iterator[_Step]:
-        """The batches of all epochs to come."""
-        per_epoch = math.ceil(samples / self.batch_size)
-        while True:
-            order = self._rng.permutation(samples) if self.sampling == "shuffle" else None
-            for k in range(per_epoch):
-                if order is None:
-                    indices = self._rng.integers(0, samples, self.batch_size)
-                else:
-                    indices = order[k * self.batch_size : (k + 1) * self.batch_size]
-                yield _Step(indices, k == per_epoch - 1)
-
 
 def _one_of(name: str, value: str, known: tuple[str, ...]) -> str:
     if value not in known:
@@ -360,9 +298,17 @@ def _one_of(name: str, value: str, known: tuple[str, ...]) -> str:
     return value
 
 
-def _data(
-    which: str, x: npt.ArrayLike | None, t: npt.ArrayLike | None
-) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+def _all_data(
+    x_train: npt.ArrayLike,
+    t_train: npt.ArrayLike,
+    x_test: npt.ArrayLike | None,
+    t_test: npt.ArrayLike | None,
+) -> tuple[Data, Data | None]:
+    has_test = x_test is not None or t_test is not None
+    return _data("train", x_train, t_train), _data("test", x_test, t_test) if has_test else None
+
+
+def _data(which: str, x: npt.ArrayLike | None, t: npt.ArrayLike | None) -> Data:
     if x is None or t is None:
         raise ValueError(f"x_{which} and t_{which} must be given together")
     inputs, targets = plain_array(f"x_{which}", x), plain_array(f"t_{which}", t)
@@ -386,18 +332,3 @@ def _total_steps(
         return positive_int("epochs", epochs) * steps_per_epoch
     got = "neither" if iterations is None else "both"
     raise ValueError(f"exactly one of iterations and epochs must be given, got {got}")
-
-
-def _renew_progress_lock() -> None:
-    """Give tqdm a lock of this process: one that a thread of the parent held stays locked for ever.
-
-    tqdm takes its lock for every bar, also for one that is not shown.
-    """
-    if "tqdm" in sys.modules:
-        from tqdm import tqdm
-
-        tqdm.set_lock(threading.RLock())
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_renew_progress_lock)

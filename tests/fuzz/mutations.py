@@ -199,18 +199,18 @@ METHODS = (
 )
 
 
-def archive(random, contents):
+def archive(random, contents, *, is_plain=False):
     """A zip file of these members, written by hand where zipfile would be slow or too polite."""
-    method = random.choice(METHODS)
+    method = zipfile.ZIP_STORED if is_plain else random.choice(METHODS)
     body, directory = bytearray(), bytearray()
     items = contents.items() if isinstance(contents, dict) else contents
     for name, content in items:
-        own = method if random.random() < 0.9 else random.choice(METHODS)
+        own = method if is_plain or random.random() < 0.9 else random.choice(METHODS)
         data = compressed(content, own)
         encoded = name.encode()[:65535]
-        flags = random.choice((0,) * 12 + (0x800, 0x800, 1, 8))
+        flags = 0 if is_plain else random.choice((0,) * 12 + (0x800, 0x800, 1, 8))
         crc, sizes = zlib.crc32(content), [len(data), len(content)]
-        if random.random() < 0.03:
+        if not is_plain and random.random() < 0.03:
             sizes[random.randrange(2)] = random.choice(SIZES)
         fields = (20, flags, own, 0, 0x21, crc, *sizes, len(encoded))
         at = len(body)
@@ -237,6 +237,12 @@ def compressed(content, method):
 
 def npz_file(random):
     items = list(random.choice(NETS).items())
+    whole = archive(random, with_odd_members(random, items, NETS))
+    return spoiled(random, whole, 3) if random.random() < 0.4 else whole
+
+
+def with_odd_members(random, items, others):
+    """`items`, some of which are gone, twice, under other names, other's or odd."""
     for _ in range(random.choice((0, 0, 1, 1, 1, 2, 3))):
         if not items:
             break
@@ -250,7 +256,7 @@ def npz_file(random):
         elif kind == 2:
             items[place] = random.choice(NAMES), content
         elif kind == 3:
-            other = random.choice(list(random.choice(NETS).values()))
+            other = random.choice(list(random.choice(others).values()))
             items[place] = name, other
         elif kind == 4:
             items.append((random.choice(NAMES), odd_content(random, content)))
@@ -258,5 +264,4 @@ def npz_file(random):
             items[place] = name, odd_content(random, content)
     if random.random() < 0.3:
         random.shuffle(items)
-    whole = archive(random, items)
-    return spoiled(random, whole, 3) if random.random() < 0.4 else whole
+    return items

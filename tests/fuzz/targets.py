@@ -1,6 +1,8 @@
 """What must follow from a file, whatever is in it: the right numbers, or one kind of error."""
 
 import gzip
+import json
+import pickle
 import struct
 import zlib
 
@@ -10,6 +12,7 @@ from kobai import TwoLayerNet
 from kobai.datasets import IDXFormatError
 from kobai.datasets.idx import read_idx
 
+from .checkpoints import TOTAL, checkpoint_file
 from .mutations import Trap, idx_file, npz_file
 
 KEYS = ("W1", "b1", "W2", "b2")
@@ -83,4 +86,49 @@ def check_npz(random, path):
     return True
 
 
-TARGETS = {"idx": check_idx, "npz": check_npz}
+def params_in(trainer):
+    return {f"params/{key}": param.tobytes() for key, param in trainer.net.params.items()}
+
+
+def state_of(trainer):
+    return trainer.__dict__["_rng"].bit_generator.state
+
+
+def check_checkpoint(random, path):
+    """Whether a run was resumed; an AssertionError or any other error is a find."""
+    body, base = checkpoint_file(random)
+    path.write_bytes(body)
+    trainer = base.trainer(seed=2)
+    before = params_in(trainer), pickle.dumps(state_of(trainer)), vars(trainer.optimizer).copy()
+    # Parameters that were spoiled may be any numbers, and so may be what follows from them.
+    options = {"iterations": TOTAL, "progress": False, "checkpoint": path.with_suffix(".npz")}
+    try:
+        with np.errstate(all="ignore"):
+            history = trainer.resume(path, **base.data(), **options)
+    except ValueError as error:
+        history, refusal = None, str(error)
+    assert not Trap.sprung
+    if history is None:
+        assert str(path) in refusal, refusal
+        after = params_in(trainer), pickle.dumps(state_of(trainer)), vars(trainer.optimizer)
+        assert after == before
+        return False
+    # NumPy reads the same from it: nothing was made up.
+    with np.load(path, allow_pickle=False) as archive:
+        steps = len(archive["train_loss"])
+        for name in ("train_loss", "train_acc", "test_acc"):
+            came = np.array(getattr(history, name)[: len(archive[name])])
+            assert came.tobytes() == archive[name].tobytes()
+        text = json.loads(archive["run"].tobytes())
+        assert text["run"] == base.run
+        if steps == TOTAL:
+            assert params_in(trainer) == {key: archive[key].tobytes() for key in before[0]}
+            state = json.dumps(state_of(trainer), default=np.ndarray.tolist)
+            assert json.loads(state) == text["generator"]
+    assert len(history.train_loss) == TOTAL
+    assert len(history.train_acc) == 1 + TOTAL // history.steps_per_epoch
+    assert len(history.test_acc) == (len(history.train_acc) if base.has_test else 0)
+    return True
+
+
+TARGETS = {"idx": check_idx, "npz": check_npz, "checkpoint": check_checkpoint}

@@ -53,6 +53,7 @@ class Calls:
             self.numerical: 15,
             self.steps: 3,
             self.training: 2,
+            self.resuming: 1,
             self.refusals: 10,
             self.saving: 1,
             self.idx: 1,
@@ -158,6 +159,19 @@ class Calls:
         trainer = Trainer(net, SGD(0.1), batch_size=self._integer(1, 40), rng=0, **options)
         test = self._one_of((), (x, t))
         trainer.fit(x, t, *test, epochs=2)
+
+    def resuming(self):
+        net, x, t = self._problem()
+        trainer = Trainer(net, batch_size=self._integer(1, 40), rng=0)
+        file = self._folder / "run.npz"
+        steps = self._integer(1, 5)
+        trainer.fit(x, t, iterations=steps, checkpoint=file)
+        trainer.resume(file, x, t, iterations=2 * steps, checkpoint=self._folder / "next.npz")
+        try:
+            trainer.resume(file, x[1:], t[1:])
+        except ValueError:
+            return
+        raise AssertionError("other data was taken")
 
     def refusals(self):
         net, x, t = self._problem(5)

@@ -2,9 +2,9 @@
 
 import hashlib
 import os
-import secrets
 from pathlib import Path
 
+from kobai._files import write_whole
 from kobai.datasets.download import fetch
 
 MIRRORS = (
@@ -105,23 +105,12 @@ def _fetch_verified(url: str, name: str) -> bytes:
 def _store(body: bytes, path: Path) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _replace(path, body)
+        write_whole(path, lambda stream: stream.write(body))
     except OSError as error:
         # Windows does not replace a file that another process, which was first, is reading.
         if not _is_cached(path):
             failure = f"MNIST could not be stored: {error}"
             raise DownloadError(_advice(failure, path.parent)) from error
-
-
-def _replace(path: Path, body: bytes) -> None:
-    # Not tempfile: its files can be read by their owner only, and a cache may be shared.
-    temporary = path.with_name(f"{path.name}.{secrets.token_hex(8)}.part")
-    try:
-        temporary.write_bytes(body)
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
 
 
 def _advice(failure: str, folder: Path) -> str:

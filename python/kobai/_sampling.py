@@ -1,0 +1,123 @@
+"""Which samples each step sees, and how to come back to the same ones."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Samples = npt.NDArray[np.int64]
+
+# NumPy's own bit generators, and the most each number of their states may be: beyond it, they would
+# read memory that is not theirs.
+BIT_GENERATORS: tuple[type[np.random.BitGenerator], ...] = (
+    np.random.PCG64,
+    np.random.PCG64DXSM,
+    np.random.MT19937,
+    np.random.Philox,
+    np.random.SFC64,
+)
+_MOST = {
+    "state": 2**128 - 1,
+    "inc": 2**128 - 1,
+    "pos": 624,
+    "buffer_pos": 4,
+    "has_uint32": 1,
+    "uinteger": 2**32 - 1,
+}
+
+
+class Batches:
+    """The samples of each step, epoch after epoch.
+
+    `taken` steps are behind it: the generator then is as it was at the start of the epoch they end
+    in, and what they drew of it is drawn again.
+    """
+
+    def __init__(
+        self,
+        rng: np.random.Generator,
+        samples: int,
+        batch_size: int,
+        sampling: str,
+        *,
+        taken: int = 0,
+    ) -> None:
+        self.steps_per_epoch = math.ceil(samples / batch_size)
+        self._rng = rng
+        self._samples = samples
+        self._batch_size = batch_size
+        self._sampling = sampling
+        self._start = rng.bit_generator.state
+        self._epoch: Iterator[Samples] = iter(())
+        self._left = 0
+        again = taken % self.steps_per_epoch
+        self._epoch_end = taken - again
+        if again:
+            self.draw(again)
+
+    @property
+    def at_end_of_epoch(self) -> bool:
+        return self._left == 0
+
+    def draw(self, most: int) -> list[Samples]:
+        """The samples of the next steps, as many as `most` or to the end of the epoch."""
+        if self._left == 0:
+            self._begin_epoch()
+        drawn = list(itertools.islice(self._epoch, most))
+        self._left -= len(drawn)
+        return drawn
+
+    def _begin_epoch(self) -> None:
+        # In this order: an interrupt may come between any two, and `state_at` must hold then.
+        self._start = self._rng.bit_generator.state
+        self._epoch_end += self.steps_per_epoch
+        order = self._rng.permutation(self._samples) if self._sampling == "shuffle" else None
+        self._epoch = (self._batch(order, k) for k in range(self.steps_per_epoch))
+        self._left = self.steps_per_epoch
+
+    def _batch(self, order: Samples | None, k: int) -> Samples:
+        if order is None:
+            return self._rng.integers(0, self._samples, self._batch_size)
+        return order[k * self._batch_size : (k + 1) * self._batch_size]
+
+    def state_at(self, taken: int) -> Mapping[str, Any]:
+        """The generator's state at the start of the epoch that `taken` steps end in.
+
+        More steps than those may have been drawn, as long as they are of one epoch.
+        """
+        return self._start if taken < self._epoch_end else self._rng.bit_generator.state
+
+
+def state_like(template: Any, saved: object, name: str = "generator") -> Any:
+    """`saved`, which was read from a file, as a state that a generator with `template` takes.
+
+    Raises
+    ------
+    ValueError
+        If it is none.
+    """
+    if isinstance(template, dict):
+        if not isinstance(saved, dict) or saved.keys() != template.keys():
+            raise ValueError(f"{name} must have the keys {sorted(template)}")
+        return {key: state_like(template[key], saved[key], key) for key in template}
+    if isinstance(template, str):
+        if saved != template:
+            raise ValueError(f"{name} must be {template}")
+        return template
+    if isinstance(template, np.ndarray):
+        if not isinstance(saved, list) or len(saved) != len(template):
+            raise ValueError(f"{name} must be {len(template)} numbers")
+        most = int(np.iinfo(template.dtype).max)
+        return np.array([_natural(name, number, most) for number in saved], template.dtype)
+    return _natural(name, saved, _MOST[name])
+
+
+def _natural(name: str, number: object, most: int) -> int:
+    if type(number) is not int or not 0 <= number <= most:
+        raise ValueError(f"{name} must be made of integers in 0..{most}")
+    return number
