@@ -281,21 +281,15 @@ UNREACHABLE = {
         "a thread ends by its result or by a panic of its own"
     ),
     'expect("V vectors were taken")': "the slice was cut to V vectors in the line before",
-    'expect("L numbers were taken")': "the slice was cut to L numbers in the line before",
+    'expect("W numbers were taken")': "the slice was cut to W numbers in the line before",
     'assert_eq!(data.len(), rows * cols, "matrix data and shape disagree")': (
         "the binding takes both from one NumPy array, the core from what it allocated"
     ),
-    'assert!(start <= end && end <= self.cols, "columns outside the operand")': (
-        "blocks are cut from the operand's own width"
+    'assert!(row.len() + SLACK <= room, "the row does not fit")': (
+        "`Lines::refill` makes the room after the columns; guards the unsafe stores"
     ),
-    'assert_eq!(a.cols, b.rows, "inner sizes of a product differ")': (
-        "Network::new and check_batch have compared them; guards the unsafe product"
-    ),
-    'assert_eq!(out.len(), a.rows * b.cols, "a product and its place differ in size")': (
-        "the place was made for the product; guards the unsafe product"
-    ),
-    'assert!(a.reach() <= a.data.len() && b.reach() <= b.data.len(), "operand outside its data")': (
-        "operands are made of whole matrices; guards the unsafe product"
+    'assert!(u32::try_from(row.len()).is_ok(), "the row is too long")': (
+        "`Lines::refill` takes no matrix of so many columns"
     ),
 }
 

@@ -58,7 +58,7 @@ def network_gradient(
 ) -> tuple[float, list[_LayerGradient]]: ...
 def network_numerical_gradient(
     layers: Sequence[_Layer],
-    x: npt.NDArray[np.float64],
+    x: npt.NDArray[Any],
     t: npt.NDArray[Any],
     h: float,
     method: str,

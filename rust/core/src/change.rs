@@ -313,7 +313,7 @@ mod tests {
                     loss(&scores, t_row)
                 };
                 let wanted = moved(d) - moved(-d);
-                assert!((got - wanted).abs() < 3e-14, "{k}, {d}: {} {wanted}", got);
+                assert!((got - wanted).abs() < 3e-14, "{k}, {d}: {got} {wanted}");
             }
         }
     }

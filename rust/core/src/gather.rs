@@ -49,12 +49,11 @@ impl<W: Scalar> Gathered<W> {
         let cast = |value: S| W::from_f64(T::from_f64(value.widen()).widen());
         let cols = data.x.cols();
         let sparse = &mut self.sparse;
-        self.is_sparse = match data.lines {
-            Some(lines) => sparse.gather(lines, cols, indices, SPARSE_DENSITY, cast),
-            None => {
-                let rows = indices.iter().map(|&n| data.x.row(n));
-                sparse.refill(rows, cols, SPARSE_DENSITY, cast)
-            }
+        self.is_sparse = if let Some(lines) = data.lines {
+            sparse.gather(lines, cols, indices, SPARSE_DENSITY, cast)
+        } else {
+            let rows = indices.iter().map(|&n| data.x.row(n));
+            sparse.refill(rows, cols, SPARSE_DENSITY, cast)
         };
         if self.is_sparse {
             sparse.fill_columns();

@@ -36,6 +36,9 @@ impl<T: Scalar> Lines<T> {
     ) -> bool {
         let most = most(density, rows.len(), cols);
         self.clear();
+        if most == 0 {
+            return false; // perhaps too many to be numbered
+        }
         let mut places = vec![0; cols + SLACK];
         let mut values = vec![S::zero(); cols + SLACK];
         for row in rows {
@@ -115,6 +118,9 @@ impl<T: Scalar> Sparse<T> {
         cast: impl Fn(S) -> T + Copy,
     ) -> bool {
         let most = most(density, indices.len(), cols);
+        if most == 0 {
+            return false;
+        }
         self.cols = cols;
         self.rows.clear();
         for &index in indices {
