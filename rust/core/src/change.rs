@@ -25,6 +25,9 @@ use crate::vecmath::polynomial;
 /// and what six leave out of that of `ln(1 + x)`, `|x| < 1.01 / 256`, below `3e-18`.
 pub const SMALL: f64 = 1.0 / 256.0;
 
+/// Powers of a larger weight than this could overflow.
+const LARGEST_WEIGHT: f64 = 1e60;
+
 /// The terms of the series of the exponential less 1.
 const TERMS: usize = 5;
 
@@ -66,7 +69,11 @@ impl Pull {
             powers,
             classes: (0..).take(weights.cols()).collect(),
             width,
-            largest: max_abs(weights.data()),
+            largest: match max_abs(weights.data()) {
+                largest if largest <= LARGEST_WEIGHT => largest,
+                // No change counts as small then, not even none.
+                _ => f64::INFINITY,
+            },
         }
     }
 

@@ -336,7 +336,7 @@ impl<'a> Shifter<'a> {
         if l == self.incoming.len() {
             self.move_scores(n, units, change, current);
         } else {
-            self.spread::<R>((l, n), units, change, current);
+            self.spread((l, n), units, change, current);
         }
         for depth in l + 1..self.incoming.len() {
             self.climb::<R>(depth, current, next);
@@ -367,18 +367,13 @@ impl<'a> Shifter<'a> {
 
     /// A changed activation is a rank-one change of the pre-activations of the next layer.
     #[inline(always)]
-    fn spread<R: Rounding>(
-        &self,
-        (l, n): (usize, usize),
-        units: Lanes,
-        change: &Both,
-        pre: &mut [Both],
-    ) {
+    fn spread(&self, (l, n): (usize, usize), units: Lanes, change: &Both, pre: &mut [Both]) {
         let base = self.forward.pre(l + 1).row(n);
         for (k, (pre, &base)) in pre.iter_mut().zip(base).enumerate() {
             let incoming = self.incoming[l].lanes(k, units);
             for lane in 0..BOTH {
-                let moved = R::mul_add(change[lane], incoming[lane % LANES], base);
+                // Rounded as the term it replaces was, which so cancels where a unit goes to 0.
+                let moved = change[lane] * incoming[lane % LANES] + base;
                 pre[lane] = if base.is_infinite() { base } else { moved };
             }
         }
