@@ -112,12 +112,6 @@ impl Pull {
         moments
     }
 
-    /// The number of units, filled up to whole blocks.
-    #[must_use]
-    pub fn width(&self) -> usize {
-        self.width
-    }
-
     /// Whether every score moves little when activations change by `changes`; a NaN does not.
     #[inline(always)]
     #[must_use]
@@ -151,9 +145,8 @@ impl Pull {
             Target::Label(k) => {
                 let (weights, share) = (&self.powers.row(k)[..width], sample.shares[k]);
                 for j in 0..width {
-                    let g = denominator::<R>(&[a[j], b[j], c[j], d[j], e[j]], changes[j]);
-                    let own = numerator::<R>(changes[j] * weights[j], g, share);
-                    changes[j] = ln_1_more::<R>(g) - own;
+                    let moments = [a[j], b[j], c[j], d[j], e[j]];
+                    changes[j] = growth_to_label::<R>(&moments, (weights[j], share), changes[j]);
                 }
             }
             Target::Dense(t) => {
@@ -192,9 +185,7 @@ impl Pull {
             Target::Label(k) => {
                 let (weight, share) = (self.powers.row(k)[j], sample.shares[k]);
                 for lane in 0..L {
-                    let g = denominator::<R>(moments, changes[lane]);
-                    let own = numerator::<R>(changes[lane] * weight, g, share);
-                    growth[lane] = ln_1_more::<R>(g) - own;
+                    growth[lane] = growth_to_label::<R>(moments, (weight, share), changes[lane]);
                 }
             }
             Target::Dense(t) => {
@@ -227,6 +218,17 @@ pub struct Sample<'a> {
     pub target: Target<'a, f64>,
     /// For each class, `1e-7 / (y + 1e-7)`.
     pub shares: &'a [f64],
+}
+
+/// The growth of the loss of a sample whose class has that weight and share.
+#[inline(always)]
+fn growth_to_label<R: Rounding>(
+    moments: &Moments,
+    (weight, share): (f64, f64),
+    change: f64,
+) -> f64 {
+    let g = denominator::<R>(moments, change);
+    ln_1_more::<R>(g) - numerator::<R>(change * weight, g, share)
 }
 
 /// By how much the denominator of the softmax grows, as a share of it: `g`.

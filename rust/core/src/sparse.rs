@@ -34,23 +34,39 @@ impl<T: Scalar> Lines<T> {
         density: f64,
         cast: impl Fn(S) -> T,
     ) -> bool {
-        let most = most(density, rows.len(), cols);
+        let Some(most) = most(density, rows.len(), cols) else {
+            return false;
+        };
         self.clear();
-        if most == 0 {
-            return false; // perhaps too many to be numbered
-        }
         let mut places = vec![0; cols + SLACK];
         let mut values = vec![S::zero(); cols + SLACK];
         for row in rows {
             let count = nonzero(row, &mut places, &mut values);
-            if self.places.len() + count > most {
+            let line = Weights {
+                places: &places[..count],
+                values: &values[..count],
+            };
+            if !self.push(line, most, &cast) {
                 return false;
             }
-            self.places.extend_from_slice(&places[..count]);
-            self.values
-                .extend(values[..count].iter().map(|&value| cast(value)));
-            self.starts.push(numbered(self.places.len()));
         }
+        true
+    }
+
+    /// Adds a line, cast by `cast`; false if all lines together then hold more than `most`.
+    fn push<S: Scalar>(
+        &mut self,
+        line: Weights<'_, S>,
+        most: usize,
+        cast: impl Fn(S) -> T,
+    ) -> bool {
+        if self.places.len() + line.places.len() > most {
+            return false;
+        }
+        self.places.extend_from_slice(line.places);
+        self.values
+            .extend(line.values.iter().map(|&value| cast(value)));
+        self.starts.push(numbered(self.places.len()));
         true
     }
 
@@ -72,15 +88,14 @@ impl<T: Scalar> Lines<T> {
     }
 }
 
-/// How many elements may be non-zero in a matrix that counts as sparse: none where more could not
-/// be numbered in 32 bits.
+/// How many elements may be non-zero in a matrix that counts as sparse; nothing where not one may,
+/// or more than 32 bits number.
 // A share of a count, rounded down.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-fn most(density: f64, rows: usize, cols: usize) -> usize {
-    match u32::try_from(rows.saturating_mul(cols)) {
-        Ok(size) => (density * f64::from(size)) as usize,
-        Err(_) => 0,
-    }
+fn most(density: f64, rows: usize, cols: usize) -> Option<usize> {
+    let size = u32::try_from(rows.saturating_mul(cols)).ok()?;
+    let most = (density * f64::from(size)) as usize;
+    (most > 0).then_some(most)
 }
 
 /// The non-zero elements of a batch, found along its rows (compressed sparse rows) and along its
@@ -117,24 +132,14 @@ impl<T: Scalar> Sparse<T> {
         density: f64,
         cast: impl Fn(S) -> T + Copy,
     ) -> bool {
-        let most = most(density, indices.len(), cols);
-        if most == 0 {
+        let Some(most) = most(density, indices.len(), cols) else {
             return false;
-        }
+        };
         self.cols = cols;
         self.rows.clear();
-        for &index in indices {
-            let line = lines.line(index);
-            self.rows.places.extend_from_slice(line.places);
-            self.rows
-                .values
-                .extend(line.values.iter().map(|&value| cast(value)));
-            if self.rows.places.len() > most {
-                return false;
-            }
-            self.rows.starts.push(numbered(self.rows.places.len()));
-        }
-        true
+        indices
+            .iter()
+            .all(|&index| self.rows.push(lines.line(index), most, cast))
     }
 
     /// The number of rows.
