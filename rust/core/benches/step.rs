@@ -13,15 +13,17 @@ use kobai_core::loss::{mean_loss, Targets};
 use kobai_core::matrix::{Matrix, MatrixRef};
 use kobai_core::network::{Layer, Network, Parameters};
 use kobai_core::node::node;
-use kobai_core::parallel::{num_threads, run, Threads};
+use kobai_core::parallel::{run, Threads};
 use kobai_core::scalar::Scalar;
 use kobai_core::shift::Shifter;
+use kobai_core::team::num_threads;
 
 const SAMPLES: usize = 100;
 const SIZES: [usize; 3] = [784, 50, 10];
 
-/// Numbers in [0, 1), of which a share of `density` is not zero.
+/// Numbers in [0, 1), of which a share of `density` is not zero: in runs, as the strokes of a digit.
 fn drawn<T: Scalar>(rows: usize, cols: usize, density: f64, scale: f64) -> Matrix<T> {
+    const RUN: f64 = 6.0;
     let mut state = 1_u64;
     let mut uniform = || {
         state = state
@@ -29,9 +31,18 @@ fn drawn<T: Scalar>(rows: usize, cols: usize, density: f64, scale: f64) -> Matri
             .wrapping_add(1_442_695_040_888_963_407);
         (state >> 11) as f64 / (1_u64 << 53) as f64
     };
+    let mut is_inside = false;
     let mut number = || {
+        let leaves = if is_inside {
+            1.0 - density
+        } else {
+            density
+        };
+        if uniform() < leaves / RUN / (1.0 - density).max(1.0 / RUN) {
+            is_inside = !is_inside;
+        }
         let value = scale * uniform();
-        T::from_f64(if uniform() < density { value } else { 0.0 })
+        T::from_f64(if is_inside || density >= 1.0 { value } else { 0.0 })
     };
     Matrix::from_vec((0..rows * cols).map(|_| number()).collect(), rows, cols)
 }
@@ -81,16 +92,24 @@ impl<T: Scalar> Problem<T> {
     }
 }
 
-fn measure<T: Scalar>(problem: &Problem<T>, threads: Threads) {
+/// The share of numbers that are not zero.
+fn density_of<T: Scalar>(matrix: &Matrix<T>) -> f64 {
+    let count = matrix.data().iter().filter(|&&x| x != T::zero()).count();
+    count as f64 / matrix.data().len() as f64
+}
+
+fn measure<T: Scalar>(problem: &Problem<T>, threads: Threads<'_>) {
     let network = problem.network();
     let targets = Targets::Labels(&problem.labels);
     let x: MatrixRef<'_, T> = problem.x.view();
-    let batch = Batch::both_ways(x);
+    let batch = Batch::new(x, threads);
     let mut forward = Forward::new();
     forward.run(&network, batch.input(), threads);
     let mut gradient = Parameters::filled(&network, T::zero());
     let report = |name: &str, time: f64| println!("    {name:<22}{time:8.1}");
-    report("batch", median(|| drop(black_box(Batch::both_ways(x)))));
+    println!("    density {:.2}", density_of(&problem.x));
+    report("batch", median(|| drop(black_box(Batch::new(x, threads)))));
+    report("  its rows", median(|| drop(black_box(Batch::new(x, threads)))));
     let mut pass = Forward::new();
     report(
         "forward",
@@ -119,10 +138,10 @@ fn measure<T: Scalar>(problem: &Problem<T>, threads: Threads) {
     );
 }
 
-fn measure_node(problem: &Problem<f64>, threads: Threads) {
+fn measure_node(problem: &Problem<f64>, threads: Threads<'_>) {
     let network = problem.network();
     let targets = Targets::Labels(&problem.labels);
-    let batch = Batch::both_ways(problem.x.view());
+    let batch = Batch::new(problem.x.view(), threads);
     let mut forward = Forward::new();
     forward.run(&network, batch.input(), threads);
     let y = forward.probabilities();
@@ -133,29 +152,32 @@ fn measure_node(problem: &Problem<f64>, threads: Threads) {
         node(&shifter, 1e-4, threads, &cancel, &mut gradient).expect("nobody cancels");
     });
     println!("    {:<22}{time:8.1}", "node");
-    let coefficients = drawn::<f64>(SAMPLES, 2 * SIZES[1], 1.0, 1e-3);
     let mut out = vec![0.0; SIZES[0] * SIZES[1]];
+    let (single, double) = (
+        drawn::<f32>(SAMPLES, SIZES[1], 1.0, 1e-3),
+        drawn::<f64>(SAMPLES, SIZES[1], 1.0, 1e-3),
+    );
+    let input = batch.input();
     let time = median(|| {
-        let input = batch.input();
-        input.odd_powers_transposed_times(coefficients.view(), 2, threads, &mut out);
+        input.odd_powers_transposed_times::<f32>(double.view(), &[], threads, &mut out);
     });
-    println!("    {:<22}{time:8.1}", "  its largest product");
+    println!("    {:<22}{time:8.1}", "  its linear product");
+    let time = median(|| {
+        input.odd_powers_transposed_times(double.view(), &[single.view()], threads, &mut out);
+    });
+    println!("    {:<22}{time:8.1}", "  with the cubic one");
 }
 
 fn main() {
     for density in [0.19, 1.0] {
-        for (threads, count) in [(Threads::One, 1), (Threads::All, num_threads())] {
-            let inside = |work: &(dyn Fn() + Sync)| match threads {
-                Threads::One => work(),
-                Threads::All => run(usize::MAX, |_| work()),
-            };
-            println!("density {density}, {count} threads");
-            println!("  f32");
-            let single = Problem::<f32>::new(density);
-            inside(&|| measure(&single, threads));
-            println!("  f64");
-            let double = Problem::<f64>::new(density);
-            inside(&|| {
+        for work in [0, usize::MAX] {
+            run(work, |threads| {
+                let count = if work == 0 { 1 } else { num_threads() };
+                println!("{count} threads");
+                println!("  f32");
+                measure(&Problem::<f32>::new(density), threads);
+                println!("  f64");
+                let double = Problem::<f64>::new(density);
                 measure(&double, threads);
                 measure_node(&double, threads);
             });

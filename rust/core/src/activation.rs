@@ -1,7 +1,8 @@
 //! Activation functions and what the evaluators must know of each.
 
+use crate::change::{exp_less_1, SMALL, TERMS};
 use crate::scalar::Scalar;
-use crate::simd::{dispatch, Kernel, Rounding};
+use crate::simd::{dispatch, Kernel, Level};
 use crate::vecmath::sigmoid;
 
 /// The function between a unit's pre-activation `a` and its activation `z`.
@@ -37,7 +38,7 @@ impl Activation {
 
     /// Replaces pre-activations by activations, inside a [`Kernel`].
     #[inline(always)]
-    pub fn apply_in<T: Scalar, R: Rounding>(self, values: &mut [T]) {
+    pub fn apply_in<T: Scalar, R: Level>(self, values: &mut [T]) {
         match self {
             Self::Identity => {}
             Self::Sigmoid => {
@@ -55,6 +56,30 @@ impl Activation {
                     };
                 }
             }
+        }
+    }
+
+    /// Writes how much activations `z` change when the pre-activations `a` they come from all move by
+    /// `shift`, inside a [`Kernel`].
+    ///
+    /// For the sigmoid and a small shift, `E = exp(shift) - 1` gives the difference without a
+    /// cancellation, as `exp(-a) = 1 / z - 1`:
+    /// `1 / (1 + exp(-a - shift)) - z = z (1 - z) E / (1 + z E)`.
+    #[inline(always)]
+    pub fn change_in<R: Level>(self, (a, z): (&[f64], &[f64]), shift: f64, change: &mut [f64]) {
+        if self == Self::Sigmoid && shift.abs() <= SMALL {
+            let e = exp_less_1::<R, TERMS>(shift);
+            for (change, &z) in change.iter_mut().zip(z) {
+                *change = z * (1.0 - z) * e / R::mul_add(z, e, 1.0);
+            }
+            return;
+        }
+        for (change, &a) in change.iter_mut().zip(a) {
+            *change = a + shift;
+        }
+        self.apply_in::<f64, R>(change);
+        for (change, &z) in change.iter_mut().zip(z) {
+            *change -= z;
         }
     }
 
@@ -119,7 +144,7 @@ impl<T: Scalar> Kernel for Apply<'_, T> {
     type Output = ();
 
     #[inline(always)]
-    fn run<R: Rounding>(self) {
+    fn run<R: Level>(self) {
         self.activation.apply_in::<T, R>(self.values);
     }
 }

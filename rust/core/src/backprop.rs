@@ -19,7 +19,7 @@ pub fn backprop<T: Scalar>(
     input: Input<'_, T>,
     targets: &Targets<'_, T>,
     forward: &mut Forward<T>,
-    threads: Threads,
+    threads: Threads<'_>,
     gradient: &mut Parameters<T>,
 ) -> T {
     forward.run(network, input, threads);
@@ -28,9 +28,11 @@ pub fn backprop<T: Scalar>(
     let mut deltas = output_deltas(y, targets);
     for (l, layer) in network.layers().iter().enumerate().rev() {
         let own = &mut gradient.layers[l];
-        forward.input_of(l, input).odd_powers_transposed_times(
+        let threads = threads.worth(input.samples() * layer.inputs() * layer.units());
+        let read = forward.input_of(l, input);
+        read.odd_powers_transposed_times::<T>(
             deltas.view(),
-            1,
+            &[],
             threads,
             own.weights.data_mut(),
         );
@@ -42,7 +44,7 @@ pub fn backprop<T: Scalar>(
             let mut lower = Matrix::zeros(input.samples(), below.units());
             let block = block_rows(input.samples());
             for_chunks(
-                threads.worth(input.samples() * layer.units() * below.units()),
+                threads,
                 lower.data_mut(),
                 block * below.units(),
                 |b, out| {

@@ -15,8 +15,7 @@
 use crate::extent::max_abs;
 use crate::loss::{Target, DELTA};
 use crate::matrix::{Matrix, MatrixRef};
-use crate::rows::{sum_rows, Weights};
-use crate::simd::{Rounding, LANES};
+use crate::simd::{Level, LANES};
 use crate::vecmath::polynomial;
 
 /// The largest move of a score that counts as small.
@@ -25,11 +24,15 @@ use crate::vecmath::polynomial;
 /// and what six leave out of that of `ln(1 + x)`, `|x| < 1.01 / 256`, below `3e-18`.
 pub const SMALL: f64 = 1.0 / 256.0;
 
+/// Of a move up to this, four terms of either series are enough: they leave out less than
+/// `2048^-5 / 5 < 6e-18`.
+const TINY: f64 = 1.0 / 2048.0;
+
 /// Powers of a larger weight than this could overflow.
 const LARGEST_WEIGHT: f64 = 1e60;
 
 /// The terms of the series of the exponential less 1.
-const TERMS: usize = 5;
+pub const TERMS: usize = 5;
 
 /// For each unit of a layer and each class, what a change of the unit's activation does to the
 /// score of the class: a weight `w` and its powers `w^m / m!`. Units past the last weigh nothing.
@@ -37,8 +40,6 @@ const TERMS: usize = 5;
 pub struct Pull {
     /// A row a class: the powers `m = 1` of all units, `m = 2` of all units, and so on.
     powers: Matrix<f64>,
-    /// The number of each row.
-    classes: Vec<u32>,
     /// The number of units, filled up to whole blocks.
     width: usize,
     /// The largest absolute weight.
@@ -67,7 +68,6 @@ impl Pull {
         }
         Self {
             powers,
-            classes: (0..).take(weights.cols()).collect(),
             width,
             largest: match max_abs(weights.data()) {
                 largest if largest <= LARGEST_WEIGHT => largest,
@@ -89,19 +89,37 @@ impl Pull {
     /// Writes `sum_k y_k w_k^m / m!` for all powers `m` and units, inside a
     /// [`Kernel`](crate::simd::Kernel).
     #[inline(always)]
-    pub fn moments<R: Rounding>(&self, y: &[f64], out: &mut Vec<f64>) {
+    pub fn moments<R: Level>(&self, y: &[f64], out: &mut Vec<f64>) {
         out.resize(TERMS * self.width, 0.0);
-        let weights = Weights {
-            places: &self.classes,
-            values: y,
-        };
-        sum_rows::<R>(weights, self.powers.view(), out);
+        const MANY: usize = 5 * LANES;
+        // Many sums side by side, over all classes before the next are begun: they stay in registers,
+        // and do not wait for one another.
+        let (wide, narrow) = out.as_chunks_mut::<MANY>();
+        for (i, out) in wide.iter_mut().enumerate() {
+            *out = self.moments_at::<R, MANY>(y, i * MANY);
+        }
+        let first = wide.len() * MANY;
+        for (i, out) in narrow.as_chunks_mut::<LANES>().0.iter_mut().enumerate() {
+            *out = self.moments_at::<R, LANES>(y, first + i * LANES);
+        }
+    }
+
+    #[inline(always)]
+    fn moments_at<R: Level, const L: usize>(&self, y: &[f64], first: usize) -> [f64; L] {
+        let mut sums = [0.0; L];
+        for (k, &y) in y.iter().enumerate() {
+            let powers = &self.powers.row(k)[first..first + L];
+            for lane in 0..L {
+                sums[lane] = R::mul_add(y, powers[lane], sums[lane]);
+            }
+        }
+        sums
     }
 
     /// The same of one unit.
     #[inline(always)]
     #[must_use]
-    pub fn moments_of_unit<R: Rounding>(&self, y: &[f64], j: usize) -> Moments {
+    pub fn moments_of_unit<R: Level>(&self, y: &[f64], j: usize) -> Moments {
         let mut moments = [0.0; TERMS];
         for (k, &y) in y.iter().enumerate() {
             let powers = self.powers.row(k);
@@ -116,65 +134,120 @@ impl Pull {
     #[inline(always)]
     #[must_use]
     pub fn is_small(&self, changes: &[f64]) -> bool {
-        let mut are_large = 0_u32;
-        for change in changes {
-            let is_small = change.abs() * self.largest <= SMALL;
-            are_large |= u32::from(!is_small);
-        }
-        are_large == 0
+        self.reach(changes) <= SMALL
     }
 
-    /// Turns the change of each unit's activation into the growth of the loss; `moments` are those
-    /// of the sample, and the changes [are small](Self::is_small).
+    /// How far a score moves, at most, when activations change by `changes`; infinite for a NaN.
     #[inline(always)]
-    pub fn grow_by_units<R: Rounding>(
+    fn reach(&self, changes: &[f64]) -> f64 {
+        let mut largest = [0.0; LANES];
+        let (blocks, rest) = changes.as_chunks::<LANES>();
+        for block in blocks {
+            for lane in 0..LANES {
+                let reach = block[lane].abs() * self.largest;
+                largest[lane] = if reach <= largest[lane] { largest[lane] } else { reach };
+            }
+        }
+        let mut all = 0.0;
+        for &reach in &largest {
+            all = if reach <= all { all } else { reach };
+        }
+        for change in rest {
+            let reach = change.abs() * self.largest;
+            all = if reach <= all { all } else { reach };
+        }
+        if all.is_nan() {
+            f64::INFINITY
+        } else {
+            all
+        }
+    }
+
+    /// Turns two changes of each unit's activation, `above` and `below`, into the difference of the
+    /// losses after them, in place of `above`; `moments` are those of the sample, and the changes
+    /// [are small](Self::is_small).
+    #[inline(always)]
+    pub fn difference_by_units<R: Level>(
         &self,
         sample: &Sample<'_>,
+        moments: &[f64],
+        (above, below): (&mut [f64], &mut [f64]),
+        denominators: &mut Vec<f64>,
+    ) {
+        if self.reach(above).max(self.reach(below)) <= TINY {
+            self.difference::<R, 4, 4>(sample, moments, (above, below), denominators);
+        } else {
+            self.difference::<R, TERMS, 6>(sample, moments, (above, below), denominators);
+        }
+    }
+
+    /// With `E` terms of the exponential's series and `L` of the logarithm's.
+    #[inline(always)]
+    fn difference<R: Level, const E: usize, const L: usize>(
+        &self,
+        sample: &Sample<'_>,
+        moments: &[f64],
+        (above, below): (&mut [f64], &mut [f64]),
+        denominators: &mut Vec<f64>,
+    ) {
+        let width = self.width;
+        let (above, below) = (&mut above[..width], &mut below[..width]);
+        match sample.target {
+            Target::Label(k) => {
+                let (weights, share) = (&self.powers.row(k)[..width], sample.shares[k]);
+                let moments = Rows::new(moments, width);
+                for j in 0..width {
+                    let (own, reach) = (moments.of::<E>(j), (weights[j], share));
+                    let down = growth_to_label::<R, E, L>(&own, reach, below[j]);
+                    above[j] = growth_to_label::<R, E, L>(&own, reach, above[j]) - down;
+                }
+            }
+            Target::Dense(t) => {
+                let dense = (t, sample.shares);
+                self.grow::<R, E, L>(dense, moments, above, denominators);
+                self.grow::<R, E, L>(dense, moments, below, denominators);
+                for (above, below) in above.iter_mut().zip(below) {
+                    *above -= *below;
+                }
+            }
+        }
+    }
+
+    /// Turns the change of each unit's activation into the growth of a loss with weights for all
+    /// classes.
+    #[inline(always)]
+    fn grow<R: Level, const E: usize, const L: usize>(
+        &self,
+        (t, shares): (&[f64], &[f64]),
         moments: &[f64],
         changes: &mut [f64],
         denominators: &mut Vec<f64>,
     ) {
         let width = self.width;
-        let changes = &mut changes[..width];
-        let (a, rest) = moments.split_at(width);
-        let (b, rest) = rest.split_at(width);
-        let (c, rest) = rest.split_at(width);
-        let (d, e) = rest.split_at(width);
-        let e = &e[..width];
-        match sample.target {
-            Target::Label(k) => {
-                let (weights, share) = (&self.powers.row(k)[..width], sample.shares[k]);
-                for j in 0..width {
-                    let moments = [a[j], b[j], c[j], d[j], e[j]];
-                    changes[j] = growth_to_label::<R>(&moments, (weights[j], share), changes[j]);
-                }
-            }
-            Target::Dense(t) => {
-                denominators.resize(2 * width, 0.0);
-                let (grown, growth) = denominators.split_at_mut(width);
-                let growth = &mut growth[..width];
-                let mass: f64 = t.iter().sum();
-                for j in 0..width {
-                    grown[j] = denominator::<R>(&[a[j], b[j], c[j], d[j], e[j]], changes[j]);
-                    growth[j] = mass * ln_1_more::<R>(grown[j]);
-                }
-                for (k, (&t, &share)) in t.iter().zip(sample.shares).enumerate() {
-                    let weights = &self.powers.row(k)[..width];
-                    for j in 0..width {
-                        let own = numerator::<R>(changes[j] * weights[j], grown[j], share);
-                        growth[j] = R::mul_add(-t, own, growth[j]);
-                    }
-                }
-                changes.copy_from_slice(growth);
+        denominators.resize(2 * width, 0.0);
+        let (grown, growth) = denominators.split_at_mut(width);
+        let (growth, changes) = (&mut growth[..width], &mut changes[..width]);
+        let moments = Rows::new(moments, width);
+        let mass: f64 = t.iter().sum();
+        for j in 0..width {
+            grown[j] = denominator::<R, E>(&moments.of::<E>(j), changes[j]);
+            growth[j] = mass * ln_1_more::<R, L>(grown[j]);
+        }
+        for (k, (&t, &share)) in t.iter().zip(shares).enumerate() {
+            let weights = &self.powers.row(k)[..width];
+            for j in 0..width {
+                let own = numerator::<R, E, L>(changes[j] * weights[j], grown[j], share);
+                growth[j] = R::mul_add(-t, own, growth[j]);
             }
         }
+        changes.copy_from_slice(growth);
     }
 
     /// The growth of the loss for some changes of the activation of unit `j`, of which `moments`
     /// are the moments, and the changes [are small](Self::is_small).
     #[inline(always)]
     #[must_use]
-    pub fn growth_by_unit<R: Rounding, const L: usize>(
+    pub fn growth_by_unit<R: Level, const L: usize>(
         &self,
         sample: &Sample<'_>,
         (j, moments): (usize, &Moments),
@@ -185,20 +258,20 @@ impl Pull {
             Target::Label(k) => {
                 let (weight, share) = (self.powers.row(k)[j], sample.shares[k]);
                 for lane in 0..L {
-                    growth[lane] = growth_to_label::<R>(moments, (weight, share), changes[lane]);
+                    growth[lane] = growth_to_label::<R, TERMS, 6>(moments, (weight, share), changes[lane]);
                 }
             }
             Target::Dense(t) => {
                 let mut grown = [0.0; L];
                 let mass: f64 = t.iter().sum();
                 for lane in 0..L {
-                    grown[lane] = denominator::<R>(moments, changes[lane]);
-                    growth[lane] = mass * ln_1_more::<R>(grown[lane]);
+                    grown[lane] = denominator::<R, TERMS>(moments, changes[lane]);
+                    growth[lane] = mass * ln_1_more::<R, 6>(grown[lane]);
                 }
                 for (k, (&t, &share)) in t.iter().zip(sample.shares).enumerate() {
                     let weight = self.powers.row(k)[j];
                     for lane in 0..L {
-                        let own = numerator::<R>(changes[lane] * weight, grown[lane], share);
+                        let own = numerator::<R, TERMS, 6>(changes[lane] * weight, grown[lane], share);
                         growth[lane] = R::mul_add(-t, own, growth[lane]);
                     }
                 }
@@ -220,50 +293,80 @@ pub struct Sample<'a> {
     pub shares: &'a [f64],
 }
 
+/// The moments of all units of a sample, a row a power.
+struct Rows<'a>([&'a [f64]; TERMS]);
+
+impl<'a> Rows<'a> {
+    #[inline(always)]
+    fn new(moments: &'a [f64], width: usize) -> Self {
+        let mut rows = [moments; TERMS];
+        for (m, row) in rows.iter_mut().enumerate() {
+            *row = &moments[m * width..(m + 1) * width];
+        }
+        Self(rows)
+    }
+
+    /// The first `E` moments of unit `j`.
+    #[inline(always)]
+    fn of<const E: usize>(&self, j: usize) -> [f64; E] {
+        let mut own = [0.0; E];
+        for m in 0..E {
+            own[m] = self.0[m][j];
+        }
+        own
+    }
+}
+
 /// The growth of the loss of a sample whose class has that weight and share.
 #[inline(always)]
-fn growth_to_label<R: Rounding>(
-    moments: &Moments,
+fn growth_to_label<R: Level, const E: usize, const L: usize>(
+    moments: &[f64; E],
     (weight, share): (f64, f64),
     change: f64,
 ) -> f64 {
-    let g = denominator::<R>(moments, change);
-    ln_1_more::<R>(g) - numerator::<R>(change * weight, g, share)
+    let g = denominator::<R, E>(moments, change);
+    ln_1_more::<R, L>(g) - numerator::<R, E, L>(change * weight, g, share)
 }
 
 /// By how much the denominator of the softmax grows, as a share of it: `g`.
 #[inline(always)]
-fn denominator<R: Rounding>(moments: &Moments, change: f64) -> f64 {
-    change * polynomial::<_, R, TERMS>(change, moments)
+fn denominator<R: Level, const E: usize>(moments: &[f64; E], change: f64) -> f64 {
+    change * polynomial::<_, R, E>(change, moments)
 }
 
 /// `ln(1 + e + q (g - e))` of a class whose score has moved by `by`.
 #[inline(always)]
-fn numerator<R: Rounding>(by: f64, g: f64, share: f64) -> f64 {
-    let e = exp_less_1::<R>(by);
-    ln_1_more::<R>(R::mul_add(share, g - e, e))
+fn numerator<R: Level, const E: usize, const L: usize>(by: f64, g: f64, share: f64) -> f64 {
+    let e = exp_less_1::<R, E>(by);
+    ln_1_more::<R, L>(R::mul_add(share, g - e, e))
 }
 
-/// `exp(x) - 1` for `|x| <=` [`SMALL`].
+/// `exp(x) - 1` by the first `E` terms of its series.
 #[inline(always)]
-fn exp_less_1<R: Rounding>(x: f64) -> f64 {
-    let series = [1.0, 1.0 / 2.0, 1.0 / 6.0, 1.0 / 24.0, 1.0 / 120.0];
-    x * polynomial::<_, R, TERMS>(x, &series)
+pub fn exp_less_1<R: Level, const E: usize>(x: f64) -> f64 {
+    let mut series = [0.0; E];
+    series.copy_from_slice(&EXPONENTIAL[..E]);
+    x * polynomial::<_, R, E>(x, &series)
 }
 
-/// `ln(1 + x)` for `|x|` hardly more than [`SMALL`].
+const EXPONENTIAL: [f64; TERMS] = [1.0, 1.0 / 2.0, 1.0 / 6.0, 1.0 / 24.0, 1.0 / 120.0];
+
+/// `ln(1 + x)` by the first `L` terms of its series.
 #[inline(always)]
-fn ln_1_more<R: Rounding>(x: f64) -> f64 {
-    let series = [
-        1.0,
-        -1.0 / 2.0,
-        1.0 / 3.0,
-        -1.0 / 4.0,
-        1.0 / 5.0,
-        -1.0 / 6.0,
-    ];
-    x * polynomial::<_, R, 6>(x, &series)
+fn ln_1_more<R: Level, const L: usize>(x: f64) -> f64 {
+    let mut series = [0.0; L];
+    series.copy_from_slice(&LOGARITHM[..L]);
+    x * polynomial::<_, R, L>(x, &series)
 }
+
+const LOGARITHM: [f64; 6] = [
+    1.0,
+    -1.0 / 2.0,
+    1.0 / 3.0,
+    -1.0 / 4.0,
+    1.0 / 5.0,
+    -1.0 / 6.0,
+];
 
 /// For each class, the share of `1e-7` in `y + 1e-7`.
 #[must_use]
@@ -275,7 +378,7 @@ pub fn delta_shares(y: MatrixRef<'_, f64>) -> Matrix<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::simd::Fused;
+    use crate::simd::Avx2;
 
     /// The loss by its definition.
     fn loss(scores: &[f64], t: &[f64]) -> f64 {
@@ -304,15 +407,16 @@ mod tests {
                     target: t,
                     shares: shares.data(),
                 };
-                let moments = pull.moments_of_unit::<Fused>(y.data(), 0);
+                let moments = pull.moments_of_unit::<Avx2>(y.data(), 0);
                 let unit = (0, &moments);
-                let [up, down] = pull.growth_by_unit::<Fused, 2>(&sample, unit, &[d, -d]);
+                let [up, down] = pull.growth_by_unit::<Avx2, 2>(&sample, unit, &[d, -d]);
                 assert!(pull.is_small(&[d]));
                 let got = up - down;
-                let (mut all, mut rows) = (Vec::new(), [d; LANES]);
-                pull.moments::<Fused>(y.data(), &mut all);
-                pull.grow_by_units::<Fused>(&sample, &all, &mut rows, &mut Vec::new());
-                assert!((rows[0] - up).abs() <= 1e-16 + 1e-15 * up.abs());
+                let (mut all, mut above, mut below) = (Vec::new(), [d; LANES], [-d; LANES]);
+                pull.moments::<Avx2>(y.data(), &mut all);
+                let rows = (&mut above[..], &mut below[..]);
+                pull.difference_by_units::<Avx2>(&sample, &all, rows, &mut Vec::new());
+                assert!((above[0] - got).abs() <= 1e-16 + 1e-15 * got.abs());
                 let moved = |d: f64| {
                     let scores: Vec<f64> = scores
                         .iter()
@@ -332,8 +436,12 @@ mod tests {
         for i in -1000..=1000 {
             let x = SMALL * f64::from(i) / 1000.0;
             let rounding = 4e-16 * x.abs();
-            assert!((exp_less_1::<Fused>(x) - x.exp_m1()).abs() <= 5e-18 + rounding);
-            assert!((ln_1_more::<Fused>(x) - x.ln_1p()).abs() <= 3e-18 + rounding);
+            assert!((exp_less_1::<Avx2, TERMS>(x) - x.exp_m1()).abs() <= 5e-18 + rounding);
+            assert!((ln_1_more::<Avx2, 6>(x) - x.ln_1p()).abs() <= 3e-18 + rounding);
+            let x = TINY * f64::from(i) / 1000.0;
+            let rounding = 4e-16 * x.abs();
+            assert!((exp_less_1::<Avx2, 4>(x) - x.exp_m1()).abs() <= 6e-18 + rounding);
+            assert!((ln_1_more::<Avx2, 4>(x) - x.ln_1p()).abs() <= 6e-18 + rounding);
         }
     }
 }

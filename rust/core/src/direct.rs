@@ -61,7 +61,7 @@ pub fn direct(
     input: Input<'_, f64>,
     targets: &Targets<'_, f64>,
     h: f64,
-    threads: Threads,
+    threads: Threads<'_>,
     cancel: &Cancel,
     gradient: &mut Parameters<f64>,
 ) -> Result<(), Error> {

@@ -94,7 +94,7 @@ pub fn gradient<T: Scalar>(
     Ok(run(
         network.work().saturating_mul(3 * x.rows()),
         |threads| {
-            let batch = Batch::both_ways(x);
+            let batch = Batch::new(x, threads);
             let mut pass = Forward::new();
             let mut out = Parameters::filled(network, T::zero());
             let loss = backprop(
@@ -133,7 +133,7 @@ pub fn numerical_gradient<'a>(
     let cancel = Cancel::new();
     let work = method.work(network, x.rows());
     run_watched(work, &cancel, interrupted, |threads| {
-        let batch = Batch::both_ways(x);
+        let batch = Batch::new(x, threads);
         let mut out = Parameters::filled(network, 0.0);
         let loss = numerical::numerical_gradient(
             network,
@@ -171,7 +171,7 @@ fn forward_pass<T: Scalar>(
     check_memory(network, x.rows(), 2)?;
     Ok(run(network.work().saturating_mul(x.rows()), |threads| {
         let mut forward = Forward::new();
-        forward.run(network, Batch::new(x).input(), threads);
+        forward.run(network, Batch::new(x, threads).input(), threads);
         forward
     }))
 }

@@ -1,7 +1,7 @@
 //! How far a list of numbers reaches: its largest absolute value, and whether all are finite.
 
 use crate::scalar::Scalar;
-use crate::simd::{dispatch, Kernel, Rounding, LANES};
+use crate::simd::{dispatch, Kernel, Level, LANES};
 
 /// The largest absolute value, 0 for none, NaN where one occurs.
 #[must_use]
@@ -22,7 +22,7 @@ impl<T: Scalar> Kernel for MaxAbs<'_, T> {
     type Output = T;
 
     #[inline(always)]
-    fn run<R: Rounding>(self) -> T {
+    fn run<R: Level>(self) -> T {
         // As many lanes as keep several comparisons under way at once.
         const WIDTH: usize = 4 * LANES;
         let (blocks, rest) = self.0.as_chunks::<WIDTH>();

@@ -1,9 +1,9 @@
 //! The forward pass: it exists once, and keeps what gradients need.
 
-use crate::input::Input;
+use crate::input::{times, Input};
 use crate::matrix::{Matrix, MatrixRef};
 use crate::network::Network;
-use crate::parallel::{block_rows, for_chunks, Threads};
+use crate::parallel::{block_rows, for_each, Threads};
 use crate::scalar::Scalar;
 use crate::softmax::softmax;
 
@@ -13,6 +13,41 @@ use crate::softmax::softmax;
 pub struct Forward<T> {
     pre: Vec<Matrix<T>>,
     post: Vec<Matrix<T>>,
+}
+
+/// The rows of some samples in each matrix of a pass.
+struct Piece<'a, T> {
+    pre: Vec<&'a mut [T]>,
+    post: Vec<&'a mut [T]>,
+}
+
+impl<T> Default for Piece<'_, T> {
+    fn default() -> Self {
+        Self {
+            pre: Vec::new(),
+            post: Vec::new(),
+        }
+    }
+}
+
+impl<T: Scalar> Piece<'_, T> {
+    /// Computes block `b` of the pass.
+    fn run(self, b: usize, network: &Network<'_, T>, input: Input<'_, T>) {
+        let mut below: Option<MatrixRef<'_, T>> = None;
+        let mut post = self.post.into_iter();
+        for (layer, pre) in network.layers().iter().zip(self.pre) {
+            match below {
+                None => input.times(b, layer.weights, layer.bias, pre),
+                Some(z) => times(z, layer.weights, layer.bias, pre),
+            }
+            if let Some(post) = post.next() {
+                post.copy_from_slice(pre);
+                layer.activation.apply(post);
+                let rows = post.len() / layer.units();
+                below = Some(MatrixRef::new(post, rows, layer.units()));
+            }
+        }
+    }
 }
 
 impl<T: Scalar> Forward<T> {
@@ -25,30 +60,27 @@ impl<T: Scalar> Forward<T> {
         }
     }
 
-    /// Sends `input` through `network`, reusing the allocations of the last run.
-    pub fn run(&mut self, network: &Network<'_, T>, input: Input<'_, T>, threads: Threads) {
-        let depth = network.layers().len();
-        self.pre.resize_with(depth, Matrix::default);
-        self.post.resize_with(depth - 1, Matrix::default);
-        for (l, layer) in network.layers().iter().enumerate() {
-            let below = match l {
-                0 => input,
-                _ => Input::Dense(self.post[l - 1].view()),
-            };
-            let pre = &mut self.pre[l];
-            pre.reshape(below.samples(), layer.units());
-            below.times(layer.weights, layer.bias, threads, pre.data_mut());
-            if let Some(post) = self.post.get_mut(l) {
-                post.reshape(pre.rows(), pre.cols());
-                let block = block_rows(pre.rows()) * pre.cols();
-                // An activation is worth some sixteen multiplications.
-                let threads = threads.worth(16 * pre.data().len());
-                for_chunks(threads, post.data_mut(), block, |b, out| {
-                    out.copy_from_slice(&pre.data()[b * block..b * block + out.len()]);
-                    layer.activation.apply(out);
-                });
-            }
+    /// Sends `input` through `network`, reusing the allocations of the last run. Each thread takes
+    /// some samples through all layers.
+    pub fn run(&mut self, network: &Network<'_, T>, input: Input<'_, T>, threads: Threads<'_>) {
+        let (layers, samples) = (network.layers(), input.samples());
+        self.pre.resize_with(layers.len(), Matrix::default);
+        self.post.resize_with(layers.len() - 1, Matrix::default);
+        let block = block_rows(samples);
+        let mut pieces: Vec<Piece<'_, T>> = Vec::new();
+        pieces.resize_with(samples.div_ceil(block), Piece::default);
+        for (pre, layer) in self.pre.iter_mut().zip(layers) {
+            pre.reshape(samples, layer.units());
+            let chunks = pre.data_mut().chunks_mut(block * layer.units());
+            pieces.iter_mut().zip(chunks).for_each(|(piece, rows)| piece.pre.push(rows));
         }
+        for (post, layer) in self.post.iter_mut().zip(layers) {
+            post.reshape(samples, layer.units());
+            let chunks = post.data_mut().chunks_mut(block * layer.units());
+            pieces.iter_mut().zip(chunks).for_each(|(piece, rows)| piece.post.push(rows));
+        }
+        let threads = threads.worth(network.work().saturating_mul(samples));
+        for_each(threads, pieces.into_iter().enumerate(), |(b, piece)| piece.run(b, network, input));
     }
 
     /// The pre-activations of layer `l`, shape (samples, units).

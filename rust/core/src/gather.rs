@@ -1,11 +1,15 @@
 //! A batch gathered from a data set: allocated once, filled again for every step.
 
+use std::ops::Range;
+
 use crate::input::{Input, SPARSE_DENSITY};
+use crate::lines::Lines;
 use crate::loss::Targets;
 use crate::matrix::{Matrix, MatrixRef};
+use crate::parallel::Threads;
 use crate::scalar::Scalar;
 use crate::simd::prefetch;
-use crate::sparse::{Lines, Sparse};
+use crate::sparse::Sparse;
 
 /// A data set: inputs of type `S`, targets of type `T`.
 #[derive(Debug, Clone, Copy)]
@@ -45,19 +49,28 @@ impl<W: Scalar> Gathered<W> {
     ///
     /// The batch comes out as [`Batch::new`](crate::input::Batch::new) would make it of the same
     /// rows.
-    pub fn fill<S: Scalar, T: Scalar>(&mut self, data: &Data<'_, S, T>, indices: &[usize]) {
+    pub fn fill<S: Scalar, T: Scalar>(
+        &mut self,
+        data: &Data<'_, S, T>,
+        indices: &[usize],
+        threads: Threads<'_>,
+    ) {
         let cast = |value: S| W::from_f64(T::from_f64(value.widen()).widen());
         let cols = data.x.cols();
+        let shape = (indices.len(), cols);
         let sparse = &mut self.sparse;
-        self.is_sparse = if let Some(lines) = data.lines {
-            sparse.gather(lines, cols, indices, SPARSE_DENSITY, cast)
-        } else {
-            let rows = indices.iter().map(|&n| data.x.row(n));
-            sparse.refill(rows, cols, SPARSE_DENSITY, cast)
+        let refill = |lines: &mut Lines<W>, range: Range<usize>, most| {
+            let indices = &indices[range];
+            match data.lines {
+                Some(known) => lines.gather(known, indices, cols, most, cast),
+                None => {
+                    let rows = indices.iter().map(|&n| data.x.row(n));
+                    lines.refill(rows, cols, most, cast)
+                }
+            }
         };
-        if self.is_sparse {
-            sparse.fill_columns();
-        } else {
+        self.is_sparse = sparse.refill(shape, SPARSE_DENSITY, threads, refill);
+        if !self.is_sparse {
             gather_rows(data.x, indices, cast, &mut self.rows);
         }
         match data.targets {
@@ -77,7 +90,7 @@ impl<W: Scalar> Gathered<W> {
     pub fn prefetch<S: Scalar, T: Scalar>(data: &Data<'_, S, T>, indices: &[usize]) {
         for &index in indices {
             if let Some(lines) = data.lines {
-                let line = lines.line(index);
+                let line = lines.whole_line(index);
                 prefetch(line.places);
                 prefetch(line.values);
             } else {

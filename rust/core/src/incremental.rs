@@ -10,7 +10,7 @@ use crate::input::Input;
 use crate::network::{LayerParameters, Parameters};
 use crate::parallel::{try_map, Threads};
 use crate::shift::{Scratch, Shifter};
-use crate::simd::{dispatch, Kernel, Rounding, LANES};
+use crate::simd::{dispatch, Kernel, Level, LANES};
 
 /// What some samples contribute to the quotients of the weights and the bias of one unit.
 #[derive(Debug)]
@@ -70,7 +70,7 @@ impl<S: Iterator<Item = usize>> Kernel for Evaluate<'_, S> {
     type Output = UnitQuotients;
 
     #[inline(always)]
-    fn run<R: Rounding>(self) -> UnitQuotients {
+    fn run<R: Level>(self) -> UnitQuotients {
         let Self { shifter, l, h, .. } = self;
         let input = shifter.input_of(l);
         let inputs = input.inputs();
@@ -162,7 +162,7 @@ impl Column {
 pub fn incremental(
     shifter: &Shifter<'_>,
     h: f64,
-    threads: Threads,
+    threads: Threads<'_>,
     cancel: &Cancel,
     gradient: &mut Parameters<f64>,
 ) -> Result<(), Error> {

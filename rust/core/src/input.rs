@@ -3,10 +3,13 @@
 //! A zero of the input contributes nothing to either product. Where there are enough of them they
 //! are skipped; the batch's own density decides.
 
+use std::ops::Range;
+
 use crate::extent::{is_finite, max_abs};
 use crate::matmul::{multiply, Operand};
 use crate::matrix::{Matrix, MatrixRef};
 use crate::parallel::{block_rows, for_chunks, Threads};
+use crate::spread::{odd_power, SpreadRows, PART};
 use crate::rows::SumRows;
 use crate::scalar::Scalar;
 use crate::simd::dispatch;
@@ -64,11 +67,13 @@ pub enum Batch<'a, T> {
 impl<'a, T: Scalar> Batch<'a, T> {
     /// A batch of the rows of `x`.
     #[must_use]
-    pub fn new(x: impl Into<BatchRows<'a, T>>) -> Self {
+    pub fn new(x: impl Into<BatchRows<'a, T>>, threads: Threads<'_>) -> Self {
         let widened = |value: f32| T::from_f64(value.widen());
         match x.into() {
-            BatchRows::Same(x) => sparse(x, |value| value).map_or(Self::Dense(x), Self::Sparse),
-            BatchRows::Single(x) => sparse(x, widened).map_or_else(
+            BatchRows::Same(x) => {
+                sparse(x, |value| value, threads).map_or(Self::Dense(x), Self::Sparse)
+            }
+            BatchRows::Single(x) => sparse(x, widened, threads).map_or_else(
                 || {
                     let data = x.data().iter().map(|&value| widened(value)).collect();
                     Self::Cast(Matrix::from_vec(data, x.rows(), x.cols()))
@@ -76,16 +81,6 @@ impl<'a, T: Scalar> Batch<'a, T> {
                 Self::Sparse,
             ),
         }
-    }
-
-    /// The same, ready for products with its transpose too.
-    #[must_use]
-    pub fn both_ways(x: impl Into<BatchRows<'a, T>>) -> Self {
-        let mut batch = Self::new(x);
-        if let Self::Sparse(sparse) = &mut batch {
-            sparse.fill_columns();
-        }
-        batch
     }
 
     /// The batch, as a layer reads it.
@@ -99,12 +94,17 @@ impl<'a, T: Scalar> Batch<'a, T> {
     }
 }
 
-fn sparse<S: Scalar, T: Scalar>(x: MatrixRef<'_, S>, cast: impl Fn(S) -> T) -> Option<Sparse<T>> {
+fn sparse<S: Scalar, T: Scalar>(
+    x: MatrixRef<'_, S>,
+    cast: impl Fn(S) -> T + Copy + Sync,
+    threads: Threads<'_>,
+) -> Option<Sparse<T>> {
     let mut sparse = Sparse::default();
-    let rows = (0..x.rows()).map(|n| x.row(n));
-    sparse
-        .refill(rows, x.cols(), SPARSE_DENSITY, cast)
-        .then_some(sparse)
+    let shape = (x.rows(), x.cols());
+    let is_sparse = sparse.refill(shape, SPARSE_DENSITY, threads, |lines, range, most| {
+        lines.refill(range.map(|n| x.row(n)), x.cols(), most, cast)
+    });
+    is_sparse.then_some(sparse)
 }
 
 /// The input of a layer: a batch, or the activations of the layer below.
@@ -140,86 +140,103 @@ impl<T: Scalar> Input<'_, T> {
     pub fn max_abs(&self) -> T {
         match self {
             Self::Dense(x) => max_abs(x.data()),
-            Self::Sparse(x) => max_abs(x.values()),
-        }
-    }
-
-    /// Writes `input @ weights + bias`.
-    pub fn times(
-        &self,
-        weights: MatrixRef<'_, T>,
-        bias: Option<&[T]>,
-        threads: Threads,
-        out: &mut [T],
-    ) {
-        let (samples, units) = (self.samples(), weights.cols());
-        let block = block_rows(samples);
-        match *self {
-            // A zero times an infinity or a NaN is no zero, and must not be skipped.
-            Self::Sparse(x) if !is_finite(weights.data()) => {
-                Input::Dense(x.to_dense().view()).times(weights, bias, threads, out);
-            }
-            Self::Sparse(x) => for_chunks(threads, out, block * units, |b, out| {
-                dispatch(SumRows {
-                    lines: (b * block..samples).map(|n| x.row(n)),
-                    start: bias,
-                    matrix: weights,
-                    terms: 1,
-                    out,
-                });
-            }),
-            Self::Dense(x) => for_chunks(threads, out, block * units, |b, out| {
-                for row in out.chunks_exact_mut(units) {
-                    match bias {
-                        Some(bias) => row.copy_from_slice(bias),
-                        None => row.fill(T::zero()),
-                    }
-                }
-                let rows = x.row_range(b * block, ((b + 1) * block).min(samples));
-                multiply(Operand::plain(rows), Operand::plain(weights), true, out);
-            }),
-        }
-    }
-
-    /// Writes `sum_p (input^(2p + 1))^T @ C_p`, powers taken element by element.
-    ///
-    /// `coefficients` holds the matrices `C_0, C_1, ...` side by side, `terms` of them, so its
-    /// shape is (samples, terms * units) and that of the result (inputs, units). One term is the
-    /// plain product with the transpose.
-    pub fn odd_powers_transposed_times(
-        &self,
-        coefficients: MatrixRef<'_, T>,
-        terms: usize,
-        threads: Threads,
-        out: &mut [T],
-    ) {
-        let (inputs, units) = (self.inputs(), coefficients.cols() / terms);
-        let block = block_rows(inputs);
-        match *self {
-            // As above.
-            Self::Sparse(x) if !is_finite(coefficients.data()) => {
-                let x = x.to_dense();
-                Input::Dense(x.view()).odd_powers_transposed_times(
-                    coefficients,
-                    terms,
-                    threads,
-                    out,
-                );
-            }
             Self::Sparse(x) => {
-                let rows = coefficients.rows() * terms;
-                let matrix = MatrixRef::new(coefficients.data(), rows, units);
-                for_chunks(threads, out, block * units, |b, out| {
-                    dispatch(SumRows {
-                        lines: (b * block..inputs).map(|i| x.column(i)),
-                        start: None,
-                        matrix,
-                        terms,
-                        out,
-                    });
+                let parts = x.row_parts().iter().map(|lines| max_abs(lines.values()));
+                // Written so that a NaN stays.
+                parts.fold(T::zero(), |m, part| if part <= m { m } else { part })
+            }
+        }
+    }
+
+    /// Writes block `b` of `input @ weights + bias`, of blocks of [`block_rows`] samples.
+    pub fn times(&self, b: usize, weights: MatrixRef<'_, T>, bias: Option<&[T]>, out: &mut [T]) {
+        let first = b * block_rows(self.samples());
+        let rows = first..first + out.len() / weights.cols();
+        match self {
+            Self::Dense(x) => times(x.row_range(rows.start, rows.end), weights, bias, out),
+            Self::Sparse(x) => {
+                let are_finite = dispatch(SumRows {
+                    lines: x.row_parts()[b].pattern(),
+                    weights: x.row_parts()[b].values(),
+                    bias,
+                    matrix: weights,
+                    out,
+                });
+                if !are_finite {
+                    // A zero times an infinity or a NaN is no zero, and must not be skipped.
+                    let x = x.to_dense();
+                    times(x.view().row_range(rows.start, rows.end), weights, bias, out);
+                }
+            }
+        }
+    }
+
+    /// Writes `input^T @ linear + sum_p (input^(2p + 3))^T @ higher[p]`, powers taken element by
+    /// element: coefficients of shape (samples, units), the result of shape (inputs, units).
+    ///
+    /// The higher terms are summed in the type of their coefficients.
+    pub fn odd_powers_transposed_times<C: Scalar>(
+        &self,
+        linear: MatrixRef<'_, T>,
+        higher: &[MatrixRef<'_, C>],
+        threads: Threads<'_>,
+        out: &mut [T],
+    ) {
+        let are_finite = || {
+            let mut higher = higher.iter();
+            is_finite(linear.data()) && higher.all(|term| is_finite(term.data()))
+        };
+        let columns = match *self {
+            // As above.
+            Self::Sparse(x) if !are_finite() => {
+                let x = x.to_dense();
+                let dense = Input::Dense(x.view());
+                return dense.odd_powers_transposed_times(linear, higher, threads, out);
+            }
+            Self::Sparse(_) => PART,
+            Self::Dense(x) => block_rows(x.cols()),
+        };
+        for_chunks(threads, out, columns * linear.cols(), |c, out| {
+            let range = c * columns..c * columns + out.len() / linear.cols();
+            self.power_transposed_times(range.clone(), 0, linear, out);
+            let mut sums = Vec::new();
+            for (p, &term) in higher.iter().enumerate() {
+                sums.resize(out.len(), C::zero());
+                self.power_transposed_times(range.clone(), p + 1, term, &mut sums);
+                let terms = out.iter_mut().zip(&sums);
+                terms.for_each(|(out, sum)| *out += T::from_f64(sum.widen()));
+            }
+        });
+    }
+
+    /// Writes a product with the transpose of some columns, raised to an odd power.
+    fn power_transposed_times<C: Scalar>(
+        &self,
+        columns: Range<usize>,
+        power: usize,
+        coefficients: MatrixRef<'_, C>,
+        out: &mut [C],
+    ) {
+        match self {
+            Self::Sparse(x) => {
+                dispatch(SpreadRows {
+                    lines: x.row_parts(),
+                    columns,
+                    power,
+                    matrix: coefficients,
+                    out,
                 });
             }
-            Self::Dense(x) => dense_odd_powers(x, coefficients, terms, threads, out),
+            Self::Dense(x) => {
+                let mut data = Vec::with_capacity(x.rows() * columns.len());
+                for n in 0..x.rows() {
+                    let row = x.row(n)[columns.clone()].iter();
+                    data.extend(row.map(|&x| odd_power::<T, C>(x, power)));
+                }
+                let raised = MatrixRef::new(&data, x.rows(), columns.len());
+                let x = Operand::plain(raised).transposed();
+                multiply(x, Operand::plain(coefficients), false, out);
+            }
         }
     }
 
@@ -241,33 +258,16 @@ impl<T: Scalar> Input<'_, T> {
     }
 }
 
-fn dense_odd_powers<T: Scalar>(
+/// Writes `x @ weights + bias`.
+pub fn times<T: Scalar>(
     x: MatrixRef<'_, T>,
-    coefficients: MatrixRef<'_, T>,
-    terms: usize,
-    threads: Threads,
+    weights: MatrixRef<'_, T>,
+    bias: Option<&[T]>,
     out: &mut [T],
 ) {
-    let (inputs, units) = (x.cols(), coefficients.cols() / terms);
-    let block = block_rows(inputs);
-    let mut raised = Vec::new();
-    for p in 0..terms {
-        if p == 1 {
-            raised = x.data().to_vec();
-        }
-        if p >= 1 {
-            let squares = x.data().iter().map(|&x| x * x);
-            raised.iter_mut().zip(squares).for_each(|(v, s)| *v *= s);
-        }
-        let power = match p {
-            0 => x,
-            _ => MatrixRef::new(&raised, x.rows(), inputs),
-        };
-        let c = Operand::plain(coefficients).columns(p * units, (p + 1) * units);
-        for_chunks(threads, out, block * units, |b, out| {
-            let columns = (b * block, ((b + 1) * block).min(inputs));
-            let x = Operand::plain(power).columns(columns.0, columns.1);
-            multiply(x.transposed(), c, p > 0, out);
-        });
+    if let Some(bias) = bias {
+        let rows = out.chunks_exact_mut(bias.len());
+        rows.for_each(|row| row.copy_from_slice(bias));
     }
+    multiply(Operand::plain(x), Operand::plain(weights), bias.is_some(), out);
 }

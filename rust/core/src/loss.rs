@@ -3,7 +3,7 @@
 use crate::error::Error;
 use crate::matrix::MatrixRef;
 use crate::scalar::Scalar;
-use crate::simd::{dispatch, Kernel, Rounding};
+use crate::simd::{dispatch, Kernel, Level};
 use crate::vecmath::ln;
 
 /// Added to a probability before its logarithm is taken, as the course does: no `log(0)`.
@@ -110,7 +110,7 @@ fn one_hot<T: Scalar>(row: &[T]) -> Option<usize> {
 /// The losses of one sample for `L` sets of unnormalised probabilities, one a lane: `weights[k]`
 /// over `total` is the probability of class `k`.
 #[inline(always)]
-pub fn lane_losses<T: Scalar, R: Rounding, const L: usize>(
+pub fn lane_losses<T: Scalar, R: Level, const L: usize>(
     weights: &[[T; L]],
     total: &[T; L],
     target: Target<'_, T>,
@@ -149,7 +149,7 @@ impl<T: Scalar> Kernel for MeanLoss<'_, T> {
     type Output = T;
 
     #[inline(always)]
-    fn run<R: Rounding>(self) -> T {
+    fn run<R: Level>(self) -> T {
         let mut sum = 0.0;
         for n in 0..self.y.rows() {
             let (y, _) = self.y.row(n).as_chunks::<1>();

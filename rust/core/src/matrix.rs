@@ -55,6 +55,13 @@ impl<'a, T: Scalar> MatrixRef<'a, T> {
         )
     }
 
+    /// The same numbers, rounded to another type.
+    #[must_use]
+    pub fn cast<S: Scalar>(&self) -> Matrix<S> {
+        let data = self.data.iter().map(|&x| S::from_f64(x.widen())).collect();
+        Matrix::from_vec(data, self.rows, self.cols)
+    }
+
     /// The transpose, copied.
     #[must_use]
     pub fn transposed(&self) -> Matrix<T> {

@@ -17,10 +17,10 @@ use crate::error::Error;
 use crate::incremental::unit_quotients;
 use crate::matrix::Matrix;
 use crate::network::{LayerParameters, Parameters};
-use crate::parallel::{block_rows, for_chunks, try_map, Threads};
-use crate::polynomial::{terms_for, OddInterpolation};
+use crate::parallel::{block_rows, for_each, try_map, Threads};
+use crate::polynomial::{higher_terms, terms_for, OddInterpolation};
 use crate::shift::{Scratch, Shifter};
-use crate::simd::{dispatch, Kernel, Rounding};
+use crate::simd::{dispatch, Kernel, Level};
 use crate::smoothness::{analytic_radii, KinkFinder, SCORE_BOUND};
 
 /// The largest error of interpolation in the quotient of one sample: the size of the rounding in
@@ -40,7 +40,7 @@ const SMALLEST_WIDTH: f64 = 1e-290;
 pub fn node(
     shifter: &Shifter<'_>,
     h: f64,
-    threads: Threads,
+    threads: Threads<'_>,
     cancel: &Cancel,
     gradient: &mut Parameters<f64>,
 ) -> Result<(), Error> {
@@ -60,6 +60,8 @@ pub fn node(
 /// How the quotients of one layer are found.
 struct Plan<'a> {
     layer: usize,
+    /// Whether higher terms are so small that single precision gives all their digits that count.
+    is_single: bool,
     h: f64,
     /// The largest absolute input, or 1 (the bias's) if that is larger.
     largest: f64,
@@ -80,8 +82,12 @@ impl<'a> Plan<'a> {
                 .filter(|_| largest <= LARGEST_INPUT && h >= SMALLEST_WIDTH)
         };
         let needed: Vec<Option<usize>> = radii.iter().map(terms).collect();
+        // Of a sum in single precision, one term a sample, each of two rounded factors.
+        let rounding = (shifter.samples() + 3) as f64 * f64::from(f32::EPSILON) / 2.0;
+        let least = radii.iter().copied().fold(f64::INFINITY, f64::min);
         Self {
             layer,
+            is_single: higher_terms(s / least, bound) * rounding <= TOLERANCE,
             h,
             largest,
             terms: needed.iter().flatten().copied().max().unwrap_or(0),
@@ -103,16 +109,22 @@ impl<'a> Plan<'a> {
     fn interpolate(
         &self,
         shifter: &Shifter<'_>,
-        threads: Threads,
+        threads: Threads<'_>,
         cancel: &Cancel,
         own: &mut LayerParameters<f64>,
     ) -> Result<(), Error> {
         let units = own.weights.cols();
         let odd = OddInterpolation::new(self.terms);
-        let width = self.terms * units;
-        let mut coefficients = Matrix::zeros(shifter.samples(), width);
-        let block = block_rows(shifter.samples());
-        for_chunks(threads, coefficients.data_mut(), block * width, |b, out| {
+        let samples = shifter.samples();
+        let block = block_rows(samples);
+        let mut coefficients = vec![Matrix::zeros(samples, units); self.terms];
+        let mut pieces: Vec<Vec<&mut [f64]>> = Vec::new();
+        pieces.resize_with(samples.div_ceil(block), Vec::new);
+        for term in &mut coefficients {
+            let chunks = term.data_mut().chunks_mut(block * units);
+            pieces.iter_mut().zip(chunks).for_each(|(piece, rows)| piece.push(rows));
+        }
+        for_each(threads, pieces.into_iter().enumerate(), |(b, out)| {
             if cancel.check().is_ok() {
                 dispatch(Coefficients {
                     plan: self,
@@ -124,17 +136,23 @@ impl<'a> Plan<'a> {
             }
         });
         cancel.check()?;
-        shifter.input_of(self.layer).odd_powers_transposed_times(
-            coefficients.view(),
-            self.terms,
-            threads,
-            own.weights.data_mut(),
-        );
+        let input = shifter.input_of(self.layer);
+        let views: Vec<_> = coefficients.iter().map(Matrix::view).collect();
+        let weights = own.weights.data_mut();
+        if self.is_single {
+            let narrow: Vec<Matrix<f32>> = views[1..].iter().map(|term| term.cast()).collect();
+            let narrow: Vec<_> = narrow.iter().map(Matrix::view).collect();
+            input.odd_powers_transposed_times(views[0], &narrow, threads, weights);
+        } else {
+            input.odd_powers_transposed_times(views[0], &views[1..], threads, weights);
+        }
         if let Some(bias) = &mut own.bias {
             // The bias is the weight of an input that is always 1, whose powers are 1.
             bias.fill(0.0);
-            for c in coefficients.data().chunks_exact(units) {
-                bias.iter_mut().zip(c).for_each(|(sum, c)| *sum += c);
+            for term in &coefficients {
+                for c in term.data().chunks_exact(units) {
+                    bias.iter_mut().zip(c).for_each(|(sum, c)| *sum += c);
+                }
             }
         }
         Ok(())
@@ -144,7 +162,7 @@ impl<'a> Plan<'a> {
     fn evaluate_the_rest(
         &self,
         shifter: &Shifter<'_>,
-        threads: Threads,
+        threads: Threads<'_>,
         cancel: &Cancel,
         own: &mut LayerParameters<f64>,
     ) -> Result<(), Error> {
@@ -177,39 +195,43 @@ struct Coefficients<'a> {
     shifter: &'a Shifter<'a>,
     odd: &'a OddInterpolation,
     first: usize,
-    out: &'a mut [f64],
+    /// A matrix a term.
+    out: Vec<&'a mut [f64]>,
 }
 
 impl Kernel for Coefficients<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<R: Rounding>(self) {
+    fn run<R: Level>(self) {
         let Self {
-            plan, shifter, odd, ..
+            plan,
+            shifter,
+            odd,
+            first,
+            mut out,
         } = self;
         let units = plan.smooth.len();
         let mut scratch = Scratch::default();
-        let samples = self.out.chunks_exact_mut(plan.terms * units);
-        for (n, out) in (self.first..).zip(samples) {
-            out.fill(0.0);
+        for i in 0..out[0].len() / units {
+            let (n, own) = (first + i, i * units..(i + 1) * units);
             shifter.turn_to::<R>((plan.layer, n), &mut scratch);
             for (i, point) in odd.points.iter().enumerate() {
                 let shift = point * plan.h * plan.largest;
                 let row = shifter.row_differences::<R>((plan.layer, n), shift, &mut scratch);
                 // Of powers of x, not of x over the largest.
                 let mut scale = 0.5 / (plan.h * plan.largest * shifter.samples() as f64);
-                for (terms, weights) in out.chunks_exact_mut(units).zip(&odd.weights) {
+                for (term, weights) in out.iter_mut().zip(&odd.weights) {
                     let weight = weights[i] * scale;
-                    for (term, &difference) in terms.iter_mut().zip(row) {
+                    for (term, &difference) in term[own.clone()].iter_mut().zip(row) {
                         *term = R::mul_add(weight, difference, *term);
                     }
                     scale /= plan.largest * plan.largest;
                 }
             }
             if plan.has_exceptions() {
-                for terms in out.chunks_exact_mut(units) {
-                    for (j, term) in terms.iter_mut().enumerate() {
+                for term in &mut out {
+                    for (j, term) in term[own.clone()].iter_mut().enumerate() {
                         if !plan.is_smooth(n, j) {
                             *term = 0.0;
                         }

@@ -67,7 +67,7 @@ pub fn numerical_gradient(
     targets: &Targets<'_, f64>,
     (h, method): (f64, Method),
     forward: &mut Forward<f64>,
-    (threads, cancel): (Threads, &Cancel),
+    (threads, cancel): (Threads<'_>, &Cancel),
     gradient: &mut Parameters<f64>,
 ) -> Result<f64, Error> {
     forward.run(network, input, threads);

@@ -4,7 +4,9 @@ use num_traits::{Float, NumAssign};
 
 use crate::compress::Compress;
 use crate::matmul::Gemm;
+use crate::simd::Level;
 use crate::vecmath::VectorFloat;
+use crate::vector::Vector;
 
 /// `f32` or `f64`.
 pub trait Scalar:
@@ -20,6 +22,9 @@ pub trait Scalar:
     + std::iter::Sum
     + 'static
 {
+    /// A vector register of such numbers.
+    type Vector<R: Level>: Vector<Self>;
+
     /// The nearest value of this type.
     fn from_f64(value: f64) -> Self;
     /// The same value as an `f64`: exact for both types.
@@ -27,6 +32,8 @@ pub trait Scalar:
 }
 
 impl Scalar for f32 {
+    type Vector<R: Level> = R::Single;
+
     // Rounding to the nearest f32 is what is asked for.
     #[allow(clippy::cast_possible_truncation)]
     fn from_f64(value: f64) -> Self {
@@ -38,6 +45,8 @@ impl Scalar for f32 {
 }
 
 impl Scalar for f64 {
+    type Vector<R: Level> = R::Double;
+
     fn from_f64(value: f64) -> Self {
         value
     }

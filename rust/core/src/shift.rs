@@ -13,7 +13,7 @@ use crate::input::Input;
 use crate::loss::{lane_losses, Targets};
 use crate::matrix::{Matrix, MatrixRef};
 use crate::network::{Layer, Network};
-use crate::simd::{Rounding, LANES};
+use crate::simd::{Level, LANES};
 use crate::softmax::softmax_weights;
 
 /// One number a lane.
@@ -173,7 +173,7 @@ impl<'a> Shifter<'a> {
     /// Unit `j` of layer `l` in sample `n`, inside a [`Kernel`](crate::simd::Kernel).
     #[inline(always)]
     #[must_use]
-    pub fn place<R: Rounding>(&self, (l, n): (usize, usize), j: usize) -> Place<'_> {
+    pub fn place<R: Level>(&self, (l, n): (usize, usize), j: usize) -> Place<'_> {
         // No closure: it would not be compiled with the kernel's instructions.
         let pulled = match self.pulls.get(self.incoming.len() - l) {
             Some(pull) => {
@@ -201,7 +201,7 @@ impl<'a> Shifter<'a> {
     /// The difference of the losses of a sample when the pre-activation of a unit is
     /// `above[lane]` and when it is `below[lane]`, inside a [`Kernel`](crate::simd::Kernel).
     #[inline(always)]
-    pub fn differences<R: Rounding>(
+    pub fn differences<R: Level>(
         &self,
         place: &Place<'_>,
         (above, below): (&Block, &Block),
@@ -241,7 +241,7 @@ impl<'a> Shifter<'a> {
     ///
     /// The sample is the one last [turned to](Self::turn_to).
     #[inline(always)]
-    pub fn row_differences<'s, R: Rounding>(
+    pub fn row_differences<'s, R: Level>(
         &self,
         (l, n): (usize, usize),
         shift: f64,
@@ -253,20 +253,16 @@ impl<'a> Shifter<'a> {
         match pull {
             Some(pull) if pull.is_small(&scratch.above) && pull.is_small(&scratch.below) => {
                 let sample = self.sample(n);
-                let Scratch {
-                    above,
-                    below,
-                    moments,
-                    denominators,
-                    ..
-                } = scratch;
-                pull.grow_by_units::<R>(&sample, moments, above, denominators);
-                pull.grow_by_units::<R>(&sample, moments, below, denominators);
+                let changes = (&mut scratch.above[..], &mut scratch.below[..]);
+                let (moments, room) = (&scratch.moments, &mut scratch.denominators);
+                pull.difference_by_units::<R>(&sample, moments, changes, room);
             }
-            _ => self.row_losses_after::<R>((l, n), scratch),
-        }
-        for (above, below) in scratch.above.iter_mut().zip(&scratch.below) {
-            *above -= below;
+            _ => {
+                self.row_losses_after::<R>((l, n), scratch);
+                for (above, below) in scratch.above.iter_mut().zip(&scratch.below) {
+                    *above -= below;
+                }
+            }
         }
         &scratch.above
     }
@@ -274,7 +270,7 @@ impl<'a> Shifter<'a> {
     /// Prepares for the [differences](Self::row_differences) of sample `n` and layer `l`, inside a
     /// [`Kernel`](crate::simd::Kernel).
     #[inline(always)]
-    pub fn turn_to<R: Rounding>(&self, (l, n): (usize, usize), scratch: &mut Scratch) {
+    pub fn turn_to<R: Level>(&self, (l, n): (usize, usize), scratch: &mut Scratch) {
         if let Some(pull) = self.pulls.get(self.incoming.len() - l) {
             pull.moments::<R>(self.probabilities.row(n), &mut scratch.moments);
         }
@@ -283,33 +279,24 @@ impl<'a> Shifter<'a> {
     /// How much the activations of the units of layer `l` change when their pre-activations move by
     /// `shift`; those of the last layer, the scores, are their own activations. Whole blocks.
     #[inline(always)]
-    fn row_change<R: Rounding>(&self, (l, n): (usize, usize), shift: f64, change: &mut Vec<f64>) {
+    fn row_change<R: Level>(&self, (l, n): (usize, usize), shift: f64, change: &mut Vec<f64>) {
         let pre = self.forward.pre(l).row(n);
         change.resize(pre.len().next_multiple_of(LANES), 0.0);
-        for (change, &a) in change.iter_mut().zip(pre) {
-            *change = a + shift;
-        }
-        let before = if l == self.incoming.len() {
-            pre
-        } else {
-            // Whole blocks: what is left over would go one by one.
-            self.network.layers()[l]
-                .activation
-                .apply_in::<f64, R>(change);
-            self.forward.post(l).row(n)
-        };
         let (units, rest) = change.split_at_mut(pre.len());
-        for (change, &before) in units.iter_mut().zip(before) {
-            *change -= before;
-        }
-        for none in rest {
-            *none = 0.0;
+        rest.fill(0.0);
+        if l < self.incoming.len() {
+            let (activation, post) = (self.network.layers()[l].activation, self.forward.post(l));
+            activation.change_in::<R>((pre, post.row(n)), shift, units);
+        } else {
+            for (change, &a) in units.iter_mut().zip(pre) {
+                *change = (a + shift) - a;
+            }
         }
     }
 
     /// Replaces the changes of the activations of layer `l` by the losses after them.
     #[inline(always)]
-    fn row_losses_after<R: Rounding>(&self, at: (usize, usize), scratch: &mut Scratch) {
+    fn row_losses_after<R: Level>(&self, at: (usize, usize), scratch: &mut Scratch) {
         for block in 0..scratch.above.len() / LANES {
             let own = block * LANES..(block + 1) * LANES;
             let mut change = [0.0; BOTH];
@@ -323,7 +310,7 @@ impl<'a> Shifter<'a> {
 
     /// The losses after a change of any size: the layers above, and the loss, all over again.
     #[inline(always)]
-    fn losses_after<R: Rounding>(
+    fn losses_after<R: Level>(
         &self,
         (l, n): (usize, usize),
         units: Lanes,
@@ -381,7 +368,7 @@ impl<'a> Shifter<'a> {
 
     /// From the pre-activations of layer `l` to those of layer `l + 1`.
     #[inline(always)]
-    fn climb<R: Rounding>(&self, l: usize, pre: &mut [Both], next: &mut [Both]) {
+    fn climb<R: Level>(&self, l: usize, pre: &mut [Both], next: &mut [Both]) {
         let layer = &self.network.layers()[l];
         let above = &self.network.layers()[l + 1];
         let z = &mut pre[..layer.units()];

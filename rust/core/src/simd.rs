@@ -6,35 +6,76 @@
 #![allow(unsafe_code)]
 
 use crate::scalar::Scalar;
+#[cfg(target_arch = "x86_64")]
+use crate::vector::x86;
+use crate::vector::Vector;
 
 /// How many numbers kernels treat together: one 512-bit register of `f64`.
 pub const LANES: usize = 8;
 
-/// Whether a product and a sum are rounded once or twice: a matter of what the processor has.
-pub trait Rounding: Copy {
-    /// `a * b + c`.
+/// The instructions a kernel is compiled for.
+pub trait Level: Copy {
+    /// A vector register of single precision.
+    type Single: Vector<f32>;
+    /// A vector register of double precision.
+    type Double: Vector<f64>;
+
+    /// `a * b + c`, rounded once or twice: a matter of what the processor has.
     fn mul_add<T: Scalar>(a: T, b: T, c: T) -> T;
 }
 
-/// One rounding: the processor has a fused multiply-add.
+/// What the processor is known to have when the program is compiled.
 #[derive(Debug, Clone, Copy)]
-pub struct Fused;
+pub struct Baseline;
 
-/// Two roundings: a fused multiply-add would be a slow call of a library.
+impl Level for Baseline {
+    type Single = [f32; 4];
+    type Double = [f64; 2];
+
+    #[cfg(target_arch = "aarch64")]
+    #[inline(always)]
+    fn mul_add<T: Scalar>(a: T, b: T, c: T) -> T {
+        // Every processor of this architecture has the instruction.
+        a.mul_add(b, c)
+    }
+
+    #[cfg(not(target_arch = "aarch64"))]
+    #[inline(always)]
+    fn mul_add<T: Scalar>(a: T, b: T, c: T) -> T {
+        // A fused multiply-add would be a slow call of a library.
+        a * b + c
+    }
+}
+
+/// AVX2 and FMA.
+#[cfg(target_arch = "x86_64")]
 #[derive(Debug, Clone, Copy)]
-pub struct Separate;
+pub struct Avx2;
 
-impl Rounding for Fused {
+#[cfg(target_arch = "x86_64")]
+impl Level for Avx2 {
+    type Single = x86::Single8;
+    type Double = x86::Double4;
+
     #[inline(always)]
     fn mul_add<T: Scalar>(a: T, b: T, c: T) -> T {
         a.mul_add(b, c)
     }
 }
 
-impl Rounding for Separate {
+/// AVX-512 F, DQ, VL and BW, AVX2 and FMA.
+#[cfg(target_arch = "x86_64")]
+#[derive(Debug, Clone, Copy)]
+pub struct Avx512;
+
+#[cfg(target_arch = "x86_64")]
+impl Level for Avx512 {
+    type Single = x86::Single16;
+    type Double = x86::Double8;
+
     #[inline(always)]
     fn mul_add<T: Scalar>(a: T, b: T, c: T) -> T {
-        a * b + c
+        a.mul_add(b, c)
     }
 }
 
@@ -45,7 +86,7 @@ pub trait Kernel {
 
     /// Computes it. Implementations are `#[inline(always)]`, and so is all they call: a function or
     /// a closure that stayed outside would be compiled for the lowest level.
-    fn run<R: Rounding>(self) -> Self::Output;
+    fn run<R: Level>(self) -> Self::Output;
 }
 
 /// Runs `kernel` with the best instructions there are.
@@ -61,17 +102,8 @@ pub fn dispatch<K: Kernel>(kernel: K) -> K::Output {
             // SAFETY: the processor has been found to have these instructions.
             return unsafe { run_v3(kernel) };
         }
-        kernel.run::<Separate>()
     }
-    #[cfg(target_arch = "aarch64")]
-    {
-        // Every processor of this architecture has 128-bit vectors and a fused multiply-add.
-        kernel.run::<Fused>()
-    }
-    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
-    {
-        kernel.run::<Separate>()
-    }
+    kernel.run::<Baseline>()
 }
 
 /// Asks for `values` to be brought near the processor, where it can be asked.
@@ -112,7 +144,7 @@ fn is_x86_feature_set_v3() -> bool {
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512bw,avx2,fma")]
 unsafe fn run_v4<K: Kernel>(kernel: K) -> K::Output {
-    kernel.run::<Fused>()
+    kernel.run::<Avx512>()
 }
 
 /// # Safety
@@ -120,5 +152,5 @@ unsafe fn run_v4<K: Kernel>(kernel: K) -> K::Output {
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
 unsafe fn run_v3<K: Kernel>(kernel: K) -> K::Output {
-    kernel.run::<Fused>()
+    kernel.run::<Avx2>()
 }

@@ -3,7 +3,7 @@
 //! A NaN or `+inf` makes its whole line NaN, as in the formula.
 
 use crate::scalar::Scalar;
-use crate::simd::{dispatch, Kernel, Rounding};
+use crate::simd::{dispatch, Kernel, Level};
 use crate::vecmath::exp;
 
 /// Softmax along the middle axis of an array of shape (outer, `len`, `inner`), in place.
@@ -23,7 +23,7 @@ impl<T: Scalar> Kernel for Softmax<'_, T> {
     type Output = ();
 
     #[inline(always)]
-    fn run<R: Rounding>(self) {
+    fn run<R: Level>(self) {
         let Self { data, len, inner } = self;
         let places = |i: usize| (0..len).map(move |k| i + k * inner);
         for block in data.chunks_exact_mut(len * inner) {
@@ -49,7 +49,7 @@ impl<T: Scalar> Kernel for Softmax<'_, T> {
 /// Turns `L` sets of scores, one a lane, into unnormalised probabilities, inside a [`Kernel`]:
 /// returns what to divide them by.
 #[inline(always)]
-pub fn softmax_weights<T: Scalar, R: Rounding, const L: usize>(scores: &mut [[T; L]]) -> [T; L] {
+pub fn softmax_weights<T: Scalar, R: Level, const L: usize>(scores: &mut [[T; L]]) -> [T; L] {
     let mut largest = [T::neg_infinity(); L];
     for class in &*scores {
         for (m, &score) in largest.iter_mut().zip(class) {

@@ -13,9 +13,8 @@ use crate::forward::Forward;
 use crate::gather::{Data, Gathered};
 use crate::network::{Network, Parameters};
 use crate::numerical::{numerical_gradient, Method};
-use crate::parallel::{both, for_chunks, run, Threads};
+use crate::parallel::{for_chunks, run, Threads};
 use crate::scalar::Scalar;
-use crate::vigil::awake;
 
 /// Steps of fewer multiplications, about ten microseconds, are taken by one thread, however many
 /// there are.
@@ -94,9 +93,7 @@ pub fn train<S: Scalar, T: Scalar>(
                 let targets = batch.targets(data);
                 backprop(&network, batch.input(), &targets, &mut pass, threads, out).widen()
             };
-            awake(threads, || {
-                descend(network, data, batches, (lr, threads), differentiate)
-            })
+            descend(network, data, batches, (lr, threads), differentiate)
         })),
         Gradient::Numerical(h, method) => {
             check_half_width(h)?;
@@ -106,47 +103,31 @@ pub fn train<S: Scalar, T: Scalar>(
                 let differentiate = |parameters: &Parameters<T>, batch: &_, out: &mut _| {
                     quotients.find(parameters, network, data, batch, out)
                 };
-                awake(threads, || {
-                    descend(network, data, batches, (lr, threads), differentiate)
-                })
+                descend(network, data, batches, (lr, threads), differentiate)
             }))
         }
     }
 }
 
-/// The steps themselves; `differentiate` gives the loss of a batch and writes its gradient. While it
-/// does, the next batch is gathered.
+/// The steps themselves; `differentiate` gives the loss of a batch and writes its gradient.
 fn descend<S: Scalar, T: Scalar, W: Scalar>(
     network: &Network<'_, T>,
     data: &Data<'_, S, T>,
     batches: Batches<'_>,
-    (lr, threads): (T, Threads),
-    mut differentiate: impl FnMut(&Parameters<T>, &Gathered<W>, &mut Parameters<W>) -> f64 + Send,
+    (lr, threads): (T, Threads<'_>),
+    mut differentiate: impl FnMut(&Parameters<T>, &Gathered<W>, &mut Parameters<W>) -> f64,
 ) -> (Vec<f64>, Parameters<T>) {
     let mut parameters = Parameters::copied(network);
     let mut gradient = Parameters::like(&parameters, W::zero());
-    let (mut batch, mut next) = (Gathered::<W>::new(), Gathered::new());
+    let mut batch = Gathered::<W>::new();
     let mut losses = Vec::with_capacity(batches.sizes.len());
-    let mut coming = batches.iter();
-    if let Some(first) = coming.next() {
-        next.fill(data, first);
-    }
-    for _ in batches.sizes {
-        std::mem::swap(&mut batch, &mut next);
-        let indices = coming.next();
-        if let (Threads::One, Some(indices)) = (threads, indices) {
-            Gathered::<W>::prefetch(data, indices);
+    let mut coming = batches.iter().peekable();
+    while let Some(indices) = coming.next() {
+        batch.fill(data, indices, threads);
+        if let Some(next) = coming.peek() {
+            Gathered::<W>::prefetch(data, next);
         }
-        let (loss, ()) = both(
-            threads,
-            || differentiate(&parameters, &batch, &mut gradient),
-            || {
-                if let Some(indices) = indices {
-                    next.fill(data, indices);
-                }
-            },
-        );
-        losses.push(loss);
+        losses.push(differentiate(&parameters, &batch, &mut gradient));
         step(&mut parameters, &gradient, lr, threads);
     }
     (losses, parameters)
@@ -157,7 +138,7 @@ fn step<T: Scalar, W: Scalar>(
     parameters: &mut Parameters<T>,
     gradient: &Parameters<W>,
     lr: T,
-    threads: Threads,
+    threads: Threads<'_>,
 ) {
     for (parameters, gradient) in parameters.slices_mut().zip(gradient.slices()) {
         // Its time is that of reaching memory, about eight multiplications an element.
@@ -172,16 +153,20 @@ fn step<T: Scalar, W: Scalar>(
 }
 
 /// Numerical gradients of a network of any type, in double precision.
-struct Quotients {
+struct Quotients<'t> {
     wide: Parameters<f64>,
     forward: Forward<f64>,
     how: (f64, Method),
-    threads: Threads,
+    threads: Threads<'t>,
     cancel: Cancel,
 }
 
-impl Quotients {
-    fn new<T: Scalar>(network: &Network<'_, T>, how: (f64, Method), threads: Threads) -> Self {
+impl<'t> Quotients<'t> {
+    fn new<T: Scalar>(
+        network: &Network<'_, T>,
+        how: (f64, Method),
+        threads: Threads<'t>,
+    ) -> Self {
         Self {
             wide: Parameters::like(&Parameters::copied(network), 0.0),
             forward: Forward::new(),

@@ -33,14 +33,14 @@ mod _core {
     /// The number of threads computations use.
     #[pyfunction]
     fn num_threads(py: Python<'_>) -> usize {
-        py.detach(kobai_core::parallel::num_threads)
+        py.detach(kobai_core::team::num_threads)
     }
 
     /// Sets the number of threads computations use; 0 means the default.
     #[pyfunction]
     #[pyo3(signature = (threads, /))]
     fn set_num_threads(py: Python<'_>, threads: usize) {
-        py.detach(|| kobai_core::parallel::set_num_threads(threads));
+        py.detach(|| kobai_core::team::set_num_threads(threads));
     }
 
     #[pymodule_init]

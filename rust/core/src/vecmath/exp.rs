@@ -11,11 +11,11 @@
 
 use super::VectorFloat;
 use crate::scalar::Scalar;
-use crate::simd::Rounding;
+use crate::simd::Level;
 
 /// `e` to the power `x`.
 #[inline(always)]
-pub fn exp<T: Scalar, R: Rounding>(x: T) -> T {
+pub fn exp<T: Scalar, R: Level>(x: T) -> T {
     x.vector_exp::<R>()
 }
 
@@ -32,7 +32,7 @@ fn clamped<T: Scalar>(x: T, low: T, high: T) -> T {
 
 /// `sum_k coefficients[k] r^k`.
 #[inline(always)]
-pub fn polynomial<T: Scalar, R: Rounding, const N: usize>(r: T, coefficients: &[T; N]) -> T {
+pub fn polynomial<T: Scalar, R: Level, const N: usize>(r: T, coefficients: &[T; N]) -> T {
     let mut sum = coefficients[N - 1];
     for k in (0..N - 1).rev() {
         sum = R::mul_add(sum, r, coefficients[k]);
@@ -86,7 +86,7 @@ fn power_of_two_32(n: f32) -> f32 {
 }
 
 #[inline(always)]
-pub(super) fn exp_64<R: Rounding>(x: f64) -> f64 {
+pub(super) fn exp_64<R: Level>(x: f64) -> f64 {
     // The first 42 bits of ln 2: their product with n is exact.
     const LN_2_HIGH: f64 = f64::from_bits(0x3fe6_2e42_fefa_3800);
     const LN_2_LOW: f64 = 5.497_923_018_708_371e-14;
@@ -98,7 +98,7 @@ pub(super) fn exp_64<R: Rounding>(x: f64) -> f64 {
 }
 
 #[inline(always)]
-pub(super) fn exp_32<R: Rounding>(x: f32) -> f32 {
+pub(super) fn exp_32<R: Level>(x: f32) -> f32 {
     // The first 15 bits of ln 2: their product with n is exact.
     const LN_2_HIGH: f32 = f32::from_bits(0x3f31_7200);
     const LN_2_LOW: f32 = 1.428_606_8e-6;
@@ -111,22 +111,22 @@ pub(super) fn exp_32<R: Rounding>(x: f32) -> f32 {
 
 impl VectorFloat for f64 {
     #[inline(always)]
-    fn vector_exp<R: Rounding>(self) -> Self {
+    fn vector_exp<R: Level>(self) -> Self {
         exp_64::<R>(self)
     }
     #[inline(always)]
-    fn vector_ln<R: Rounding>(self) -> Self {
+    fn vector_ln<R: Level>(self) -> Self {
         super::ln::ln_64::<R>(self)
     }
 }
 
 impl VectorFloat for f32 {
     #[inline(always)]
-    fn vector_exp<R: Rounding>(self) -> Self {
+    fn vector_exp<R: Level>(self) -> Self {
         exp_32::<R>(self)
     }
     #[inline(always)]
-    fn vector_ln<R: Rounding>(self) -> Self {
+    fn vector_ln<R: Level>(self) -> Self {
         super::ln::ln_32::<R>(self)
     }
 }

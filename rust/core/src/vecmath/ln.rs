@@ -9,16 +9,16 @@
 //! a probability, have none.
 
 use crate::scalar::Scalar;
-use crate::simd::Rounding;
+use crate::simd::Level;
 
 /// The natural logarithm of a positive normal number.
 #[inline(always)]
-pub fn ln<T: Scalar, R: Rounding>(x: T) -> T {
+pub fn ln<T: Scalar, R: Level>(x: T) -> T {
     x.vector_ln::<R>()
 }
 
 #[inline(always)]
-pub(super) fn ln_64<R: Rounding>(x: f64) -> f64 {
+pub(super) fn ln_64<R: Level>(x: f64) -> f64 {
     const SQRT_HALF: u64 = 0x3fe6_a09e_667f_3bcd;
     const MANTISSA: u64 = (1 << 52) - 1;
     // The bits of 2^52: with a small integer below them, 2^52 more than that integer.
@@ -47,7 +47,7 @@ pub(super) fn ln_64<R: Rounding>(x: f64) -> f64 {
 }
 
 #[inline(always)]
-pub(super) fn ln_32<R: Rounding>(x: f32) -> f32 {
+pub(super) fn ln_32<R: Level>(x: f32) -> f32 {
     const SQRT_HALF: u32 = 0x3f35_04f3;
     const MANTISSA: u32 = (1 << 23) - 1;
     const TWO_23: u32 = 0x4b00_0000;
@@ -68,7 +68,7 @@ pub(super) fn ln_32<R: Rounding>(x: f32) -> f32 {
 
 /// `ln m + e ln 2`.
 #[inline(always)]
-fn combine<T: Scalar, R: Rounding, const N: usize>(
+fn combine<T: Scalar, R: Level, const N: usize>(
     m: T,
     e: T,
     p: &[T; N],

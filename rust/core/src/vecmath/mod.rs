@@ -8,16 +8,16 @@ pub use exp::{exp, polynomial};
 pub use ln::ln;
 
 use crate::scalar::Scalar;
-use crate::simd::Rounding;
+use crate::simd::Level;
 
 /// What the functions must know of a floating-point type.
 pub trait VectorFloat: Sized {
     /// `exp(self)`; see [`exp()`].
     #[must_use]
-    fn vector_exp<R: Rounding>(self) -> Self;
+    fn vector_exp<R: Level>(self) -> Self;
     /// `ln(self)`; see [`ln()`].
     #[must_use]
-    fn vector_ln<R: Rounding>(self) -> Self;
+    fn vector_ln<R: Level>(self) -> Self;
 }
 
 /// The logistic function `1 / (1 + exp(-a))`.
@@ -25,7 +25,7 @@ pub trait VectorFloat: Sized {
 /// Only non-positive numbers are exponentiated, so nothing overflows; infinities give 0 and 1. The
 /// error is that of [`exp()`] and of two roundings more.
 #[inline(always)]
-pub fn sigmoid<T: Scalar, R: Rounding>(a: T) -> T {
+pub fn sigmoid<T: Scalar, R: Level>(a: T) -> T {
     let e = exp::<T, R>(-a.abs());
     let numerator = if a < T::zero() { e } else { T::one() };
     numerator / (T::one() + e)

@@ -22,7 +22,7 @@ proptest! {
         for row in wanted.data_mut().chunks_exact_mut(h) {
             row.iter_mut().zip(bias.unwrap_or_default()).for_each(|(y, b)| *y += b);
         }
-        let batch = Batch::both_ways(x.view());
+        let batch = Batch::new(x.view(), Threads::One);
         for input in [batch.input(), Input::Dense(x.view())] {
             let mut out = vec![f64::NAN; n * h];
             input.times(w.view(), bias, Threads::One, &mut out);
@@ -50,7 +50,7 @@ proptest! {
                 wanted.data_mut()[i * h + j] = all.map(|(n, p)| term(n, p)).sum();
             }
         }
-        let batch = Batch::both_ways(x.view());
+        let batch = Batch::new(x.view(), Threads::One);
         for input in [batch.input(), Input::Dense(x.view())] {
             let mut out = vec![f64::NAN; d * h];
             input.odd_powers_transposed_times(c.view(), terms, Threads::One, &mut out);

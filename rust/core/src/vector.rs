@@ -1,0 +1,203 @@
+//! Vector registers, for the one loop that the compiler does not turn into good vector code by itself:
+//! sums of rows, of which a whole row of vectors must stay in registers.
+#![allow(unsafe_code)]
+
+use std::ops::Range;
+
+use crate::scalar::Scalar;
+use crate::simd::Level;
+
+/// A vector of numbers of type `T`.
+///
+/// Inside a [`Kernel`](crate::simd::Kernel) compiled for the level it belongs to, each function is
+/// one instruction.
+pub trait Vector<T>: Copy {
+    /// How many numbers it holds.
+    const LANES: usize;
+
+    /// The same number in each lane.
+    fn splat(x: T) -> Self;
+
+    /// The numbers from `at` on.
+    ///
+    /// # Safety
+    /// There must be [`LANES`](Self::LANES) numbers at `at`.
+    unsafe fn load(at: *const T) -> Self;
+
+    /// Writes the numbers from `at` on.
+    ///
+    /// # Safety
+    /// There must be room for [`LANES`](Self::LANES) numbers at `at`.
+    unsafe fn store(self, at: *mut T);
+
+    /// `self * b + c` in each lane.
+    #[must_use]
+    fn mul_add(self, b: Self, c: Self) -> Self;
+}
+
+/// What is left to the compiler.
+impl<T: Scalar, const LANES: usize> Vector<T> for [T; LANES] {
+    const LANES: usize = LANES;
+
+    #[inline(always)]
+    fn splat(x: T) -> Self {
+        [x; LANES]
+    }
+
+    #[inline(always)]
+    unsafe fn load(at: *const T) -> Self {
+        // SAFETY: asked of the caller; an array is aligned as its elements are.
+        unsafe { at.cast::<Self>().read() }
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, at: *mut T) {
+        // SAFETY: as above.
+        unsafe { at.cast::<Self>().write(self) };
+    }
+
+    #[inline(always)]
+    fn mul_add(self, b: Self, c: Self) -> Self {
+        let mut sum = c;
+        for k in 0..LANES {
+            sum[k] = if cfg!(target_arch = "aarch64") {
+                self[k].mul_add(b[k], c[k])
+            } else {
+                self[k] * b[k] + c[k]
+            };
+        }
+        sum
+    }
+}
+
+/// Where the vectors of a row begin: one after the other from column `first` on, but the last one at
+/// column `end`.
+#[derive(Debug, Clone, Copy)]
+pub struct Columns {
+    /// The column of the first vector.
+    pub first: usize,
+    /// The column of the last one.
+    pub end: usize,
+}
+
+impl Columns {
+    /// Those of a row of just so many vectors.
+    #[inline(always)]
+    #[must_use]
+    pub fn whole<T: Scalar, R: Level, const V: usize>() -> Self {
+        Self {
+            first: 0,
+            end: (V - 1) * T::Vector::<R>::LANES,
+        }
+    }
+
+    /// The vectors of a row.
+    ///
+    /// # Panics
+    /// If it is too short: a fault of the caller's code.
+    #[inline(always)]
+    #[must_use]
+    pub fn load<T: Scalar, R: Level, const V: usize>(self, row: &[T]) -> [T::Vector<R>; V] {
+        let lanes = T::Vector::<R>::LANES;
+        assert!(self.first + (V - 1) * lanes <= row.len(), "the row is too short");
+        assert!(self.end + lanes <= row.len(), "the row is too short");
+        let mut vectors = [T::Vector::<R>::splat(T::zero()); V];
+        for (v, vector) in vectors.iter_mut().enumerate() {
+            let at = if v + 1 < V { self.first + v * lanes } else { self.end };
+            // SAFETY: both the last vector and those before it have been found to end in the row.
+            *vector = unsafe { T::Vector::<R>::load(row.as_ptr().add(at)) };
+        }
+        vectors
+    }
+
+    /// Writes vectors; where the last one lies over the one before it, both hold the same.
+    ///
+    /// # Panics
+    /// If the row is too short: a fault of the caller's code.
+    #[inline(always)]
+    pub fn store<T: Scalar, R: Level, const V: usize>(self, vectors: &[T::Vector<R>; V], row: &mut [T]) {
+        let lanes = T::Vector::<R>::LANES;
+        assert!(self.first + (V - 1) * lanes <= row.len(), "the row is too short");
+        assert!(self.end + lanes <= row.len(), "the row is too short");
+        for (v, vector) in vectors.iter().enumerate() {
+            let at = if v + 1 < V { self.first + v * lanes } else { self.end };
+            // SAFETY: as above.
+            unsafe { vector.store(row.as_mut_ptr().add(at)) };
+        }
+    }
+}
+
+/// Room for `count` numbers that begin with a cache line, and where in it they stand.
+#[must_use]
+pub fn aligned<T: Scalar>(count: usize) -> (Vec<T>, Range<usize>) {
+    const LINE_BYTES: usize = 64;
+    let room = vec![T::zero(); count + LINE_BYTES];
+    let start = room.as_ptr().align_offset(LINE_BYTES).min(LINE_BYTES);
+    (room, start..start + count)
+}
+
+/// The registers of AVX2 and AVX-512.
+#[cfg(target_arch = "x86_64")]
+pub mod x86 {
+    use super::Vector;
+    use std::arch::x86_64 as arch;
+
+    macro_rules! register {
+        ($(#[$doc:meta])* $name:ident, $inner:ident, $t:ty, $lanes:expr,
+         $splat:ident, $load:ident, $store:ident, $fma:ident) => {
+            $(#[$doc])*
+            #[derive(Debug, Clone, Copy)]
+            pub struct $name(arch::$inner);
+
+            impl Vector<$t> for $name {
+                const LANES: usize = $lanes;
+
+                #[inline(always)]
+                fn splat(x: $t) -> Self {
+                    // SAFETY: only kernels compiled for a level that has the instructions use
+                    // its registers.
+                    Self(unsafe { arch::$splat(x) })
+                }
+
+                #[inline(always)]
+                unsafe fn load(at: *const $t) -> Self {
+                    // SAFETY: asked of the caller; instructions as above.
+                    Self(unsafe { arch::$load(at) })
+                }
+
+                #[inline(always)]
+                unsafe fn store(self, at: *mut $t) {
+                    // SAFETY: asked of the caller; instructions as above.
+                    unsafe { arch::$store(at, self.0) };
+                }
+
+                #[inline(always)]
+                fn mul_add(self, b: Self, c: Self) -> Self {
+                    // SAFETY: instructions as above.
+                    Self(unsafe { arch::$fma(self.0, b.0, c.0) })
+                }
+            }
+        };
+    }
+
+    register!(
+        /// 8 numbers of single precision.
+        Single8, __m256, f32, 8,
+        _mm256_set1_ps, _mm256_loadu_ps, _mm256_storeu_ps, _mm256_fmadd_ps
+    );
+    register!(
+        /// 4 numbers of double precision.
+        Double4, __m256d, f64, 4,
+        _mm256_set1_pd, _mm256_loadu_pd, _mm256_storeu_pd, _mm256_fmadd_pd
+    );
+    register!(
+        /// 16 numbers of single precision.
+        Single16, __m512, f32, 16,
+        _mm512_set1_ps, _mm512_loadu_ps, _mm512_storeu_ps, _mm512_fmadd_ps
+    );
+    register!(
+        /// 8 numbers of double precision.
+        Double8, __m512d, f64, 8,
+        _mm512_set1_pd, _mm512_loadu_pd, _mm512_storeu_pd, _mm512_fmadd_pd
+    );
+}
