@@ -280,17 +280,16 @@ UNREACHABLE = {
     'unreachable!("the computing thread sends a result before it ends")': (
         "a thread ends by its result or by a panic of its own"
     ),
-    'expect("V vectors were taken")': "the slice was cut to V vectors in the line before",
-    'expect("W numbers were taken")': "the slice was cut to W numbers in the line before",
+    'assert!(end <= row.len(), "the row is too short")': (
+        "kernels take the end of a row from the columns of its matrix; guards the unsafe loads"
+    ),
     'assert_eq!(data.len(), rows * cols, "matrix data and shape disagree")': (
         "the binding takes both from one NumPy array, the core from what it allocated"
     ),
     'assert!(row.len() + SLACK <= room, "the row does not fit")': (
         "`Lines::refill` makes the room after the columns; guards the unsafe stores"
     ),
-    'assert!(u32::try_from(row.len()).is_ok(), "the row is too long")': (
-        "`Lines::refill` takes no matrix of so many columns"
-    ),
+    'expect("the row is too far right")': "`Lines::refill` takes no matrix of so many columns",
 }
 
 

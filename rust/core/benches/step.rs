@@ -16,6 +16,7 @@ use kobai_core::node::node;
 use kobai_core::parallel::{run, Threads};
 use kobai_core::scalar::Scalar;
 use kobai_core::shift::Shifter;
+use kobai_core::sparse::Sparse;
 use kobai_core::team::num_threads;
 
 const SAMPLES: usize = 100;
@@ -33,16 +34,16 @@ fn drawn<T: Scalar>(rows: usize, cols: usize, density: f64, scale: f64) -> Matri
     };
     let mut is_inside = false;
     let mut number = || {
-        let leaves = if is_inside {
-            1.0 - density
-        } else {
-            density
-        };
+        let leaves = if is_inside { 1.0 - density } else { density };
         if uniform() < leaves / RUN / (1.0 - density).max(1.0 / RUN) {
             is_inside = !is_inside;
         }
         let value = scale * uniform();
-        T::from_f64(if is_inside || density >= 1.0 { value } else { 0.0 })
+        T::from_f64(if is_inside || density >= 1.0 {
+            value
+        } else {
+            0.0
+        })
     };
     Matrix::from_vec((0..rows * cols).map(|_| number()).collect(), rows, cols)
 }
@@ -102,14 +103,18 @@ fn measure<T: Scalar>(problem: &Problem<T>, threads: Threads<'_>) {
     let network = problem.network();
     let targets = Targets::Labels(&problem.labels);
     let x: MatrixRef<'_, T> = problem.x.view();
-    let batch = Batch::new(x, threads);
+    let mut room = Sparse::default();
+    let batch = Batch::new(x, threads, &mut room);
     let mut forward = Forward::new();
     forward.run(&network, batch.input(), threads);
     let mut gradient = Parameters::filled(&network, T::zero());
     let report = |name: &str, time: f64| println!("    {name:<22}{time:8.1}");
     println!("    density {:.2}", density_of(&problem.x));
-    report("batch", median(|| drop(black_box(Batch::new(x, threads)))));
-    report("  its rows", median(|| drop(black_box(Batch::new(x, threads)))));
+    let mut other = Sparse::default();
+    report(
+        "batch",
+        median(|| drop(black_box(Batch::new(x, threads, &mut other)))),
+    );
     let mut pass = Forward::new();
     report(
         "forward",
@@ -141,7 +146,8 @@ fn measure<T: Scalar>(problem: &Problem<T>, threads: Threads<'_>) {
 fn measure_node(problem: &Problem<f64>, threads: Threads<'_>) {
     let network = problem.network();
     let targets = Targets::Labels(&problem.labels);
-    let batch = Batch::new(problem.x.view(), threads);
+    let mut room = Sparse::default();
+    let batch = Batch::new(problem.x.view(), threads, &mut room);
     let mut forward = Forward::new();
     forward.run(&network, batch.input(), threads);
     let y = forward.probabilities();
@@ -153,19 +159,15 @@ fn measure_node(problem: &Problem<f64>, threads: Threads<'_>) {
     });
     println!("    {:<22}{time:8.1}", "node");
     let mut out = vec![0.0; SIZES[0] * SIZES[1]];
-    let (single, double) = (
-        drawn::<f32>(SAMPLES, SIZES[1], 1.0, 1e-3),
-        drawn::<f64>(SAMPLES, SIZES[1], 1.0, 1e-3),
-    );
+    let terms = [1, 2].map(|_| drawn::<f64>(SAMPLES, SIZES[1], 1.0, 1e-3));
+    let terms = [terms[0].view(), terms[1].view()];
     let input = batch.input();
-    let time = median(|| {
-        input.odd_powers_transposed_times::<f32>(double.view(), &[], threads, &mut out);
-    });
-    println!("    {:<22}{time:8.1}", "  its linear product");
-    let time = median(|| {
-        input.odd_powers_transposed_times(double.view(), &[single.view()], threads, &mut out);
-    });
-    println!("    {:<22}{time:8.1}", "  with the cubic one");
+    for (count, name) in [(1, "  its linear product"), (2, "  with the cubic one")] {
+        let time = median(|| {
+            input.odd_powers_transposed_times(&terms[..count], true, threads, &mut out);
+        });
+        println!("    {name:<22}{time:8.1}");
+    }
 }
 
 fn main() {

@@ -30,12 +30,8 @@ pub fn backprop<T: Scalar>(
         let own = &mut gradient.layers[l];
         let threads = threads.worth(input.samples() * layer.inputs() * layer.units());
         let read = forward.input_of(l, input);
-        read.odd_powers_transposed_times::<T>(
-            deltas.view(),
-            &[],
-            threads,
-            own.weights.data_mut(),
-        );
+        let out = own.weights.data_mut();
+        read.odd_powers_transposed_times(&[deltas.view()], false, threads, out);
         if let Some(bias) = &mut own.bias {
             column_sums(deltas.view(), bias);
         }

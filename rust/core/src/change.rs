@@ -31,6 +31,9 @@ const TINY: f64 = 1.0 / 2048.0;
 /// Powers of a larger weight than this could overflow.
 const LARGEST_WEIGHT: f64 = 1e60;
 
+/// How many moments are summed side by side.
+const MANY: usize = 5 * LANES;
+
 /// The terms of the series of the exponential less 1.
 pub const TERMS: usize = 5;
 
@@ -91,7 +94,6 @@ impl Pull {
     #[inline(always)]
     pub fn moments<R: Level>(&self, y: &[f64], out: &mut Vec<f64>) {
         out.resize(TERMS * self.width, 0.0);
-        const MANY: usize = 5 * LANES;
         // Many sums side by side, over all classes before the next are begun: they stay in registers,
         // and do not wait for one another.
         let (wide, narrow) = out.as_chunks_mut::<MANY>();
@@ -137,29 +139,46 @@ impl Pull {
         self.reach(changes) <= SMALL
     }
 
-    /// How far a score moves, at most, when activations change by `changes`; infinite for a NaN.
+    /// How far a score moves, at most, when activations change by `changes`; infinite where one is
+    /// infinite or a NaN.
     #[inline(always)]
     fn reach(&self, changes: &[f64]) -> f64 {
         let mut largest = [0.0; LANES];
+        // A NaN is passed over by the comparisons, but makes this sum NaN; so does an infinity.
+        let mut zeros = [0.0; LANES];
         let (blocks, rest) = changes.as_chunks::<LANES>();
         for block in blocks {
             for lane in 0..LANES {
-                let reach = block[lane].abs() * self.largest;
-                largest[lane] = if reach <= largest[lane] { largest[lane] } else { reach };
+                let size = block[lane].abs();
+                largest[lane] = if size > largest[lane] {
+                    size
+                } else {
+                    largest[lane]
+                };
+                zeros[lane] += size * 0.0;
             }
         }
-        let mut all = 0.0;
-        for &reach in &largest {
-            all = if reach <= all { all } else { reach };
+        let (mut all, mut zero) = (0.0, 0.0);
+        for lane in 0..LANES {
+            all = if largest[lane] > all {
+                largest[lane]
+            } else {
+                all
+            };
+            zero += zeros[lane];
         }
         for change in rest {
-            let reach = change.abs() * self.largest;
-            all = if reach <= all { all } else { reach };
+            all = if change.abs() > all {
+                change.abs()
+            } else {
+                all
+            };
+            zero += change * 0.0;
         }
-        if all.is_nan() {
-            f64::INFINITY
+        if zero == 0.0 {
+            all * self.largest
         } else {
-            all
+            f64::INFINITY
         }
     }
 
@@ -258,7 +277,8 @@ impl Pull {
             Target::Label(k) => {
                 let (weight, share) = (self.powers.row(k)[j], sample.shares[k]);
                 for lane in 0..L {
-                    growth[lane] = growth_to_label::<R, TERMS, 6>(moments, (weight, share), changes[lane]);
+                    growth[lane] =
+                        growth_to_label::<R, TERMS, 6>(moments, (weight, share), changes[lane]);
                 }
             }
             Target::Dense(t) => {
@@ -271,7 +291,8 @@ impl Pull {
                 for (k, (&t, &share)) in t.iter().zip(sample.shares).enumerate() {
                     let weight = self.powers.row(k)[j];
                     for lane in 0..L {
-                        let own = numerator::<R, TERMS, 6>(changes[lane] * weight, grown[lane], share);
+                        let own =
+                            numerator::<R, TERMS, 6>(changes[lane] * weight, grown[lane], share);
                         growth[lane] = R::mul_add(-t, own, growth[lane]);
                     }
                 }
@@ -343,6 +364,7 @@ fn numerator<R: Level, const E: usize, const L: usize>(by: f64, g: f64, share: f
 
 /// `exp(x) - 1` by the first `E` terms of its series.
 #[inline(always)]
+#[must_use]
 pub fn exp_less_1<R: Level, const E: usize>(x: f64) -> f64 {
     let mut series = [0.0; E];
     series.copy_from_slice(&EXPONENTIAL[..E]);

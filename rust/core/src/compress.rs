@@ -153,6 +153,13 @@ mod avx2 {
     static LANES: [[u32; 8]; 256] = lanes_of(1);
     static HALVES: [[u32; 8]; 16] = lanes_of(2);
 
+    /// One bit a lane, of which there are 8 at most.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    #[inline]
+    fn mask(bits: i32) -> u8 {
+        bits as u8
+    }
+
     /// # Safety
     /// The processor must have AVX2.
     #[target_feature(enable = "avx2")]
@@ -166,12 +173,20 @@ mod avx2 {
     /// # Safety
     /// The processor must have AVX2, and there must be room for whole vectors.
     #[target_feature(enable = "avx2")]
-    pub(super) unsafe fn eight(x: *const f32, first: u32, places: *mut u32, values: *mut f32) -> u32 {
+    pub(super) unsafe fn eight(
+        x: *const f32,
+        first: u32,
+        places: *mut u32,
+        values: *mut f32,
+    ) -> u32 {
         // SAFETY: asked of the caller.
         let x = unsafe { _mm256_loadu_ps(x) };
         // A NaN is kept.
-        let kept = _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_NEQ_UQ>(x, _mm256_setzero_ps()));
-        let lanes = table_row(&LANES[kept as usize & 0xff]);
+        let kept = mask(_mm256_movemask_ps(_mm256_cmp_ps::<_CMP_NEQ_UQ>(
+            x,
+            _mm256_setzero_ps(),
+        )));
+        let lanes = table_row(&LANES[usize::from(kept)]);
         // SAFETY: asked of the caller.
         unsafe {
             _mm256_storeu_ps(values, _mm256_permutevar8x32_ps(x, lanes));
@@ -186,13 +201,21 @@ mod avx2 {
     /// # Safety
     /// The processor must have AVX2, and there must be room for whole vectors.
     #[target_feature(enable = "avx2")]
-    pub(super) unsafe fn four(x: *const f64, first: u32, places: *mut u32, values: *mut f64) -> u32 {
+    pub(super) unsafe fn four(
+        x: *const f64,
+        first: u32,
+        places: *mut u32,
+        values: *mut f64,
+    ) -> u32 {
         // SAFETY: asked of the caller.
         let x = unsafe { _mm256_loadu_pd(x) };
         // A NaN is kept.
-        let kept = _mm256_movemask_pd(_mm256_cmp_pd::<_CMP_NEQ_UQ>(x, _mm256_setzero_pd()));
-        let halves = table_row(&HALVES[kept as usize & 0xf]);
-        let lanes = _mm256_castsi256_si128(table_row(&LANES[kept as usize & 0xf]));
+        let kept = mask(_mm256_movemask_pd(_mm256_cmp_pd::<_CMP_NEQ_UQ>(
+            x,
+            _mm256_setzero_pd(),
+        )));
+        let halves = table_row(&HALVES[usize::from(kept)]);
+        let lanes = _mm256_castsi256_si128(table_row(&LANES[usize::from(kept)]));
         // SAFETY: asked of the caller.
         unsafe {
             let moved = _mm256_permutevar8x32_ps(_mm256_castpd_ps(x), halves);
@@ -233,9 +256,8 @@ mod vectors {
                 let (places, values) = (&mut places[count..], &mut values[count..]);
                 // SAFETY: at most as many were kept as came before this block, so a whole vector
                 // from there on ends within the slack.
-                let kept = unsafe {
-                    four(block.as_ptr(), at, places.as_mut_ptr(), values.as_mut_ptr())
-                };
+                let kept =
+                    unsafe { four(block.as_ptr(), at, places.as_mut_ptr(), values.as_mut_ptr()) };
                 count += kept as usize;
                 at += 4;
             }
@@ -291,9 +313,8 @@ mod vectors {
                 let (places, values) = (&mut places[count..], &mut values[count..]);
                 // SAFETY: at most as many were kept as came before this block, so a whole vector
                 // from there on ends within the slack.
-                let kept = unsafe {
-                    eight(block.as_ptr(), at, places.as_mut_ptr(), values.as_mut_ptr())
-                };
+                let kept =
+                    unsafe { eight(block.as_ptr(), at, places.as_mut_ptr(), values.as_mut_ptr()) };
                 count += kept as usize;
                 at += 8;
             }

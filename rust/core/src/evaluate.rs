@@ -8,12 +8,32 @@ use crate::forward::Forward;
 use crate::input::{Batch, BatchRows};
 use crate::loss::{mean_loss, Target, Targets};
 use crate::matrix::{Matrix, MatrixRef};
-use crate::memory;
+use crate::memory::{self, reused};
 use crate::network::{Network, Parameters};
 use crate::numerical::{self, Method};
 use crate::parallel::{run, run_watched};
 use crate::polynomial::MAX_TERMS;
 use crate::scalar::Scalar;
+use crate::sparse::Sparse;
+
+/// Batches of more numbers than this leave no working space behind.
+const SMALL_BATCH: usize = 1 << 20;
+
+/// Working space of a call.
+#[derive(Debug, Default)]
+struct Space<T> {
+    batch: Sparse<T>,
+    pass: Forward<T>,
+}
+
+/// Calls `compute` with working space for a batch of the rows of `x`.
+fn in_space<'a, T: Scalar, R>(
+    x: impl Into<BatchRows<'a, T>>,
+    compute: impl FnOnce(&mut Space<T>) -> R,
+) -> R {
+    let x = x.into();
+    reused(x.rows().saturating_mul(x.cols()) <= SMALL_BATCH, compute)
+}
 
 /// The scores of each sample, shape (samples, classes).
 ///
@@ -94,17 +114,12 @@ pub fn gradient<T: Scalar>(
     Ok(run(
         network.work().saturating_mul(3 * x.rows()),
         |threads| {
-            let batch = Batch::new(x, threads);
-            let mut pass = Forward::new();
             let mut out = Parameters::filled(network, T::zero());
-            let loss = backprop(
-                network,
-                batch.input(),
-                targets,
-                &mut pass,
-                threads,
-                &mut out,
-            );
+            let loss = in_space(x, |space: &mut Space<T>| {
+                let batch = Batch::new(x, threads, &mut space.batch);
+                let (input, pass) = (batch.input(), &mut space.pass);
+                backprop(network, input, targets, pass, threads, &mut out)
+            });
             (loss, out)
         },
     ))
@@ -133,17 +148,19 @@ pub fn numerical_gradient<'a>(
     let cancel = Cancel::new();
     let work = method.work(network, x.rows());
     run_watched(work, &cancel, interrupted, |threads| {
-        let batch = Batch::new(x, threads);
         let mut out = Parameters::filled(network, 0.0);
-        let loss = numerical::numerical_gradient(
-            network,
-            batch.input(),
-            targets,
-            (h, method),
-            &mut Forward::new(),
-            (threads, &cancel),
-            &mut out,
-        )?;
+        let loss = in_space(x, |space: &mut Space<f64>| {
+            let batch = Batch::new(x, threads, &mut space.batch);
+            numerical::numerical_gradient(
+                network,
+                batch.input(),
+                targets,
+                (h, method),
+                &mut space.pass,
+                (threads, &cancel),
+                &mut out,
+            )
+        })?;
         Ok((loss, out))
     })
 }
@@ -171,7 +188,10 @@ fn forward_pass<T: Scalar>(
     check_memory(network, x.rows(), 2)?;
     Ok(run(network.work().saturating_mul(x.rows()), |threads| {
         let mut forward = Forward::new();
-        forward.run(network, Batch::new(x, threads).input(), threads);
+        in_space(x, |space: &mut Space<T>| {
+            let batch = Batch::new(x, threads, &mut space.batch);
+            forward.run(network, batch.input(), threads);
+        });
         forward
     }))
 }

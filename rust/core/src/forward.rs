@@ -72,15 +72,23 @@ impl<T: Scalar> Forward<T> {
         for (pre, layer) in self.pre.iter_mut().zip(layers) {
             pre.reshape(samples, layer.units());
             let chunks = pre.data_mut().chunks_mut(block * layer.units());
-            pieces.iter_mut().zip(chunks).for_each(|(piece, rows)| piece.pre.push(rows));
+            pieces
+                .iter_mut()
+                .zip(chunks)
+                .for_each(|(piece, rows)| piece.pre.push(rows));
         }
         for (post, layer) in self.post.iter_mut().zip(layers) {
             post.reshape(samples, layer.units());
             let chunks = post.data_mut().chunks_mut(block * layer.units());
-            pieces.iter_mut().zip(chunks).for_each(|(piece, rows)| piece.post.push(rows));
+            pieces
+                .iter_mut()
+                .zip(chunks)
+                .for_each(|(piece, rows)| piece.post.push(rows));
         }
         let threads = threads.worth(network.work().saturating_mul(samples));
-        for_each(threads, pieces.into_iter().enumerate(), |(b, piece)| piece.run(b, network, input));
+        for_each(threads, pieces.into_iter().enumerate(), |(b, piece)| {
+            piece.run(b, network, input);
+        });
     }
 
     /// The pre-activations of layer `l`, shape (samples, units).

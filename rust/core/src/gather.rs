@@ -8,7 +8,6 @@ use crate::loss::Targets;
 use crate::matrix::{Matrix, MatrixRef};
 use crate::parallel::Threads;
 use crate::scalar::Scalar;
-use crate::simd::prefetch;
 use crate::sparse::Sparse;
 
 /// A data set: inputs of type `S`, targets of type `T`.
@@ -61,13 +60,11 @@ impl<W: Scalar> Gathered<W> {
         let sparse = &mut self.sparse;
         let refill = |lines: &mut Lines<W>, range: Range<usize>, most| {
             let indices = &indices[range];
-            match data.lines {
-                Some(known) => lines.gather(known, indices, cols, most, cast),
-                None => {
-                    let rows = indices.iter().map(|&n| data.x.row(n));
-                    lines.refill(rows, cols, most, cast)
-                }
+            if let Some(known) = data.lines {
+                return lines.gather(known, indices, cols, most, cast);
             }
+            let rows = indices.iter().map(|&n| data.x.row(n));
+            lines.refill(rows, cols, most, cast)
         };
         self.is_sparse = sparse.refill(shape, SPARSE_DENSITY, threads, refill);
         if !self.is_sparse {
@@ -81,20 +78,6 @@ impl<W: Scalar> Gathered<W> {
             Targets::Dense(t) => {
                 let widened = |value: T| W::from_f64(value.widen());
                 gather_rows(t, indices, widened, &mut self.weights);
-            }
-        }
-    }
-
-    /// Brings the inputs of the samples `indices` nearer, while something else is computed: the rows
-    /// of a large data set are far from the processor, and drawn in no order.
-    pub fn prefetch<S: Scalar, T: Scalar>(data: &Data<'_, S, T>, indices: &[usize]) {
-        for &index in indices {
-            if let Some(lines) = data.lines {
-                let line = lines.whole_line(index);
-                prefetch(line.places);
-                prefetch(line.values);
-            } else {
-                prefetch(data.x.row(index));
             }
         }
     }

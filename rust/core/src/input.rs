@@ -9,11 +9,11 @@ use crate::extent::{is_finite, max_abs};
 use crate::matmul::{multiply, Operand};
 use crate::matrix::{Matrix, MatrixRef};
 use crate::parallel::{block_rows, for_chunks, Threads};
-use crate::spread::{odd_power, SpreadRows, PART};
 use crate::rows::SumRows;
 use crate::scalar::Scalar;
 use crate::simd::dispatch;
 use crate::sparse::Sparse;
+use crate::spread::{SpreadRows, PART};
 
 /// Zeros are skipped when at most this share of the elements is not zero.
 pub const SPARSE_DENSITY: f64 = 0.3;
@@ -61,25 +61,26 @@ pub enum Batch<'a, T> {
     /// The rows, cast.
     Cast(Matrix<T>),
     /// The non-zero elements.
-    Sparse(Sparse<T>),
+    Sparse(&'a Sparse<T>),
 }
 
 impl<'a, T: Scalar> Batch<'a, T> {
-    /// A batch of the rows of `x`.
+    /// A batch of the rows of `x`; its non-zero elements go to `room`.
     #[must_use]
-    pub fn new(x: impl Into<BatchRows<'a, T>>, threads: Threads<'_>) -> Self {
+    pub fn new(
+        x: impl Into<BatchRows<'a, T>>,
+        threads: Threads<'_>,
+        room: &'a mut Sparse<T>,
+    ) -> Self {
         let widened = |value: f32| T::from_f64(value.widen());
         match x.into() {
-            BatchRows::Same(x) => {
-                sparse(x, |value| value, threads).map_or(Self::Dense(x), Self::Sparse)
+            BatchRows::Same(x) if is_sparse(x, |value| value, threads, room) => Self::Sparse(room),
+            BatchRows::Same(x) => Self::Dense(x),
+            BatchRows::Single(x) if is_sparse(x, widened, threads, room) => Self::Sparse(room),
+            BatchRows::Single(x) => {
+                let data = x.data().iter().map(|&value| widened(value)).collect();
+                Self::Cast(Matrix::from_vec(data, x.rows(), x.cols()))
             }
-            BatchRows::Single(x) => sparse(x, widened, threads).map_or_else(
-                || {
-                    let data = x.data().iter().map(|&value| widened(value)).collect();
-                    Self::Cast(Matrix::from_vec(data, x.rows(), x.cols()))
-                },
-                Self::Sparse,
-            ),
         }
     }
 
@@ -94,17 +95,17 @@ impl<'a, T: Scalar> Batch<'a, T> {
     }
 }
 
-fn sparse<S: Scalar, T: Scalar>(
+/// Whether `x` has enough zeros to be skipped; `room` then holds what is not zero.
+fn is_sparse<S: Scalar, T: Scalar>(
     x: MatrixRef<'_, S>,
     cast: impl Fn(S) -> T + Copy + Sync,
     threads: Threads<'_>,
-) -> Option<Sparse<T>> {
-    let mut sparse = Sparse::default();
+    room: &mut Sparse<T>,
+) -> bool {
     let shape = (x.rows(), x.cols());
-    let is_sparse = sparse.refill(shape, SPARSE_DENSITY, threads, |lines, range, most| {
+    room.refill(shape, SPARSE_DENSITY, threads, |lines, range, most| {
         lines.refill(range.map(|n| x.row(n)), x.cols(), most, cast)
-    });
-    is_sparse.then_some(sparse)
+    })
 }
 
 /// The input of a layer: a batch, or the activations of the layer below.
@@ -143,7 +144,10 @@ impl<T: Scalar> Input<'_, T> {
             Self::Sparse(x) => {
                 let parts = x.row_parts().iter().map(|lines| max_abs(lines.values()));
                 // Written so that a NaN stays.
-                parts.fold(T::zero(), |m, part| if part <= m { m } else { part })
+                parts.fold(
+                    T::zero(),
+                    |m, part| if m.is_nan() || part <= m { m } else { part },
+                )
             }
         }
     }
@@ -171,71 +175,50 @@ impl<T: Scalar> Input<'_, T> {
         }
     }
 
-    /// Writes `input^T @ linear + sum_p (input^(2p + 3))^T @ higher[p]`, powers taken element by
-    /// element: coefficients of shape (samples, units), the result of shape (inputs, units).
+    /// Writes `sum_p (input^(2p + 1))^T @ terms[p]`, powers taken element by element: coefficients of
+    /// shape (samples, units), the result of shape (inputs, units). One term gives the plain product
+    /// with the transpose.
     ///
-    /// The higher terms are summed in the type of their coefficients.
-    pub fn odd_powers_transposed_times<C: Scalar>(
+    /// With `small`, whoever calls says that all terms but the first may be summed in single precision.
+    pub fn odd_powers_transposed_times(
         &self,
-        linear: MatrixRef<'_, T>,
-        higher: &[MatrixRef<'_, C>],
+        terms: &[MatrixRef<'_, T>],
+        small: bool,
         threads: Threads<'_>,
         out: &mut [T],
     ) {
-        let are_finite = || {
-            let mut higher = higher.iter();
-            is_finite(linear.data()) && higher.all(|term| is_finite(term.data()))
-        };
-        let columns = match *self {
+        let units = terms[0].cols();
+        match *self {
             // As above.
-            Self::Sparse(x) if !are_finite() => {
+            Self::Sparse(x) if !terms.iter().all(|term| is_finite(term.data())) => {
                 let x = x.to_dense();
-                let dense = Input::Dense(x.view());
-                return dense.odd_powers_transposed_times(linear, higher, threads, out);
+                Input::Dense(x.view()).odd_powers_transposed_times(terms, small, threads, out);
             }
-            Self::Sparse(_) => PART,
-            Self::Dense(x) => block_rows(x.cols()),
-        };
-        for_chunks(threads, out, columns * linear.cols(), |c, out| {
-            let range = c * columns..c * columns + out.len() / linear.cols();
-            self.power_transposed_times(range.clone(), 0, linear, out);
-            let mut sums = Vec::new();
-            for (p, &term) in higher.iter().enumerate() {
-                sums.resize(out.len(), C::zero());
-                self.power_transposed_times(range.clone(), p + 1, term, &mut sums);
-                let terms = out.iter_mut().zip(&sums);
-                terms.for_each(|(out, sum)| *out += T::from_f64(sum.widen()));
-            }
-        });
-    }
-
-    /// Writes a product with the transpose of some columns, raised to an odd power.
-    fn power_transposed_times<C: Scalar>(
-        &self,
-        columns: Range<usize>,
-        power: usize,
-        coefficients: MatrixRef<'_, C>,
-        out: &mut [C],
-    ) {
-        match self {
-            Self::Sparse(x) => {
+            Self::Sparse(x) => for_chunks(threads, out, PART * units, |c, out| {
                 dispatch(SpreadRows {
                     lines: x.row_parts(),
-                    columns,
-                    power,
-                    matrix: coefficients,
+                    columns: c * PART..c * PART + out.len() / units,
+                    terms,
                     out,
                 });
-            }
+            }),
             Self::Dense(x) => {
-                let mut data = Vec::with_capacity(x.rows() * columns.len());
-                for n in 0..x.rows() {
-                    let row = x.row(n)[columns.clone()].iter();
-                    data.extend(row.map(|&x| odd_power::<T, C>(x, power)));
-                }
-                let raised = MatrixRef::new(&data, x.rows(), columns.len());
-                let x = Operand::plain(raised).transposed();
-                multiply(x, Operand::plain(coefficients), false, out);
+                let block = block_rows(x.cols());
+                let single: Vec<Matrix<f32>> = if small {
+                    terms.iter().map(MatrixRef::cast).collect()
+                } else {
+                    Vec::new()
+                };
+                for_chunks(threads, out, block * units, |c, out| {
+                    let columns = c * block..c * block + out.len() / units;
+                    times_transposed((x, columns.clone()), 0, terms[0], false, out);
+                    for p in 1..terms.len() {
+                        match single.get(p) {
+                            Some(term) => add_in_single((x, columns.clone()), p, term.view(), out),
+                            None => times_transposed((x, columns.clone()), p, terms[p], true, out),
+                        }
+                    }
+                });
             }
         }
     }
@@ -258,6 +241,49 @@ impl<T: Scalar> Input<'_, T> {
     }
 }
 
+/// Writes the product of some columns of `x`, raised to an odd power, transposed, with a matrix, or
+/// adds it.
+fn times_transposed<T: Scalar, C: Scalar>(
+    (x, columns): (MatrixRef<'_, T>, Range<usize>),
+    power: usize,
+    coefficients: MatrixRef<'_, C>,
+    add: bool,
+    out: &mut [C],
+) {
+    let mut data = Vec::with_capacity(x.rows() * columns.len());
+    for n in 0..x.rows() {
+        let row = x.row(n)[columns.clone()].iter();
+        data.extend(row.map(|&x| odd_power::<T, C>(x, power)));
+    }
+    let raised = MatrixRef::new(&data, x.rows(), columns.len());
+    let x = Operand::plain(raised).transposed();
+    multiply(x, Operand::plain(coefficients), add, out);
+}
+
+/// Adds such a product, computed in single precision.
+fn add_in_single<T: Scalar>(
+    columns: (MatrixRef<'_, T>, Range<usize>),
+    power: usize,
+    coefficients: MatrixRef<'_, f32>,
+    out: &mut [T],
+) {
+    let mut product = vec![0.0; out.len()];
+    times_transposed(columns, power, coefficients, false, &mut product);
+    for (out, &term) in out.iter_mut().zip(&product) {
+        *out += T::from_f64(term.widen());
+    }
+}
+
+/// `value^(2 power + 1)`, rounded to `C`.
+#[inline(always)]
+fn odd_power<T: Scalar, C: Scalar>(value: T, power: usize) -> C {
+    let mut raised = value;
+    for _ in 0..power {
+        raised *= value * value;
+    }
+    C::from_f64(raised.widen())
+}
+
 /// Writes `x @ weights + bias`.
 pub fn times<T: Scalar>(
     x: MatrixRef<'_, T>,
@@ -269,5 +295,10 @@ pub fn times<T: Scalar>(
         let rows = out.chunks_exact_mut(bias.len());
         rows.for_each(|row| row.copy_from_slice(bias));
     }
-    multiply(Operand::plain(x), Operand::plain(weights), bias.is_some(), out);
+    multiply(
+        Operand::plain(x),
+        Operand::plain(weights),
+        bias.is_some(),
+        out,
+    );
 }

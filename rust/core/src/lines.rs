@@ -5,10 +5,14 @@ use std::ops::Range;
 use crate::compress::{Compressor, SLACK};
 use crate::matrix::MatrixRef;
 use crate::scalar::Scalar;
+use crate::simd::prefetch;
 
 /// The elements of a line are kept in blocks of so many places: those of one block can be had for
 /// every line while the rows of another matrix that they weigh lie in the first-level cache.
 pub const BLOCK: usize = 64;
+
+/// How many lines ahead of the one that is gathered are brought nearer.
+const AHEAD: usize = 6;
 
 /// Some non-zero elements of a line.
 #[derive(Debug, Clone, Copy)]
@@ -73,7 +77,9 @@ impl Pattern {
     /// The number of lines.
     #[must_use]
     pub fn len(&self) -> usize {
-        (self.starts.len() - 1).checked_div(self.blocks).unwrap_or(0)
+        (self.starts.len() - 1)
+            .checked_div(self.blocks)
+            .unwrap_or(0)
     }
 
     /// Whether there is no line.
@@ -127,6 +133,9 @@ impl<T: Scalar> Lines<T> {
         cast: impl Fn(S) -> T,
     ) -> bool {
         self.clear(places);
+        if places > MOST {
+            return false;
+        }
         let pattern = &mut self.pattern;
         let mut room = (vec![0; places + SLACK], vec![S::zero(); places + SLACK]);
         let compressor = Compressor::new();
@@ -158,7 +167,13 @@ impl<T: Scalar> Lines<T> {
     ) -> bool {
         self.clear(places);
         let (pattern, from) = (&mut self.pattern, &lines.pattern);
-        for &index in indices {
+        for (i, &index) in indices.iter().enumerate() {
+            // Lines of a large data set are far from the processor, and drawn in no order.
+            if let Some(&next) = indices.get(i + AHEAD) {
+                let next = from.range(next, 0..from.blocks);
+                prefetch(&from.places[next.clone()]);
+                prefetch(&lines.values[next]);
+            }
             let (range, after) = (from.range(index, 0..from.blocks), pattern.places.len());
             if after + range.len() > most.min(MOST) {
                 return false;
@@ -166,8 +181,11 @@ impl<T: Scalar> Lines<T> {
             let starts = &from.starts[index * from.blocks + 1..=(index + 1) * from.blocks];
             let moved = |&start: &u32| numbered(start as usize - range.start + after);
             pattern.starts.extend(starts.iter().map(moved));
-            pattern.places.extend_from_slice(&from.places[range.clone()]);
-            self.values.extend(lines.values[range].iter().map(|&v| cast(v)));
+            pattern
+                .places
+                .extend_from_slice(&from.places[range.clone()]);
+            self.values
+                .extend(lines.values[range].iter().map(|&v| cast(v)));
         }
         true
     }

@@ -1,5 +1,8 @@
-//! Whether there is memory for a call, asked before it starts: a vector that cannot grow would end
-//! the whole process.
+//! Memory of a call: whether there is any, asked before it starts, for a vector that cannot grow would
+//! end the whole process; and working space that the next call of a thread finds again.
+
+use std::any::Any;
+use std::cell::RefCell;
 
 use crate::error::Error;
 
@@ -17,4 +20,27 @@ pub fn check<T>(count: usize) -> Result<(), Error> {
     } else {
         Err(Error::Memory { bytes })
     }
+}
+
+thread_local! {
+    /// One of each type.
+    static KEPT: RefCell<Vec<Box<dyn Any>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Calls `compute` with working space that an earlier call of this thread may have left, and keeps it
+/// for a later one if `is_small` says so. Memory that is given back and asked for again comes in new
+/// pages, which take longer to clear than a small gradient takes to compute.
+pub fn reused<S: Default + 'static, R>(is_small: bool, compute: impl FnOnce(&mut S) -> R) -> R {
+    let found = KEPT.with_borrow_mut(|kept| {
+        let place = kept.iter().position(|space| space.is::<S>());
+        place.map(|place| kept.swap_remove(place))
+    });
+    let mut space = found
+        .and_then(|space| space.downcast::<S>().ok())
+        .unwrap_or_default();
+    let result = compute(&mut space);
+    if is_small {
+        KEPT.with_borrow_mut(|kept| kept.push(space));
+    }
+    result
 }

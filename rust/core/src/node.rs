@@ -122,7 +122,10 @@ impl<'a> Plan<'a> {
         pieces.resize_with(samples.div_ceil(block), Vec::new);
         for term in &mut coefficients {
             let chunks = term.data_mut().chunks_mut(block * units);
-            pieces.iter_mut().zip(chunks).for_each(|(piece, rows)| piece.push(rows));
+            pieces
+                .iter_mut()
+                .zip(chunks)
+                .for_each(|(piece, rows)| piece.push(rows));
         }
         for_each(threads, pieces.into_iter().enumerate(), |(b, out)| {
             if cancel.check().is_ok() {
@@ -137,15 +140,9 @@ impl<'a> Plan<'a> {
         });
         cancel.check()?;
         let input = shifter.input_of(self.layer);
-        let views: Vec<_> = coefficients.iter().map(Matrix::view).collect();
+        let terms: Vec<_> = coefficients.iter().map(Matrix::view).collect();
         let weights = own.weights.data_mut();
-        if self.is_single {
-            let narrow: Vec<Matrix<f32>> = views[1..].iter().map(|term| term.cast()).collect();
-            let narrow: Vec<_> = narrow.iter().map(Matrix::view).collect();
-            input.odd_powers_transposed_times(views[0], &narrow, threads, weights);
-        } else {
-            input.odd_powers_transposed_times(views[0], &views[1..], threads, weights);
-        }
+        input.odd_powers_transposed_times(&terms, self.is_single, threads, weights);
         if let Some(bias) = &mut own.bias {
             // The bias is the weight of an input that is always 1, whose powers are 1.
             bias.fill(0.0);

@@ -83,7 +83,10 @@ impl<T: Scalar> SumRows<'_, T> {
     #[inline(always)]
     fn sum_group<R: Level>(&mut self, count: usize, first: usize, last: usize) -> (usize, bool) {
         match count {
-            MOST_VECTORS.. => (MOST_VECTORS, self.sum_packed::<R, MOST_VECTORS>(first, last)),
+            MOST_VECTORS.. => (
+                MOST_VECTORS,
+                self.sum_packed::<R, MOST_VECTORS>(first, last),
+            ),
             10.. => (10, self.sum_packed::<R, 10>(first, last)),
             7.. => (7, self.sum_packed::<R, 7>(first, last)),
             4.. => (4, self.sum_packed::<R, 4>(first, last)),
@@ -134,7 +137,8 @@ impl<T: Scalar> SumRows<'_, T> {
                     for v in 0..V {
                         // SAFETY: places of these blocks, as [`Pattern`] promises, are below
                         // `b + blocks` times BLOCK, and `packed` holds all rows from b times BLOCK on.
-                        let row = unsafe { T::Vector::<R>::load(packed.as_ptr().add(at + v * lanes)) };
+                        let row =
+                            unsafe { T::Vector::<R>::load(packed.as_ptr().add(at + v * lanes)) };
                         sums[v] = row.mul_add(weight, sums[v]);
                     }
                 }

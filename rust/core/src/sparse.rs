@@ -32,7 +32,8 @@ impl<T: Scalar> Sparse<T> {
         };
         self.shape = shape;
         let block = block_rows(shape.0);
-        self.rows.resize_with(shape.0.div_ceil(block), Lines::default);
+        self.rows
+            .resize_with(shape.0.div_ceil(block), Lines::default);
         let are_few = AtomicBool::new(true);
         for_each(threads, self.rows.iter_mut().enumerate(), |(b, lines)| {
             let range = b * block..shape.0.min((b + 1) * block);

@@ -167,7 +167,9 @@ pub struct Team {
 
 impl std::fmt::Debug for Team {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Team").field("most", &self.most).finish()
+        f.debug_struct("Team")
+            .field("most", &self.most)
+            .finish_non_exhaustive()
     }
 }
 
@@ -204,7 +206,9 @@ fn spread(helpers: &mut Vec<&Helper>, step: &(impl Fn() -> bool + Sync)) {
         if let Some(ready) = helpers.iter().position(|helper| helper.is_felt()) {
             break helpers.swap_remove(ready);
         }
-        helpers.iter().for_each(|helper| helper.wake());
+        for helper in helpers.iter() {
+            helper.wake();
+        }
         if !step() {
             return;
         }

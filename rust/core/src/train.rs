@@ -121,12 +121,8 @@ fn descend<S: Scalar, T: Scalar, W: Scalar>(
     let mut gradient = Parameters::like(&parameters, W::zero());
     let mut batch = Gathered::<W>::new();
     let mut losses = Vec::with_capacity(batches.sizes.len());
-    let mut coming = batches.iter().peekable();
-    while let Some(indices) = coming.next() {
+    for indices in batches.iter() {
         batch.fill(data, indices, threads);
-        if let Some(next) = coming.peek() {
-            Gathered::<W>::prefetch(data, next);
-        }
         losses.push(differentiate(&parameters, &batch, &mut gradient));
         step(&mut parameters, &gradient, lr, threads);
     }
@@ -162,11 +158,7 @@ struct Quotients<'t> {
 }
 
 impl<'t> Quotients<'t> {
-    fn new<T: Scalar>(
-        network: &Network<'_, T>,
-        how: (f64, Method),
-        threads: Threads<'t>,
-    ) -> Self {
+    fn new<T: Scalar>(network: &Network<'_, T>, how: (f64, Method), threads: Threads<'t>) -> Self {
         Self {
             wide: Parameters::like(&Parameters::copied(network), 0.0),
             forward: Forward::new(),

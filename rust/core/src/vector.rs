@@ -91,6 +91,13 @@ impl Columns {
         }
     }
 
+    #[inline(always)]
+    fn check<T: Scalar, R: Level, const V: usize>(self, row: &[T]) {
+        let lanes = T::Vector::<R>::LANES;
+        let end = (self.first + (V - 1) * lanes).max(self.end + lanes);
+        assert!(end <= row.len(), "the row is too short");
+    }
+
     /// The vectors of a row.
     ///
     /// # Panics
@@ -99,11 +106,14 @@ impl Columns {
     #[must_use]
     pub fn load<T: Scalar, R: Level, const V: usize>(self, row: &[T]) -> [T::Vector<R>; V] {
         let lanes = T::Vector::<R>::LANES;
-        assert!(self.first + (V - 1) * lanes <= row.len(), "the row is too short");
-        assert!(self.end + lanes <= row.len(), "the row is too short");
+        self.check::<T, R, V>(row);
         let mut vectors = [T::Vector::<R>::splat(T::zero()); V];
         for (v, vector) in vectors.iter_mut().enumerate() {
-            let at = if v + 1 < V { self.first + v * lanes } else { self.end };
+            let at = if v + 1 < V {
+                self.first + v * lanes
+            } else {
+                self.end
+            };
             // SAFETY: both the last vector and those before it have been found to end in the row.
             *vector = unsafe { T::Vector::<R>::load(row.as_ptr().add(at)) };
         }
@@ -115,12 +125,19 @@ impl Columns {
     /// # Panics
     /// If the row is too short: a fault of the caller's code.
     #[inline(always)]
-    pub fn store<T: Scalar, R: Level, const V: usize>(self, vectors: &[T::Vector<R>; V], row: &mut [T]) {
+    pub fn store<T: Scalar, R: Level, const V: usize>(
+        self,
+        vectors: &[T::Vector<R>; V],
+        row: &mut [T],
+    ) {
         let lanes = T::Vector::<R>::LANES;
-        assert!(self.first + (V - 1) * lanes <= row.len(), "the row is too short");
-        assert!(self.end + lanes <= row.len(), "the row is too short");
+        self.check::<T, R, V>(row);
         for (v, vector) in vectors.iter().enumerate() {
-            let at = if v + 1 < V { self.first + v * lanes } else { self.end };
+            let at = if v + 1 < V {
+                self.first + v * lanes
+            } else {
+                self.end
+            };
             // SAFETY: as above.
             unsafe { vector.store(row.as_mut_ptr().add(at)) };
         }

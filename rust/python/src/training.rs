@@ -6,9 +6,9 @@ use pyo3::prelude::*;
 
 use kobai_core::gather::Data;
 use kobai_core::input::SPARSE_DENSITY;
+use kobai_core::lines::Lines;
 use kobai_core::network::{Network, Parameters};
 use kobai_core::scalar::Scalar;
-use kobai_core::lines::Lines;
 use kobai_core::train::{train, Batches, Gradient};
 
 use crate::arrays::{new_array, wrong_type, Floats, Values};

@@ -1,7 +1,7 @@
 //! The vector functions against the standard library's, within the bounds their comments state.
 
 use kobai_core::scalar::Scalar;
-use kobai_core::simd::{dispatch, Avx2, Kernel, Level, Baseline};
+use kobai_core::simd::{dispatch, Avx2, Baseline, Kernel, Level};
 use kobai_core::vecmath::{exp, ln, sigmoid};
 
 /// A function over a list, at the best level of instructions.
