@@ -22,6 +22,8 @@ def plain_array(name: str, value: npt.ArrayLike) -> npt.NDArray[Any]:
 
     A mask that hides something is refused: NumPy would drop it and compute with what it hides.
     """
+    if type(value) is np.ndarray:
+        return value
     if _is_masked(value):
         raise ValueError(f"{name} must not hold masked elements: fill them or leave them out")
     try:
@@ -42,6 +44,8 @@ def real_array(name: str, value: npt.ArrayLike) -> FloatArray:
     Integers and bools become float64, float16 becomes float32.
     """
     array = plain_array(name, value)
+    if array.dtype in _COMPUTED and array.flags.aligned:
+        return array
     kind = array.dtype.kind
     if kind in "iub":
         return array.astype(np.float64)

@@ -148,3 +148,44 @@ impl<T: Scalar> Kernel for Apply<'_, T> {
         self.activation.apply_in::<T, R>(self.values);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::simd::Baseline;
+
+    #[test]
+    fn the_change_is_that_of_the_function() {
+        let a = [-800.0, -40.0, -3.0, -1e-9, 0.0, 0.7, 5.0, 37.0, 800.0];
+        for activation in [Activation::Identity, Activation::Sigmoid, Activation::Relu] {
+            let mut z = a;
+            activation.apply(&mut z);
+            for shift in [1e-8, -1e-4, SMALL, -0.01, 3.0] {
+                let mut moved = a.map(|a| a + shift);
+                activation.apply(&mut moved);
+                let mut change = [f64::NAN; 9];
+                activation.change_in::<Baseline>((&a, &z), shift, &mut change);
+                for i in 0..a.len() {
+                    let rounding = 4e-16 * (1.0 + z[i].abs());
+                    let wanted = moved[i] - z[i];
+                    assert!(
+                        (change[i] - wanted).abs() <= rounding,
+                        "{activation:?}, {}",
+                        a[i]
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_small_change_of_a_sigmoid_keeps_its_digits() {
+        // sigmoid(d) - 1/2 = tanh(d / 2) / 2.
+        for shift in [1e-3, 1e-7, -1e-12] {
+            let mut change = [f64::NAN];
+            Activation::Sigmoid.change_in::<Baseline>((&[0.0], &[0.5]), shift, &mut change);
+            let wanted = (shift / 2.0).tanh() / 2.0;
+            assert!((change[0] - wanted).abs() <= 4e-16 * wanted.abs());
+        }
+    }
+}

@@ -10,9 +10,12 @@
 //!                  │         └────┬─────┘
 //!                  │            shift            what one moved pre-activation does to a loss
 //!                  └──────┬───────┘
-//! backprop ──────────> forward ──> input ──> matmul
+//! backprop ──────────> forward ──> input ──> matmul (dense), rows and spread (zeros skipped)
 //!                         └──────> loss, activation, network, matrix
 //! ```
+//!
+//! [`parallel`] cuts work into pieces; [`team`] keeps the threads that share them. [`simd`] compiles a
+//! kernel for each level of vector instructions.
 //!
 //! Results never depend on the number of threads: work is cut by the sizes of the problem alone,
 //! and every sum has one fixed order.

@@ -4,7 +4,8 @@
 //! helper, once woken, keeps a watch: it looks for work until there has been none for a while
 //! ([`LINGER`]), and lets other processes have its core as soon as it has found nothing for some
 //! microseconds. Work is shared only with helpers whose watch is seen to go on: one that sleeps, or
-//! has lost its core to another process, is not waited for.
+//! has lost its core to another process, is not waited for. One that loses its core with a piece of
+//! work in hand is, and then left alone for a while ([`REST`]).
 //!
 //! One call has all helpers, until it ends; another at the same time does without.
 
@@ -20,6 +21,22 @@ const LINGER: Duration = Duration::from_millis(1);
 /// How many times in a row a thread finds nothing to do before it lets other processes have the core.
 const PATIENCE: u32 = 2_000;
 
+/// How many times a helper is looked at before it counts as absent: for longer than it takes to offer
+/// its core to others and get it back.
+const GLANCES: u32 = 100;
+
+/// How many times a helper that has lost its patience looks for work between two such offers.
+const LOOKS: u32 = 32;
+
+/// Waiting longer than this, and than [`STEPS`] of the waiting thread's own, means that the helper has
+/// lost its core: it had one step to finish. (The waiting thread may have lost its own for a while, but
+/// not in its shortest step.)
+const TOO_LONG: Duration = Duration::from_millis(1);
+const STEPS: u32 = 4;
+
+/// How long such a helper is given no work.
+const REST: Duration = Duration::from_millis(50);
+
 /// How long the one that has shared work waits, once it is done, for the scope of that work to be
 /// closed by the helper, too: it would have to sleep otherwise, and be woken.
 const CLOSING_SPINS: u32 = 16;
@@ -29,8 +46,8 @@ struct Helper {
     /// A pool of one thread: what it is handed goes to no other.
     thread: rayon::ThreadPool,
     watch: Arc<Watch>,
-    /// What the pulse of the watch was when it was last felt.
-    felt: AtomicU64,
+    /// When it lost its core, in nanoseconds since the crew was formed; 0 for never.
+    lost: AtomicU64,
 }
 
 /// Apart from everything else, as both sides write to it.
@@ -49,7 +66,7 @@ impl Helper {
         Some(Self {
             thread: thread.ok()?,
             watch: Arc::default(),
-            felt: AtomicU64::new(0),
+            lost: AtomicU64::new(0),
         })
     }
 
@@ -60,11 +77,23 @@ impl Helper {
         }
     }
 
-    /// Whether the helper has looked for work since it was last asked for.
-    fn is_felt(&self) -> bool {
-        let pulse = self.watch.pulse.load(Ordering::Relaxed);
-        self.felt.swap(pulse, Ordering::Relaxed) != pulse
-            && self.watch.goes_on.load(Ordering::Acquire)
+    /// Whether the helper is looking for work at this moment.
+    fn is_ready(&self) -> bool {
+        if !self.watch.goes_on.load(Ordering::Acquire) {
+            return false;
+        }
+        let pulse = || self.watch.pulse.load(Ordering::Relaxed);
+        let before = pulse();
+        (0..GLANCES).any(|_| {
+            std::hint::spin_loop();
+            pulse() != before
+        })
+    }
+
+    /// Whether the helper is to be left alone; `age` is that of the crew.
+    fn rests(&self, age: impl Fn() -> Duration) -> bool {
+        let lost = self.lost.load(Ordering::Relaxed);
+        lost > 0 && age() < Duration::from_nanos(lost) + REST
     }
 }
 
@@ -82,6 +111,7 @@ impl Watch {
                 std::hint::spin_loop();
             } else if since.elapsed() < LINGER {
                 std::thread::yield_now();
+                idle -= LOOKS;
             } else {
                 break;
             }
@@ -94,6 +124,7 @@ impl Watch {
 /// threads do not survive a fork.
 struct Crew {
     process: u32,
+    formed: Instant,
     helpers: Vec<Helper>,
     is_taken: AtomicBool,
 }
@@ -107,6 +138,7 @@ impl Crew {
     fn of(threads: usize) -> Arc<Self> {
         Arc::new(Self {
             process: std::process::id(),
+            formed: Instant::now(),
             helpers: (1..threads).map_while(|_| Helper::new()).collect(),
             is_taken: AtomicBool::new(false),
         })
@@ -190,37 +222,44 @@ impl Team {
     /// that nothing is left to do.
     pub fn share(&self, most: usize, step: &(impl Fn() -> bool + Sync)) {
         let helpers = &self.crew.helpers[..most.min(self.most)];
-        spread(&mut helpers.iter().collect(), step);
+        let age = || self.crew.formed.elapsed();
+        let mut fit: Vec<&Helper> = helpers.iter().filter(|h| !h.rests(age)).collect();
+        let _ = self.spread(&mut fit, step);
     }
-}
 
-impl Drop for Team {
-    fn drop(&mut self) {
-        self.crew.is_taken.store(false, Ordering::Release);
-    }
-}
-
-/// A helper that is not there yet may come later: it is looked for before each step.
-fn spread(helpers: &mut Vec<&Helper>, step: &(impl Fn() -> bool + Sync)) {
-    let helper = loop {
-        if let Some(ready) = helpers.iter().position(|helper| helper.is_felt()) {
-            break helpers.swap_remove(ready);
-        }
-        for helper in helpers.iter() {
-            helper.wake();
-        }
-        if !step() {
-            return;
-        }
-    };
-    let is_done = AtomicBool::new(false);
-    helper.thread.in_place_scope(|scope| {
-        scope.spawn(|_| {
-            // Also when a step panics.
-            let _done = Done(&is_done);
-            while step() {}
+    /// A helper that is not there yet may come later: it is looked for before each step. Returns how
+    /// long the shortest of this thread's own steps took.
+    fn spread(&self, helpers: &mut Vec<&Helper>, step: &(impl Fn() -> bool + Sync)) -> Duration {
+        let mut shortest = Duration::MAX;
+        let helper = loop {
+            if let Some(ready) = helpers.iter().position(|helper| helper.is_ready()) {
+                break helpers.swap_remove(ready);
+            }
+            for helper in helpers.iter() {
+                helper.wake();
+            }
+            let start = Instant::now();
+            if !step() {
+                return shortest;
+            }
+            shortest = shortest.min(start.elapsed());
+        };
+        let is_done = AtomicBool::new(false);
+        helper.thread.in_place_scope(|scope| {
+            scope.spawn(|_| {
+                // Also when a step panics.
+                let _done = Done(&is_done);
+                while step() {}
+            });
+            shortest = shortest.min(self.spread(helpers, step));
+            self.wait(helper, shortest, &is_done);
         });
-        spread(helpers, step);
+        shortest
+    }
+
+    /// Waits for a helper; a step should take about as long as `one`.
+    fn wait(&self, helper: &Helper, one: Duration, is_done: &AtomicBool) {
+        let start = Instant::now();
         let mut spins = 0;
         while !is_done.load(Ordering::Acquire) {
             spins += 1;
@@ -230,10 +269,23 @@ fn spread(helpers: &mut Vec<&Helper>, step: &(impl Fn() -> bool + Sync)) {
                 std::thread::yield_now();
             }
         }
+        if spins >= PATIENCE && start.elapsed() > TOO_LONG.saturating_add(one.saturating_mul(STEPS))
+        {
+            let age = u64::try_from(self.crew.formed.elapsed().as_nanos());
+            helper
+                .lost
+                .store(age.unwrap_or(u64::MAX), Ordering::Relaxed);
+        }
         for _ in 0..CLOSING_SPINS {
             std::hint::spin_loop();
         }
-    });
+    }
+}
+
+impl Drop for Team {
+    fn drop(&mut self) {
+        self.crew.is_taken.store(false, Ordering::Release);
+    }
 }
 
 struct Done<'a>(&'a AtomicBool);

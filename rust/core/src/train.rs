@@ -137,8 +137,7 @@ fn step<T: Scalar, W: Scalar>(
     threads: Threads<'_>,
 ) {
     for (parameters, gradient) in parameters.slices_mut().zip(gradient.slices()) {
-        // Its time is that of reaching memory, about eight multiplications an element.
-        let threads = threads.worth(8 * parameters.len());
+        let threads = threads.worth(parameters.len());
         let block = parameters.len().div_ceil(2).max(1);
         for_chunks(threads, parameters, block, |b, parameters| {
             for (parameter, slope) in parameters.iter_mut().zip(&gradient[b * block..]) {

@@ -64,4 +64,28 @@ proptest! {
             }
         }
     }
+
+    #[test]
+    fn single_precision_takes_the_same_way(
+        seed: u64,
+        (n, d, h) in (1..40_usize, 1..150_usize, 1..150_usize),
+    ) {
+        let mut draw = Draw(seed);
+        let (x, w) = (draw.matrix(n, d, 1.0, 0.1), draw.matrix(d, h, 1.0, 1.0));
+        let c = draw.matrix(n, h, 1.0, 1.0);
+        let (single_x, single_w) = (x.view().cast::<f32>(), w.view().cast::<f32>());
+        let single_c = c.view().cast::<f32>();
+        let mut room = Sparse::default();
+        let batch = Batch::new(single_x.view(), Threads::One, &mut room);
+        let widened = |values: &[f32]| values.iter().map(|&x| f64::from(x)).collect::<Vec<_>>();
+        let mut out = vec![f32::NAN; n * h];
+        let blocks = out.chunks_mut(block_rows(n) * h).enumerate();
+        blocks.for_each(|(b, out)| batch.input().times(b, single_w.view(), None, out));
+        prop_assert!(distance(&widened(&out), product(x.view(), w.view()).data()) < 1e-4);
+        let mut out = vec![f32::NAN; d * h];
+        let terms = [single_c.view()];
+        batch.input().odd_powers_transposed_times(&terms, false, Threads::One, &mut out);
+        let wanted = product(x.view().transposed().view(), c.view());
+        prop_assert!(distance(&widened(&out), wanted.data()) < 1e-4);
+    }
 }
