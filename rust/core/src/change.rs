@@ -136,50 +136,22 @@ impl Pull {
     #[inline(always)]
     #[must_use]
     pub fn is_small(&self, changes: &[f64]) -> bool {
-        self.reach(changes) <= SMALL
+        let mut are_large = 0_u32;
+        for change in changes {
+            let is_small = change.abs() * self.largest <= SMALL;
+            are_large |= u32::from(!is_small);
+        }
+        are_large == 0
     }
 
-    /// How far a score moves, at most, when activations change by `changes`; infinite where one is
-    /// infinite or a NaN.
+    /// Whether every score moves hardly at all.
     #[inline(always)]
-    fn reach(&self, changes: &[f64]) -> f64 {
-        let mut largest = [0.0; LANES];
-        // A NaN is passed over by the comparisons, but makes this sum NaN; so does an infinity.
-        let mut zeros = [0.0; LANES];
-        let (blocks, rest) = changes.as_chunks::<LANES>();
-        for block in blocks {
-            for lane in 0..LANES {
-                let size = block[lane].abs();
-                largest[lane] = if size > largest[lane] {
-                    size
-                } else {
-                    largest[lane]
-                };
-                zeros[lane] += size * 0.0;
-            }
+    fn is_tiny(&self, changes: &[f64]) -> bool {
+        let mut are_large = 0_u32;
+        for change in changes {
+            are_large |= u32::from(change.abs() * self.largest > TINY);
         }
-        let (mut all, mut zero) = (0.0, 0.0);
-        for lane in 0..LANES {
-            all = if largest[lane] > all {
-                largest[lane]
-            } else {
-                all
-            };
-            zero += zeros[lane];
-        }
-        for change in rest {
-            all = if change.abs() > all {
-                change.abs()
-            } else {
-                all
-            };
-            zero += change * 0.0;
-        }
-        if zero == 0.0 {
-            all * self.largest
-        } else {
-            f64::INFINITY
-        }
+        are_large == 0
     }
 
     /// Turns two changes of each unit's activation, `above` and `below`, into the difference of the
@@ -193,7 +165,7 @@ impl Pull {
         (above, below): (&mut [f64], &mut [f64]),
         denominators: &mut Vec<f64>,
     ) {
-        if self.reach(above).max(self.reach(below)) <= TINY {
+        if self.is_tiny(above) && self.is_tiny(below) {
             self.difference::<R, 4, 4>(sample, moments, (above, below), denominators);
         } else {
             self.difference::<R, TERMS, 6>(sample, moments, (above, below), denominators);

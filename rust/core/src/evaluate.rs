@@ -16,8 +16,8 @@ use crate::polynomial::MAX_TERMS;
 use crate::scalar::Scalar;
 use crate::sparse::Sparse;
 
-/// Batches of more numbers than this leave no working space behind.
-const SMALL_BATCH: usize = 1 << 20;
+/// Calls with more numbers than this, inputs and units of all samples, leave no working space behind.
+const SMALL_CALL: usize = 1 << 20;
 
 /// Working space of a call.
 #[derive(Debug, Default)]
@@ -26,13 +26,14 @@ struct Space<T> {
     pass: Forward<T>,
 }
 
-/// Calls `compute` with working space for a batch of the rows of `x`.
-fn in_space<'a, T: Scalar, R>(
-    x: impl Into<BatchRows<'a, T>>,
+/// Calls `compute` with working space for so many samples.
+fn in_space<T: Scalar, R>(
+    network: &Network<'_, T>,
+    samples: usize,
     compute: impl FnOnce(&mut Space<T>) -> R,
 ) -> R {
-    let x = x.into();
-    reused(x.rows().saturating_mul(x.cols()) <= SMALL_BATCH, compute)
+    let numbers = samples.saturating_mul(network.inputs().saturating_add(network.units()));
+    reused(numbers <= SMALL_CALL, compute)
 }
 
 /// The scores of each sample, shape (samples, classes).
@@ -115,7 +116,7 @@ pub fn gradient<T: Scalar>(
         network.work().saturating_mul(3 * x.rows()),
         |threads| {
             let mut out = Parameters::filled(network, T::zero());
-            let loss = in_space(x, |space: &mut Space<T>| {
+            let loss = in_space(network, x.rows(), |space: &mut Space<T>| {
                 let batch = Batch::new(x, threads, &mut space.batch);
                 let (input, pass) = (batch.input(), &mut space.pass);
                 backprop(network, input, targets, pass, threads, &mut out)
@@ -149,7 +150,7 @@ pub fn numerical_gradient<'a>(
     let work = method.work(network, x.rows());
     run_watched(work, &cancel, interrupted, |threads| {
         let mut out = Parameters::filled(network, 0.0);
-        let loss = in_space(x, |space: &mut Space<f64>| {
+        let loss = in_space(network, x.rows(), |space: &mut Space<f64>| {
             let batch = Batch::new(x, threads, &mut space.batch);
             numerical::numerical_gradient(
                 network,
@@ -188,7 +189,7 @@ fn forward_pass<T: Scalar>(
     check_memory(network, x.rows(), 2)?;
     Ok(run(network.work().saturating_mul(x.rows()), |threads| {
         let mut forward = Forward::new();
-        in_space(x, |space: &mut Space<T>| {
+        in_space(network, x.rows(), |space: &mut Space<T>| {
             let batch = Batch::new(x, threads, &mut space.batch);
             forward.run(network, batch.input(), threads);
         });

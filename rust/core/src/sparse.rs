@@ -1,7 +1,7 @@
 //! A batch whose zeros are left out.
 
 use std::ops::Range;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::lines::{most_of, Lines, Weights};
 use crate::matrix::Matrix;
@@ -34,15 +34,25 @@ impl<T: Scalar> Sparse<T> {
         let block = block_rows(shape.0);
         self.rows
             .resize_with(shape.0.div_ceil(block), Lines::default);
-        let are_few = AtomicBool::new(true);
+        let total = AtomicUsize::new(0);
         for_each(threads, self.rows.iter_mut().enumerate(), |(b, lines)| {
-            let range = b * block..shape.0.min((b + 1) * block);
-            if !refill(lines, range, most) {
-                are_few.store(false, Ordering::Relaxed);
+            // Once there are too many, it does not matter how many more.
+            if total.load(Ordering::Relaxed) <= most {
+                let range = b * block..shape.0.min((b + 1) * block);
+                let are_few = refill(lines, range, most);
+                let count = if are_few {
+                    lines.values().len()
+                } else {
+                    most + 1
+                };
+                total.fetch_add(count, Ordering::Relaxed);
             }
         });
-        let count: usize = self.rows.iter().map(|lines| lines.values().len()).sum();
-        are_few.into_inner() && count <= most
+        let are_few = total.into_inner() <= most;
+        if !are_few {
+            self.rows.clear();
+        }
+        are_few
     }
 
     /// The number of rows.

@@ -34,8 +34,9 @@ const LOOKS: u32 = 32;
 const TOO_LONG: Duration = Duration::from_millis(1);
 const STEPS: u32 = 4;
 
-/// How long such a helper is given no work.
-const REST: Duration = Duration::from_millis(50);
+/// How long such a helper is given no work: twice as long as the last time if it loses its core again
+/// soon, as it does where other processes want it.
+const REST: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(100));
 
 /// How long the one that has shared work waits, once it is done, for the scope of that work to be
 /// closed by the helper, too: it would have to sleep otherwise, and be woken.
@@ -46,8 +47,9 @@ struct Helper {
     /// A pool of one thread: what it is handed goes to no other.
     thread: rayon::ThreadPool,
     watch: Arc<Watch>,
-    /// When it lost its core, in nanoseconds since the crew was formed; 0 for never.
-    lost: AtomicU64,
+    /// Until when it is given no work, in nanoseconds since the crew was formed, and how long that was.
+    rests_until: AtomicU64,
+    rest: AtomicU64,
 }
 
 /// Apart from everything else, as both sides write to it.
@@ -66,7 +68,8 @@ impl Helper {
         Some(Self {
             thread: thread.ok()?,
             watch: Arc::default(),
-            lost: AtomicU64::new(0),
+            rests_until: AtomicU64::new(0),
+            rest: AtomicU64::new(0),
         })
     }
 
@@ -91,9 +94,19 @@ impl Helper {
     }
 
     /// Whether the helper is to be left alone; `age` is that of the crew.
-    fn rests(&self, age: impl Fn() -> Duration) -> bool {
-        let lost = self.lost.load(Ordering::Relaxed);
-        lost > 0 && age() < Duration::from_nanos(lost) + REST
+    fn rests(&self, age: impl Fn() -> u64) -> bool {
+        let until = self.rests_until.load(Ordering::Relaxed);
+        until > 0 && age() < until
+    }
+
+    /// Leaves the helper alone from now on, for a while.
+    fn leave(&self, age: u64) {
+        let [least, most] = [REST.0, REST.1].map(nanoseconds);
+        let (until, last) = (&self.rests_until, self.rest.load(Ordering::Relaxed));
+        let again = age < until.load(Ordering::Relaxed).saturating_add(2 * last);
+        let rest = if again { (2 * last).min(most) } else { least };
+        self.rest.store(rest, Ordering::Relaxed);
+        until.store(age.saturating_add(rest), Ordering::Relaxed);
     }
 }
 
@@ -222,7 +235,7 @@ impl Team {
     /// that nothing is left to do.
     pub fn share(&self, most: usize, step: &(impl Fn() -> bool + Sync)) {
         let helpers = &self.crew.helpers[..most.min(self.most)];
-        let age = || self.crew.formed.elapsed();
+        let age = || nanoseconds(self.crew.formed.elapsed());
         let mut fit: Vec<&Helper> = helpers.iter().filter(|h| !h.rests(age)).collect();
         let _ = self.spread(&mut fit, step);
     }
@@ -271,10 +284,7 @@ impl Team {
         }
         if spins >= PATIENCE && start.elapsed() > TOO_LONG.saturating_add(one.saturating_mul(STEPS))
         {
-            let age = u64::try_from(self.crew.formed.elapsed().as_nanos());
-            helper
-                .lost
-                .store(age.unwrap_or(u64::MAX), Ordering::Relaxed);
+            helper.leave(nanoseconds(self.crew.formed.elapsed()));
         }
         for _ in 0..CLOSING_SPINS {
             std::hint::spin_loop();
@@ -286,6 +296,10 @@ impl Drop for Team {
     fn drop(&mut self) {
         self.crew.is_taken.store(false, Ordering::Release);
     }
+}
+
+fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
 struct Done<'a>(&'a AtomicBool);
