@@ -235,17 +235,17 @@ impl Team {
     /// that nothing is left to do.
     pub fn share(&self, most: usize, step: &(impl Fn() -> bool + Sync)) {
         let helpers = &self.crew.helpers[..most.min(self.most)];
-        let age = || nanoseconds(self.crew.formed.elapsed());
-        let mut fit: Vec<&Helper> = helpers.iter().filter(|h| !h.rests(age)).collect();
-        let _ = self.spread(&mut fit, step);
+        let _ = self.spread(&mut helpers.iter().collect(), step);
     }
 
     /// A helper that is not there yet may come later: it is looked for before each step. Returns how
     /// long the shortest of this thread's own steps took.
     fn spread(&self, helpers: &mut Vec<&Helper>, step: &(impl Fn() -> bool + Sync)) -> Duration {
+        let age = || nanoseconds(self.crew.formed.elapsed());
         let mut shortest = Duration::MAX;
         let helper = loop {
-            if let Some(ready) = helpers.iter().position(|helper| helper.is_ready()) {
+            let is_fit = |helper: &&Helper| !helper.rests(age) && helper.is_ready();
+            if let Some(ready) = helpers.iter().position(is_fit) {
                 break helpers.swap_remove(ready);
             }
             for helper in helpers.iter() {
