@@ -372,7 +372,7 @@ pub fn delta_shares(y: MatrixRef<'_, f64>) -> Matrix<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::simd::Avx2;
+    use crate::simd::Fused;
 
     /// The loss by its definition.
     fn loss(scores: &[f64], t: &[f64]) -> f64 {
@@ -401,15 +401,15 @@ mod tests {
                     target: t,
                     shares: shares.data(),
                 };
-                let moments = pull.moments_of_unit::<Avx2>(y.data(), 0);
+                let moments = pull.moments_of_unit::<Fused>(y.data(), 0);
                 let unit = (0, &moments);
-                let [up, down] = pull.growth_by_unit::<Avx2, 2>(&sample, unit, &[d, -d]);
+                let [up, down] = pull.growth_by_unit::<Fused, 2>(&sample, unit, &[d, -d]);
                 assert!(pull.is_small(&[d]));
                 let got = up - down;
                 let (mut all, mut above, mut below) = (Vec::new(), [d; LANES], [-d; LANES]);
-                pull.moments::<Avx2>(y.data(), &mut all);
+                pull.moments::<Fused>(y.data(), &mut all);
                 let rows = (&mut above[..], &mut below[..]);
-                pull.difference_by_units::<Avx2>(&sample, &all, rows, &mut Vec::new());
+                pull.difference_by_units::<Fused>(&sample, &all, rows, &mut Vec::new());
                 assert!((above[0] - got).abs() <= 1e-16 + 1e-15 * got.abs());
                 let moved = |d: f64| {
                     let scores: Vec<f64> = scores
@@ -430,12 +430,12 @@ mod tests {
         for i in -1000..=1000 {
             let x = SMALL * f64::from(i) / 1000.0;
             let rounding = 4e-16 * x.abs();
-            assert!((exp_less_1::<Avx2, TERMS>(x) - x.exp_m1()).abs() <= 5e-18 + rounding);
-            assert!((ln_1_more::<Avx2, 6>(x) - x.ln_1p()).abs() <= 3e-18 + rounding);
+            assert!((exp_less_1::<Fused, TERMS>(x) - x.exp_m1()).abs() <= 5e-18 + rounding);
+            assert!((ln_1_more::<Fused, 6>(x) - x.ln_1p()).abs() <= 3e-18 + rounding);
             let x = TINY * f64::from(i) / 1000.0;
             let rounding = 4e-16 * x.abs();
-            assert!((exp_less_1::<Avx2, 4>(x) - x.exp_m1()).abs() <= 6e-18 + rounding);
-            assert!((ln_1_more::<Avx2, 4>(x) - x.ln_1p()).abs() <= 6e-18 + rounding);
+            assert!((exp_less_1::<Fused, 4>(x) - x.exp_m1()).abs() <= 6e-18 + rounding);
+            assert!((ln_1_more::<Fused, 4>(x) - x.ln_1p()).abs() <= 6e-18 + rounding);
         }
     }
 }

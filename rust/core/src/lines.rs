@@ -1,4 +1,4 @@
-//! The non-zero elements of the lines of a matrix: of its rows, or of its columns.
+//! The non-zero elements of the lines of a matrix, which are its rows.
 
 use std::ops::Range;
 

@@ -79,6 +79,13 @@ impl Level for Avx512 {
     }
 }
 
+/// A level that has a fused multiply-add.
+#[cfg(target_arch = "x86_64")]
+pub type Fused = Avx2;
+/// A level that has a fused multiply-add, where there is one.
+#[cfg(not(target_arch = "x86_64"))]
+pub type Fused = Baseline;
+
 /// A computation worth compiling for each level of instructions.
 pub trait Kernel {
     /// What it computes.

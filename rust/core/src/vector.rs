@@ -5,7 +5,7 @@
 use std::ops::Range;
 
 use crate::scalar::Scalar;
-use crate::simd::Level;
+use crate::simd::{Baseline, Level};
 
 /// A vector of numbers of type `T`.
 ///
@@ -60,11 +60,7 @@ impl<T: Scalar, const LANES: usize> Vector<T> for [T; LANES] {
     fn mul_add(self, b: Self, c: Self) -> Self {
         let mut sum = c;
         for k in 0..LANES {
-            sum[k] = if cfg!(target_arch = "aarch64") {
-                self[k].mul_add(b[k], c[k])
-            } else {
-                self[k] * b[k] + c[k]
-            };
+            sum[k] = Baseline::mul_add(self[k], b[k], c[k]);
         }
         sum
     }
@@ -91,6 +87,16 @@ impl Columns {
         }
     }
 
+    /// Where vector `v` of `V` begins.
+    #[inline(always)]
+    fn start<const V: usize>(self, v: usize, lanes: usize) -> usize {
+        if v + 1 < V {
+            self.first + v * lanes
+        } else {
+            self.end
+        }
+    }
+
     #[inline(always)]
     fn check<T: Scalar, R: Level, const V: usize>(self, row: &[T]) {
         let lanes = T::Vector::<R>::LANES;
@@ -109,11 +115,7 @@ impl Columns {
         self.check::<T, R, V>(row);
         let mut vectors = [T::Vector::<R>::splat(T::zero()); V];
         for (v, vector) in vectors.iter_mut().enumerate() {
-            let at = if v + 1 < V {
-                self.first + v * lanes
-            } else {
-                self.end
-            };
+            let at = self.start::<V>(v, lanes);
             // SAFETY: both the last vector and those before it have been found to end in the row.
             *vector = unsafe { T::Vector::<R>::load(row.as_ptr().add(at)) };
         }
@@ -133,11 +135,7 @@ impl Columns {
         let lanes = T::Vector::<R>::LANES;
         self.check::<T, R, V>(row);
         for (v, vector) in vectors.iter().enumerate() {
-            let at = if v + 1 < V {
-                self.first + v * lanes
-            } else {
-                self.end
-            };
+            let at = self.start::<V>(v, lanes);
             // SAFETY: as above.
             unsafe { vector.store(row.as_mut_ptr().add(at)) };
         }
