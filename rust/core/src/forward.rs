@@ -3,7 +3,7 @@
 use crate::input::{times, Input};
 use crate::matrix::{Matrix, MatrixRef};
 use crate::network::Network;
-use crate::parallel::{block_rows, for_each, Threads};
+use crate::parallel::{block_rows, for_each, pieces_of, Threads};
 use crate::scalar::Scalar;
 use crate::softmax::softmax;
 
@@ -21,13 +21,17 @@ struct Piece<'a, T> {
     post: Vec<&'a mut [T]>,
 }
 
-impl<T> Default for Piece<'_, T> {
-    fn default() -> Self {
-        Self {
-            pre: Vec::new(),
-            post: Vec::new(),
-        }
-    }
+/// Blocks of the rows of each of `matrices`.
+fn rows_of<T: Scalar>(
+    matrices: &mut [Matrix<T>],
+    block: usize,
+    count: usize,
+) -> Vec<Vec<&mut [T]>> {
+    let arrays = matrices.iter_mut().map(|matrix| {
+        let len = block * matrix.cols();
+        (matrix.data_mut(), len)
+    });
+    pieces_of(arrays, count)
 }
 
 impl<T: Scalar> Piece<'_, T> {
@@ -67,27 +71,19 @@ impl<T: Scalar> Forward<T> {
         self.pre.resize_with(layers.len(), Matrix::default);
         self.post.resize_with(layers.len() - 1, Matrix::default);
         let block = block_rows(samples);
-        let mut pieces: Vec<Piece<'_, T>> = Vec::new();
-        pieces.resize_with(samples.div_ceil(block), Piece::default);
-        for (pre, layer) in self.pre.iter_mut().zip(layers) {
+        for (layer, pre) in layers.iter().zip(&mut self.pre) {
             pre.reshape(samples, layer.units());
-            let chunks = pre.data_mut().chunks_mut(block * layer.units());
-            pieces
-                .iter_mut()
-                .zip(chunks)
-                .for_each(|(piece, rows)| piece.pre.push(rows));
         }
-        for (post, layer) in self.post.iter_mut().zip(layers) {
+        for (layer, post) in layers.iter().zip(&mut self.post) {
             post.reshape(samples, layer.units());
-            let chunks = post.data_mut().chunks_mut(block * layer.units());
-            pieces
-                .iter_mut()
-                .zip(chunks)
-                .for_each(|(piece, rows)| piece.post.push(rows));
         }
+        let count = samples.div_ceil(block);
+        let pieces = rows_of(&mut self.pre, block, count)
+            .into_iter()
+            .zip(rows_of(&mut self.post, block, count));
         let threads = threads.worth(network.work().saturating_mul(samples));
-        for_each(threads, pieces.into_iter().enumerate(), |(b, piece)| {
-            piece.run(b, network, input);
+        for_each(threads, pieces.enumerate(), |(b, (pre, post))| {
+            Piece { pre, post }.run(b, network, input);
         });
     }
 

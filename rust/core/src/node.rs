@@ -17,7 +17,7 @@ use crate::error::Error;
 use crate::incremental::unit_quotients;
 use crate::matrix::Matrix;
 use crate::network::{LayerParameters, Parameters};
-use crate::parallel::{block_rows, for_each, try_map, Threads};
+use crate::parallel::{block_rows, for_each, pieces_of, try_map, Threads};
 use crate::polynomial::{higher_terms, terms_for, OddInterpolation};
 use crate::shift::{Scratch, Shifter};
 use crate::simd::{dispatch, Kernel, Level};
@@ -118,15 +118,9 @@ impl<'a> Plan<'a> {
         let samples = shifter.samples();
         let block = block_rows(samples);
         let mut coefficients = vec![Matrix::zeros(samples, units); self.terms];
-        let mut pieces: Vec<Vec<&mut [f64]>> = Vec::new();
-        pieces.resize_with(samples.div_ceil(block), Vec::new);
-        for term in &mut coefficients {
-            let chunks = term.data_mut().chunks_mut(block * units);
-            pieces
-                .iter_mut()
-                .zip(chunks)
-                .for_each(|(piece, rows)| piece.push(rows));
-        }
+        let terms = coefficients.iter_mut();
+        let terms = terms.map(|term| (term.data_mut(), block * units));
+        let pieces = pieces_of(terms, samples.div_ceil(block));
         for_each(threads, pieces.into_iter().enumerate(), |(b, out)| {
             if cancel.check().is_ok() {
                 dispatch(Coefficients {

@@ -117,6 +117,22 @@ pub fn for_chunks<T: Send>(
     });
 }
 
+/// Cuts arrays into the same `count` pieces: piece `b` has chunk `b` of each. An array comes with the
+/// length of its chunks.
+#[must_use]
+pub fn pieces_of<'a, T>(
+    arrays: impl Iterator<Item = (&'a mut [T], usize)>,
+    count: usize,
+) -> Vec<Vec<&'a mut [T]>> {
+    let mut pieces: Vec<Vec<&'a mut [T]>> = (0..count).map(|_| Vec::new()).collect();
+    for (array, len) in arrays {
+        for (piece, chunk) in pieces.iter_mut().zip(array.chunks_mut(len)) {
+            piece.push(chunk);
+        }
+    }
+    pieces
+}
+
 /// The results of `compute` for `0..count`, in that order, or the first error.
 ///
 /// # Errors
