@@ -60,27 +60,50 @@ impl Activation {
     }
 
     /// Writes how much activations `z` change when the pre-activations `a` they come from all move by
-    /// `shift`, inside a [`Kernel`].
+    /// `shift`, up and down, inside a [`Kernel`].
     ///
     /// For the sigmoid and a small shift, `E = exp(shift) - 1` gives the difference without a
     /// cancellation, as `exp(-a) = 1 / z - 1`:
-    /// `1 / (1 + exp(-a - shift)) - z = z (1 - z) E / (1 + z E)`.
+    /// `1 / (1 + exp(-a - shift)) - z = z (1 - z) E / (1 + z E)`. The two share a division.
     #[inline(always)]
-    pub fn change_in<R: Level>(self, (a, z): (&[f64], &[f64]), shift: f64, change: &mut [f64]) {
+    pub fn changes_in<R: Level>(
+        self,
+        (a, z): (&[f64], &[f64]),
+        shift: f64,
+        (above, below): (&mut [f64], &mut [f64]),
+    ) {
         if self == Self::Sigmoid && shift.abs() <= SMALL {
             let e = exp_less_1::<R, TERMS>(shift);
-            for (change, &z) in change.iter_mut().zip(z) {
-                *change = z * (1.0 - z) * e / R::mul_add(z, e, 1.0);
+            let f = exp_less_1::<R, TERMS>(-shift);
+            for ((above, below), &z) in above.iter_mut().zip(below).zip(z) {
+                let (up, down) = (R::mul_add(z, e, 1.0), R::mul_add(z, f, 1.0));
+                let slope = z * (1.0 - z) / (up * down);
+                *above = slope * down * e;
+                *below = slope * up * f;
             }
             return;
         }
-        for (change, &a) in change.iter_mut().zip(a) {
-            *change = a + shift;
+        for (shift, change) in [(shift, above), (-shift, below)] {
+            for (change, &a) in change.iter_mut().zip(a) {
+                *change = a + shift;
+            }
+            self.apply_in::<f64, R>(change);
+            for (change, &z) in change.iter_mut().zip(z) {
+                *change -= z;
+            }
         }
-        self.apply_in::<f64, R>(change);
-        for (change, &z) in change.iter_mut().zip(z) {
-            *change -= z;
-        }
+    }
+
+    /// The largest change of an activation, as it is computed, when the pre-activation moves by `shift`.
+    #[must_use]
+    pub fn reach(self, shift: f64) -> f64 {
+        // A sum that is rounded to a multiple of something larger than the shift may move by twice as
+        // much. The sigmoid's own values are not as large, and its slope is 1/4.
+        let slope = match self {
+            Self::Identity | Self::Relu => 2.0,
+            Self::Sigmoid => 0.26,
+        };
+        slope * shift.abs()
     }
 
     /// Multiplies `deltas` by the derivative of the activation, taken from the activations `z`.
@@ -163,9 +186,15 @@ mod tests {
             for shift in [1e-8, -1e-4, SMALL, -0.01, 3.0] {
                 let mut moved = a.map(|a| a + shift);
                 activation.apply(&mut moved);
-                let mut change = [f64::NAN; 9];
-                activation.change_in::<Baseline>((&a, &z), shift, &mut change);
+                let (mut change, mut back) = ([f64::NAN; 9], [f64::NAN; 9]);
+                let changes = (&mut change[..], &mut back[..]);
+                activation.changes_in::<Baseline>((&a, &z), shift, changes);
+                let (mut again, mut forth) = ([f64::NAN; 9], [f64::NAN; 9]);
+                let changes = (&mut forth[..], &mut again[..]);
+                activation.changes_in::<Baseline>((&a, &z), -shift, changes);
                 for i in 0..a.len() {
+                    assert!((change[i] - again[i]).abs() <= 2e-16 * change[i].abs());
+                    assert!(change[i].abs() <= activation.reach(shift));
                     let rounding = 4e-16 * (1.0 + z[i].abs());
                     let wanted = moved[i] - z[i];
                     assert!(
@@ -182,8 +211,9 @@ mod tests {
     fn a_small_change_of_a_sigmoid_keeps_its_digits() {
         // sigmoid(d) - 1/2 = tanh(d / 2) / 2.
         for shift in [1e-3, 1e-7, -1e-12] {
-            let mut change = [f64::NAN];
-            Activation::Sigmoid.change_in::<Baseline>((&[0.0], &[0.5]), shift, &mut change);
+            let (mut change, mut back) = ([f64::NAN], [f64::NAN]);
+            let changes = (&mut change[..], &mut back[..]);
+            Activation::Sigmoid.changes_in::<Baseline>((&[0.0], &[0.5]), shift, changes);
             let wanted = (shift / 2.0).tanh() / 2.0;
             assert!((change[0] - wanted).abs() <= 4e-16 * wanted.abs());
         }

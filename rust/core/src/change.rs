@@ -11,6 +11,15 @@
 //! That is the loss itself, written so that what stays the same cancels before it is rounded. As
 //! the exponential is the sum of its series, `g = sum_m d^m sum_k y_k w_k^m / m!`: the sums over the
 //! classes do not depend on `d`, and are found once for all shifts of a unit.
+//!
+//! The shares `q_k` are tiny where the sample's own classes are not all but excluded. As
+//! `(1 + g) exp(-v) - 1 = (g - e) / (1 + e)`, the loss then grows by
+//!
+//! ```text
+//! sum_k t_k [ln(1 + g) - v_k - q_k ((1 + g) exp(-v_k) - 1) + r_k],  |r_k| < (q_k (g - e_k) / (1 + e_k))^2,
+//! ```
+//!
+//! and all sums over the classes, those of `t_k w_k` and `t_k q_k w_k^m / m!` too, are found beforehand.
 
 use crate::extent::max_abs;
 use crate::loss::{Target, DELTA};
@@ -28,6 +37,9 @@ pub const SMALL: f64 = 1.0 / 256.0;
 /// `2048^-5 / 5 < 6e-18`.
 const TINY: f64 = 1.0 / 2048.0;
 
+/// Of a move up to this, three terms are enough: they leave out less than `16384^-4 / 4 < 4e-18`.
+const MINUTE: f64 = 1.0 / 16384.0;
+
 /// Powers of a larger weight than this could overflow.
 const LARGEST_WEIGHT: f64 = 1e60;
 
@@ -36,6 +48,14 @@ const MANY: usize = 5 * LANES;
 
 /// The terms of the series of the exponential less 1.
 pub const TERMS: usize = 5;
+
+/// The terms of the series of `exp(-v) - 1` that are weighed with shares: what three leave out is below
+/// `q v^4 / 24`, with `q v < 2e-9` (see [`SHARED`]) and `v` [`SMALL`] below `5e-18`.
+const SHARED_TERMS: usize = 3;
+
+/// The largest `sum_k |t_k| (q_k v)^2`, `v` the largest move of a score, that is left out: as
+/// `|g - e_k| / (1 + e_k) < 2.03 v`, the loss then is off by less than `1e-17`.
+const SHARED: f64 = 4e-18;
 
 /// For each unit of a layer and each class, what a change of the unit's activation does to the
 /// score of the class: a weight `w` and its powers `w^m / m!`. Units past the last weigh nothing.
@@ -89,20 +109,62 @@ impl Pull {
         Self::of_weights(identity.view())
     }
 
-    /// Writes `sum_k y_k w_k^m / m!` for all powers `m` and units, inside a
-    /// [`Kernel`](crate::simd::Kernel).
+    /// Finds the sums over the classes of a sample with probabilities `y`, for all units, inside a
+    /// [`Kernel`](crate::simd::Kernel). They hold for changes of an activation up to `reach`, which
+    /// [is small](Self::is_small).
     #[inline(always)]
-    pub fn moments<R: Level>(&self, y: &[f64], out: &mut Vec<f64>) {
-        out.resize(TERMS * self.width, 0.0);
+    pub fn sums<R: Level>(&self, y: &[f64], sample: &Sample<'_>, reach: f64, sums: &mut Sums) {
+        let width = self.width;
+        sums.rows.resize((TERMS + 1 + SHARED_TERMS) * width, 0.0);
+        sums.rows[TERMS * width..].fill(0.0);
+        (sums.mass, sums.shared, sums.squared) = (0.0, 0.0, 0.0);
+        match sample.target {
+            Target::Label(k) => self.add_class::<R>((k, 1.0, sample.shares[k]), sums),
+            Target::Dense(t) => {
+                for (k, (&t, &share)) in t.iter().zip(sample.shares).enumerate() {
+                    self.add_class::<R>((k, t, share), sums);
+                }
+            }
+        }
+        let largest = reach * self.largest;
+        // Written so that a NaN is no small share.
+        let is_shared = largest * largest * sums.squared <= SHARED;
+        sums.series = match largest {
+            _ if !is_shared => Series::AnyShare,
+            ..=MINUTE => Series::Three,
+            ..=TINY => Series::Four,
+            _ => Series::Whole,
+        };
+        let terms = match sums.series {
+            Series::Three => 3,
+            Series::Four => 4,
+            Series::Whole | Series::AnyShare => TERMS,
+        };
         // Many sums side by side, over all classes before the next are begun: they stay in registers,
         // and do not wait for one another.
-        let (wide, narrow) = out.as_chunks_mut::<MANY>();
+        let (wide, narrow) = sums.rows[..terms * width].as_chunks_mut::<MANY>();
         for (i, out) in wide.iter_mut().enumerate() {
             *out = self.moments_at::<R, MANY>(y, i * MANY);
         }
         let first = wide.len() * MANY;
         for (i, out) in narrow.as_chunks_mut::<LANES>().0.iter_mut().enumerate() {
             *out = self.moments_at::<R, LANES>(y, first + i * LANES);
+        }
+    }
+
+    /// Adds what class `k`, of that weight in the target, contributes.
+    #[inline(always)]
+    fn add_class<R: Level>(&self, (k, t, share): (usize, f64, f64), sums: &mut Sums) {
+        sums.mass += t;
+        sums.shared += t * share;
+        sums.squared += t.abs() * share * share;
+        let (width, powers) = (self.width, self.powers.row(k));
+        let (pulled, shared) = sums.rows[TERMS * width..].split_at_mut(width);
+        for (sum, &power) in pulled.iter_mut().zip(powers) {
+            *sum = R::mul_add(t, power, *sum);
+        }
+        for (sum, &power) in shared.iter_mut().zip(powers) {
+            *sum = R::mul_add(t * share, power, *sum);
         }
     }
 
@@ -132,47 +194,46 @@ impl Pull {
         moments
     }
 
+    /// Whether every score moves little when an activation changes by `reach` at most.
+    #[inline(always)]
+    #[must_use]
+    pub fn is_small(&self, reach: f64) -> bool {
+        reach * self.largest <= SMALL
+    }
+
     /// Whether every score moves little when activations change by `changes`; a NaN does not.
     #[inline(always)]
     #[must_use]
-    pub fn is_small(&self, changes: &[f64]) -> bool {
+    pub fn are_small(&self, changes: &[f64]) -> bool {
         let mut are_large = 0_u32;
         for change in changes {
-            let is_small = change.abs() * self.largest <= SMALL;
-            are_large |= u32::from(!is_small);
-        }
-        are_large == 0
-    }
-
-    /// Whether every score moves hardly at all.
-    #[inline(always)]
-    fn is_tiny(&self, changes: &[f64]) -> bool {
-        let mut are_large = 0_u32;
-        for change in changes {
-            are_large |= u32::from(change.abs() * self.largest > TINY);
+            are_large |= u32::from(!self.is_small(change.abs()));
         }
         are_large == 0
     }
 
     /// Turns two changes of each unit's activation, `above` and `below`, into the difference of the
-    /// losses after them, in place of `above`; `moments` are those of the sample, and the changes
-    /// [are small](Self::is_small).
+    /// losses after them, in place of `above`; `sums` are [those](Self::sums) of the sample.
     #[inline(always)]
     pub fn difference_by_units<R: Level>(
         &self,
         sample: &Sample<'_>,
-        moments: &[f64],
-        (above, below): (&mut [f64], &mut [f64]),
+        sums: &Sums,
+        changes: (&mut [f64], &mut [f64]),
         denominators: &mut Vec<f64>,
     ) {
-        if self.is_tiny(above) && self.is_tiny(below) {
-            self.difference::<R, 4, 4>(sample, moments, (above, below), denominators);
-        } else {
-            self.difference::<R, TERMS, 6>(sample, moments, (above, below), denominators);
+        match sums.series {
+            Series::Three => sums.difference::<R, 3, 3>(changes),
+            Series::Four => sums.difference::<R, 4, 4>(changes),
+            Series::Whole => sums.difference::<R, TERMS, 6>(changes),
+            Series::AnyShare => {
+                self.difference::<R, TERMS, 6>(sample, &sums.rows, changes, denominators);
+            }
         }
     }
 
-    /// With `E` terms of the exponential's series and `L` of the logarithm's.
+    /// The same for shares of any size, with `E` terms of the exponential's series and `L` of the
+    /// logarithm's.
     #[inline(always)]
     fn difference<R: Level, const E: usize, const L: usize>(
         &self,
@@ -186,7 +247,7 @@ impl Pull {
         match sample.target {
             Target::Label(k) => {
                 let (weights, share) = (&self.powers.row(k)[..width], sample.shares[k]);
-                let moments = Rows::new(moments, width);
+                let moments = Rows::<TERMS>::new(moments, width);
                 for j in 0..width {
                     let (own, reach) = (moments.of::<E>(j), (weights[j], share));
                     let down = growth_to_label::<R, E, L>(&own, reach, below[j]);
@@ -218,7 +279,7 @@ impl Pull {
         denominators.resize(2 * width, 0.0);
         let (grown, growth) = denominators.split_at_mut(width);
         let (growth, changes) = (&mut growth[..width], &mut changes[..width]);
-        let moments = Rows::new(moments, width);
+        let moments = Rows::<TERMS>::new(moments, width);
         let mass: f64 = t.iter().sum();
         for j in 0..width {
             grown[j] = denominator::<R, E>(&moments.of::<E>(j), changes[j]);
@@ -235,7 +296,7 @@ impl Pull {
     }
 
     /// The growth of the loss for some changes of the activation of unit `j`, of which `moments`
-    /// are the moments, and the changes [are small](Self::is_small).
+    /// are the moments, and the changes [are small](Self::are_small).
     #[inline(always)]
     #[must_use]
     pub fn growth_by_unit<R: Level, const L: usize>(
@@ -286,20 +347,87 @@ pub struct Sample<'a> {
     pub shares: &'a [f64],
 }
 
-/// The moments of all units of a sample, a row a power.
-struct Rows<'a>([&'a [f64]; TERMS]);
+/// Sums over the classes of a sample, which do not depend on how far a unit moves.
+#[derive(Debug, Default)]
+pub struct Sums {
+    /// Rows of a number a unit: `sum_k y_k w_k^m / m!` for all powers `m`, `sum_k t_k w_k`, and
+    /// `sum_k t_k q_k w_k^m / m!` for some.
+    rows: Vec<f64>,
+    /// `sum_k t_k`.
+    mass: f64,
+    /// `sum_k t_k q_k`.
+    shared: f64,
+    /// `sum_k |t_k| q_k^2`.
+    squared: f64,
+    series: Series,
+}
 
-impl<'a> Rows<'a> {
+/// What the growth of the loss takes, as far as the moves reach.
+#[derive(Debug, Default)]
+enum Series {
+    /// Three terms of either series.
+    Three,
+    /// Four terms.
+    Four,
+    /// All there are.
+    Whole,
+    /// All there are, and each class by itself: its share is too large for its square to be left out.
+    #[default]
+    AnyShare,
+}
+
+impl Sums {
+    /// Turns changes of activations into the difference of the losses, for shares so small that their
+    /// squares do not count.
     #[inline(always)]
-    fn new(moments: &'a [f64], width: usize) -> Self {
-        let mut rows = [moments; TERMS];
-        for (m, row) in rows.iter_mut().enumerate() {
-            *row = &moments[m * width..(m + 1) * width];
+    fn difference<R: Level, const E: usize, const L: usize>(
+        &self,
+        (above, below): (&mut [f64], &mut [f64]),
+    ) {
+        let width = self.rows.len() / (TERMS + 1 + SHARED_TERMS);
+        let moments = Rows::<TERMS>::new(&self.rows, width);
+        let pulled = &self.rows[TERMS * width..][..width];
+        let shared = Rows::<SHARED_TERMS>::new(&self.rows[(TERMS + 1) * width..], width);
+        let (above, below) = (&mut above[..width], &mut below[..width]);
+        for j in 0..width {
+            let own = (
+                &moments.of::<E>(j),
+                pulled[j],
+                &shared.of::<SHARED_TERMS>(j),
+            );
+            let down = self.growth::<R, E, L>(own, below[j]);
+            above[j] = self.growth::<R, E, L>(own, above[j]) - down;
         }
-        Self(rows)
     }
 
-    /// The first `E` moments of unit `j`.
+    /// The growth of the loss when the activation of a unit with those sums changes.
+    #[inline(always)]
+    fn growth<R: Level, const E: usize, const L: usize>(
+        &self,
+        (moments, pulled, shared): (&[f64; E], f64, &[f64; SHARED_TERMS]),
+        change: f64,
+    ) -> f64 {
+        let g = denominator::<R, E>(moments, change);
+        let fall = -change * polynomial::<_, R, SHARED_TERMS>(-change, shared);
+        let by_shares = R::mul_add(self.shared, g, R::mul_add(g, fall, fall));
+        R::mul_add(self.mass, ln_1_more::<R, L>(g), -change * pulled) - by_shares
+    }
+}
+
+/// Sums of all units of a sample, a row a power.
+struct Rows<'a, const N: usize>([&'a [f64]; N]);
+
+impl<'a, const N: usize> Rows<'a, N> {
+    #[inline(always)]
+    fn new(rows: &'a [f64], width: usize) -> Self {
+        let mut own = [rows; N];
+        for (m, row) in own.iter_mut().enumerate() {
+            *row = &rows[m * width..(m + 1) * width];
+        }
+        Self(own)
+    }
+
+    /// The first `E` numbers of unit `j`.
     #[inline(always)]
     fn of<const E: usize>(&self, j: usize) -> [f64; E] {
         let mut own = [0.0; E];
@@ -404,12 +532,12 @@ mod tests {
                 let moments = pull.moments_of_unit::<Fused>(y.data(), 0);
                 let unit = (0, &moments);
                 let [up, down] = pull.growth_by_unit::<Fused, 2>(&sample, unit, &[d, -d]);
-                assert!(pull.is_small(&[d]));
+                assert!(pull.is_small(d) && pull.are_small(&[-d]));
                 let got = up - down;
-                let (mut all, mut above, mut below) = (Vec::new(), [d; LANES], [-d; LANES]);
-                pull.moments::<Fused>(y.data(), &mut all);
+                let (mut sums, mut above, mut below) = (Sums::default(), [d; LANES], [-d; LANES]);
+                pull.sums::<Fused>(y.data(), &sample, d, &mut sums);
                 let rows = (&mut above[..], &mut below[..]);
-                pull.difference_by_units::<Fused>(&sample, &all, rows, &mut Vec::new());
+                pull.difference_by_units::<Fused>(&sample, &sums, rows, &mut Vec::new());
                 assert!((above[0] - got).abs() <= 1e-16 + 1e-15 * got.abs());
                 let moved = |d: f64| {
                     let scores: Vec<f64> = scores

@@ -5,18 +5,22 @@
 
 use std::ops::Range;
 
+use crate::columns::{odd_power, SumColumns};
 use crate::extent::{is_finite, max_abs};
+use crate::lines::BLOCK;
 use crate::matmul::{multiply, Operand};
 use crate::matrix::{Matrix, MatrixRef};
 use crate::parallel::{block_rows, for_chunks, Threads};
 use crate::rows::SumRows;
 use crate::scalar::Scalar;
-use crate::simd::dispatch;
+use crate::simd::{dispatch, Kernel, Level};
 use crate::sparse::Sparse;
-use crate::spread::{SpreadRows, PART};
 
 /// Zeros are skipped when at most this share of the elements is not zero.
 pub const SPARSE_DENSITY: f64 = 0.3;
+
+/// Columns of a sparse input that are worth a piece of work.
+const PART: usize = 2 * BLOCK;
 
 /// The rows of a batch.
 #[derive(Debug, Clone, Copy)]
@@ -160,8 +164,7 @@ impl<T: Scalar> Input<'_, T> {
             Self::Dense(x) => times(x.row_range(rows.start, rows.end), weights, bias, out),
             Self::Sparse(x) => {
                 let are_finite = dispatch(SumRows {
-                    lines: x.row_parts()[b].pattern(),
-                    weights: x.row_parts()[b].values(),
+                    lines: &x.row_parts()[b],
                     bias,
                     matrix: weights,
                     out,
@@ -188,50 +191,79 @@ impl<T: Scalar> Input<'_, T> {
         out: &mut [T],
     ) {
         let units = terms[0].cols();
-        match *self {
+        let cut = match *self {
             // As above.
             Self::Sparse(x) if !terms.iter().all(|term| is_finite(term.data())) => {
                 let x = x.to_dense();
-                Input::Dense(x.view()).odd_powers_transposed_times(terms, small, threads, out);
+                let input = Input::Dense(x.view());
+                return input.odd_powers_transposed_times(terms, small, threads, out);
             }
-            Self::Sparse(x) => for_chunks(threads, out, PART * units, |c, out| {
-                dispatch(SpreadRows {
-                    lines: x.row_parts(),
-                    columns: c * PART..c * PART + out.len() / units,
-                    terms,
-                    out,
-                });
+            Self::Sparse(_) => PART,
+            Self::Dense(x) => block_rows(x.cols()),
+        };
+        let single: Vec<Matrix<f32>> = if small {
+            terms.iter().skip(1).map(MatrixRef::cast).collect()
+        } else {
+            Vec::new()
+        };
+        for_chunks(threads, out, cut * units, |c, out| {
+            let columns = c * cut..c * cut + out.len() / units;
+            self.power_transposed_times(&columns, 0, terms[0], out);
+            for (p, &term) in terms.iter().enumerate().skip(1) {
+                match single.get(p - 1) {
+                    Some(term) => self.add_power(&columns, p, term.view(), out),
+                    None => self.add_power(&columns, p, term, out),
+                }
+            }
+        });
+    }
+
+    /// Writes the product of some columns, raised to an odd power, transposed, with a matrix.
+    fn power_transposed_times<C: Scalar>(
+        &self,
+        columns: &Range<usize>,
+        power: usize,
+        matrix: MatrixRef<'_, C>,
+        out: &mut [C],
+    ) {
+        match *self {
+            Self::Sparse(x) => dispatch(SumColumns {
+                lines: x.row_parts(),
+                columns: columns.clone(),
+                power,
+                matrix,
+                out,
             }),
             Self::Dense(x) => {
-                let block = block_rows(x.cols());
-                let single: Vec<Matrix<f32>> = if small {
-                    terms.iter().map(MatrixRef::cast).collect()
-                } else {
-                    Vec::new()
-                };
-                for_chunks(threads, out, block * units, |c, out| {
-                    let columns = c * block..c * block + out.len() / units;
-                    times_transposed((x, columns.clone()), 0, terms[0], false, out);
-                    for p in 1..terms.len() {
-                        match single.get(p) {
-                            Some(term) => add_in_single((x, columns.clone()), p, term.view(), out),
-                            None => times_transposed((x, columns.clone()), p, terms[p], true, out),
-                        }
-                    }
-                });
+                let mut data = Vec::with_capacity(x.rows() * columns.len());
+                for n in 0..x.rows() {
+                    let row = x.row(n)[columns.clone()].iter();
+                    data.extend(row.map(|&x| odd_power::<T, C>(x, power)));
+                }
+                let raised = MatrixRef::new(&data, x.rows(), columns.len());
+                let x = Operand::plain(raised).transposed();
+                multiply(x, Operand::plain(matrix), false, out);
             }
         }
+    }
+
+    /// Adds such a product, computed in the type of the matrix.
+    fn add_power<C: Scalar>(
+        &self,
+        columns: &Range<usize>,
+        power: usize,
+        matrix: MatrixRef<'_, C>,
+        out: &mut [T],
+    ) {
+        let mut product = vec![C::zero(); out.len()];
+        self.power_transposed_times(columns, power, matrix, &mut product);
+        dispatch(Add(out, &product));
     }
 
     /// Calls `visit(i, x)` for every element of row `n` that is not zero, in order.
     pub fn for_each_nonzero(&self, n: usize, mut visit: impl FnMut(usize, T)) {
         match self {
-            Self::Sparse(x) => {
-                let row = x.row(n);
-                for (&i, &x) in row.places.iter().zip(row.values) {
-                    visit(i as usize, x);
-                }
-            }
+            Self::Sparse(x) => x.for_each(n, visit),
             Self::Dense(x) => {
                 let row = x.row(n).iter().enumerate();
                 row.filter(|(_, &x)| x != T::zero())
@@ -241,47 +273,18 @@ impl<T: Scalar> Input<'_, T> {
     }
 }
 
-/// Writes the product of some columns of `x`, raised to an odd power, transposed, with a matrix, or
-/// adds it.
-fn times_transposed<T: Scalar, C: Scalar>(
-    (x, columns): (MatrixRef<'_, T>, Range<usize>),
-    power: usize,
-    coefficients: MatrixRef<'_, C>,
-    add: bool,
-    out: &mut [C],
-) {
-    let mut data = Vec::with_capacity(x.rows() * columns.len());
-    for n in 0..x.rows() {
-        let row = x.row(n)[columns.clone()].iter();
-        data.extend(row.map(|&x| odd_power::<T, C>(x, power)));
-    }
-    let raised = MatrixRef::new(&data, x.rows(), columns.len());
-    let x = Operand::plain(raised).transposed();
-    multiply(x, Operand::plain(coefficients), add, out);
-}
+/// Adds numbers to others.
+struct Add<'a, T, C>(&'a mut [T], &'a [C]);
 
-/// Adds such a product, computed in single precision.
-fn add_in_single<T: Scalar>(
-    columns: (MatrixRef<'_, T>, Range<usize>),
-    power: usize,
-    coefficients: MatrixRef<'_, f32>,
-    out: &mut [T],
-) {
-    let mut product = vec![0.0; out.len()];
-    times_transposed(columns, power, coefficients, false, &mut product);
-    for (out, &term) in out.iter_mut().zip(&product) {
-        *out += T::from_f64(term.widen());
-    }
-}
+impl<T: Scalar, C: Scalar> Kernel for Add<'_, T, C> {
+    type Output = ();
 
-/// `value^(2 power + 1)`, rounded to `C`.
-#[inline(always)]
-fn odd_power<T: Scalar, C: Scalar>(value: T, power: usize) -> C {
-    let mut raised = value;
-    for _ in 0..power {
-        raised *= value * value;
+    #[inline(always)]
+    fn run<R: Level>(self) {
+        for (sum, &term) in self.0.iter_mut().zip(self.1) {
+            *sum += T::from_f64(term.widen());
+        }
     }
-    C::from_f64(raised.widen())
 }
 
 /// Writes `x @ weights + bias`.

@@ -10,7 +10,7 @@
 //!                  │         └────┬─────┘
 //!                  │            shift            what one moved pre-activation does to a loss
 //!                  └──────┬───────┘
-//! backprop ──────────> forward ──> input ──> matmul (dense), rows and spread (zeros skipped)
+//! backprop ──────────> forward ──> input ──> matmul (dense), rows and columns (zeros skipped)
 //!                         └──────> loss, activation, network, matrix
 //! ```
 //!
@@ -22,9 +22,10 @@
 
 pub mod activation;
 pub mod backprop;
+pub mod bits;
 pub mod cancel;
 pub mod change;
-pub mod compress;
+pub mod columns;
 pub mod difference;
 pub mod direct;
 pub mod error;
@@ -43,6 +44,7 @@ pub mod memory;
 pub mod network;
 pub mod node;
 pub mod numerical;
+pub mod packed;
 pub mod parallel;
 pub mod polynomial;
 pub mod rows;
@@ -52,7 +54,6 @@ pub mod simd;
 pub mod smoothness;
 pub mod softmax;
 pub mod sparse;
-pub mod spread;
 pub mod team;
 pub mod train;
 pub mod vecmath;

@@ -1,48 +1,43 @@
 //! The non-zero elements of the lines of a matrix, which are its rows.
 
-use std::ops::Range;
-
-use crate::compress::{Compressor, SLACK};
+use crate::bits::Bits;
 use crate::matrix::MatrixRef;
 use crate::scalar::Scalar;
-use crate::simd::prefetch;
+use crate::simd::{dispatch, prefetch, Kernel, Level};
+use crate::vector::mask_of_nonzero;
 
-/// The elements of a line are kept in blocks of so many places: those of one block can be had for
-/// every line while the rows of another matrix that they weigh lie in the first-level cache.
+/// The elements of a line are kept in blocks of so many places, a bit of a word each.
 pub const BLOCK: usize = 64;
 
 /// How many lines ahead of the one that is gathered are brought nearer.
 const AHEAD: usize = 6;
 
-/// Some non-zero elements of a line.
-#[derive(Debug, Clone, Copy)]
-pub struct Weights<'a, T> {
-    /// Where they stand, in ascending order.
-    pub places: &'a [u32],
-    /// What they are.
-    pub values: &'a [T],
-}
+/// The most elements of lines.
+const MOST: usize = u32::MAX as usize;
 
-/// Where the non-zero elements of some lines stand, line after line. There are at most [`MOST`] of
-/// them.
-#[derive(Debug, Clone)]
-pub struct Pattern {
-    /// The number of blocks in a line.
-    blocks: usize,
-    /// Where each block of each line begins, and where the last one ends.
-    starts: Vec<u32>,
-    places: Vec<u32>,
-}
-
-/// The non-zero elements of some lines, line after line.
+/// The non-zero elements of some lines, line after line. There are at most [`MOST`] of them.
 #[derive(Debug, Clone)]
 pub struct Lines<T> {
-    pattern: Pattern,
+    /// The number of blocks in a line.
+    blocks: usize,
+    /// For each block of each line, where its non-zero elements stand: bit `i` for place `i`.
+    masks: Vec<u64>,
+    /// Where the elements of each block of each line begin in `values`, and where the last ones end.
+    starts: Vec<u32>,
+    /// The elements; behind the last one, room that has no meaning.
     values: Vec<T>,
 }
 
-/// The most elements of lines.
-pub const MOST: usize = u32::MAX as usize;
+impl<T> Default for Lines<T> {
+    fn default() -> Self {
+        Self {
+            blocks: 0,
+            masks: Vec::new(),
+            starts: vec![0],
+            values: Vec::new(),
+        }
+    }
+}
 
 /// How many elements of a matrix of that shape may be non-zero for it to count as sparse; nothing
 /// where not one may.
@@ -52,63 +47,6 @@ pub const MOST: usize = u32::MAX as usize;
 pub fn most_of(density: f64, (rows, cols): (usize, usize)) -> Option<usize> {
     let most = (density * rows.saturating_mul(cols) as f64) as usize;
     (most > 0).then_some(most)
-}
-
-impl<T> Default for Lines<T> {
-    fn default() -> Self {
-        Self {
-            pattern: Pattern {
-                blocks: 0,
-                starts: vec![0],
-                places: Vec::new(),
-            },
-            values: Vec::new(),
-        }
-    }
-}
-
-impl Pattern {
-    /// The number of blocks in a line.
-    #[must_use]
-    pub fn blocks(&self) -> usize {
-        self.blocks
-    }
-
-    /// The number of lines.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        (self.starts.len() - 1)
-            .checked_div(self.blocks)
-            .unwrap_or(0)
-    }
-
-    /// Whether there is no line.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// Where all elements stand in their lines.
-    #[must_use]
-    pub fn places(&self) -> &[u32] {
-        &self.places
-    }
-
-    /// Which elements stand in some blocks of line `i`: in places from `BLOCK * blocks.start` on,
-    /// below `BLOCK * blocks.end`.
-    #[inline(always)]
-    #[must_use]
-    pub fn range(&self, i: usize, blocks: Range<usize>) -> Range<usize> {
-        let starts = &self.starts[i * self.blocks..=(i + 1) * self.blocks];
-        starts[blocks.start] as usize..starts[blocks.end] as usize
-    }
-
-    fn clear(&mut self, places: usize) {
-        self.blocks = places.div_ceil(BLOCK);
-        self.starts.clear();
-        self.starts.push(0);
-        self.places.clear();
-    }
 }
 
 impl<T: Scalar> Lines<T> {
@@ -127,114 +65,130 @@ impl<T: Scalar> Lines<T> {
     /// meaning, if more than `most` elements are not zero.
     pub fn refill<'a, S: Scalar>(
         &mut self,
-        rows: impl Iterator<Item = &'a [S]>,
+        rows: impl Iterator<Item = &'a [S]> + Clone,
         places: usize,
         most: usize,
         cast: impl Fn(S) -> T,
     ) -> bool {
         self.clear(places);
-        if places > MOST {
-            return false;
-        }
-        let pattern = &mut self.pattern;
-        let mut room = (vec![0; places + SLACK], vec![S::zero(); places + SLACK]);
-        let compressor = Compressor::new();
-        for row in rows {
-            let mut count = 0;
-            for (b, block) in row.chunks(BLOCK).enumerate() {
-                let (to_places, to_values) = (&mut room.0[count..], &mut room.1[count..]);
-                count += compressor.nonzero(block, b * BLOCK, to_places, to_values);
-                pattern.starts.push(numbered(pattern.places.len() + count));
-            }
-            if pattern.places.len() + count > most.min(MOST) {
-                return false;
-            }
-            pattern.places.extend_from_slice(&room.0[..count]);
-            self.values.extend(room.1[..count].iter().map(|&v| cast(v)));
-        }
-        true
+        dispatch(Refill {
+            lines: self,
+            rows,
+            most: most.min(MOST),
+            cast,
+        })
     }
 
     /// Takes some lines of others, of `places` places each, cast by `cast`; false, and nothing of
     /// meaning, if they hold more than `most` elements.
     pub fn gather<S: Scalar>(
         &mut self,
-        lines: &Lines<S>,
+        from: &Lines<S>,
         indices: &[usize],
         places: usize,
         most: usize,
         cast: impl Fn(S) -> T,
     ) -> bool {
         self.clear(places);
-        let (pattern, from) = (&mut self.pattern, &lines.pattern);
         for (i, &index) in indices.iter().enumerate() {
             // Lines of a large data set are far from the processor, and drawn in no order.
             if let Some(&next) = indices.get(i + AHEAD) {
-                let next = from.range(next, 0..from.blocks);
-                prefetch(&from.places[next.clone()]);
-                prefetch(&lines.values[next]);
+                prefetch(from.masks(next));
+                prefetch(from.line(next));
             }
-            let (range, after) = (from.range(index, 0..from.blocks), pattern.places.len());
-            if after + range.len() > most.min(MOST) {
+            let (line, after) = (from.line(index), self.count());
+            if after + line.len() > most.min(MOST) {
                 return false;
             }
-            let starts = &from.starts[index * from.blocks + 1..=(index + 1) * from.blocks];
-            let moved = |&start: &u32| numbered(start as usize - range.start + after);
-            pattern.starts.extend(starts.iter().map(moved));
-            pattern
-                .places
-                .extend_from_slice(&from.places[range.clone()]);
-            self.values
-                .extend(lines.values[range].iter().map(|&v| cast(v)));
+            grow(&mut self.values, after, line.len());
+            for (value, &x) in self.values[after..].iter_mut().zip(line) {
+                *value = cast(x);
+            }
+            let starts = from.starts(index);
+            let moved = |&start: &u32| start - starts[0] + numbered(after);
+            self.starts.extend(starts[1..].iter().map(moved));
+            self.masks.extend_from_slice(from.masks(index));
         }
         true
     }
 
-    /// Some blocks of line `i`.
-    #[inline(always)]
+    /// The number of blocks in a line.
     #[must_use]
-    pub fn line(&self, i: usize, blocks: Range<usize>) -> Weights<'_, T> {
-        let range = self.pattern.range(i, blocks);
-        Weights {
-            places: &self.pattern.places[range.clone()],
-            values: &self.values[range],
-        }
-    }
-
-    /// All of line `i`.
-    #[inline(always)]
-    #[must_use]
-    pub fn whole_line(&self, i: usize) -> Weights<'_, T> {
-        self.line(i, 0..self.pattern.blocks)
-    }
-
-    /// Where the elements stand.
-    #[must_use]
-    pub fn pattern(&self) -> &Pattern {
-        &self.pattern
-    }
-
-    /// The elements of all lines.
-    #[must_use]
-    pub fn values(&self) -> &[T] {
-        &self.values
+    pub fn blocks(&self) -> usize {
+        self.blocks
     }
 
     /// The number of lines.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.pattern.len()
+        self.masks.len().checked_div(self.blocks).unwrap_or(0)
     }
 
     /// Whether there is no line.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.pattern.is_empty()
+        self.masks.is_empty()
+    }
+
+    /// The elements of all lines.
+    #[must_use]
+    pub fn values(&self) -> &[T] {
+        &self.values[..self.count()]
+    }
+
+    /// The number of elements of all lines.
+    fn count(&self) -> usize {
+        self.starts[self.starts.len() - 1] as usize
+    }
+
+    /// Where in block `b` of line `i` elements stand.
+    #[inline(always)]
+    #[must_use]
+    pub fn mask(&self, i: usize, b: usize) -> u64 {
+        self.masks[i * self.blocks + b]
+    }
+
+    /// Where the elements of block `b` of line `i` begin in all [values](Self::values).
+    #[inline(always)]
+    #[must_use]
+    pub fn start(&self, i: usize, b: usize) -> usize {
+        self.starts[i * self.blocks + b] as usize
+    }
+
+    /// The elements of block `b` of line `i`, in the order of their places.
+    #[inline(always)]
+    #[must_use]
+    pub fn block(&self, i: usize, b: usize) -> &[T] {
+        let end = self.starts[i * self.blocks + b + 1] as usize;
+        &self.values[self.start(i, b)..end]
+    }
+
+    /// Calls `visit` with the place and the value of each element of line `i`, in order.
+    pub fn for_each(&self, i: usize, mut visit: impl FnMut(usize, T)) {
+        for b in 0..self.blocks {
+            for (place, &value) in Bits(self.mask(i, b)).zip(self.block(i, b)) {
+                visit(b * BLOCK + place, value);
+            }
+        }
+    }
+
+    fn line(&self, i: usize) -> &[T] {
+        let starts = self.starts(i);
+        &self.values[starts[0] as usize..starts[self.blocks] as usize]
+    }
+
+    fn masks(&self, i: usize) -> &[u64] {
+        &self.masks[i * self.blocks..(i + 1) * self.blocks]
+    }
+
+    fn starts(&self, i: usize) -> &[u32] {
+        &self.starts[i * self.blocks..=(i + 1) * self.blocks]
     }
 
     fn clear(&mut self, places: usize) {
-        self.pattern.clear(places);
-        self.values.clear();
+        self.blocks = places.div_ceil(BLOCK);
+        self.masks.clear();
+        self.starts.truncate(1);
     }
 }
 
@@ -243,4 +197,122 @@ impl<T: Scalar> Lines<T> {
 #[inline(always)]
 fn numbered(count: usize) -> u32 {
     count as u32
+}
+
+/// Makes room for `more` elements behind the first `count`, which are kept.
+fn grow<T: Scalar>(values: &mut Vec<T>, count: usize, more: usize) {
+    let needed = count + more;
+    if values.len() < needed {
+        values.resize(needed.max(2 * count), T::zero());
+    }
+}
+
+struct Refill<'l, T, I, F> {
+    lines: &'l mut Lines<T>,
+    rows: I,
+    most: usize,
+    cast: F,
+}
+
+impl<'a, S, T, I, F> Kernel for Refill<'_, T, I, F>
+where
+    S: Scalar,
+    T: Scalar,
+    I: Iterator<Item = &'a [S]> + Clone,
+    F: Fn(S) -> T,
+{
+    type Output = bool;
+
+    #[inline(always)]
+    fn run<R: Level>(self) -> bool {
+        let Lines {
+            masks,
+            starts,
+            values,
+            ..
+        } = self.lines;
+        let mut count = 0;
+        for row in self.rows.clone() {
+            for block in row.chunks(BLOCK) {
+                let mask = mask_of_nonzero::<S, R>(block);
+                masks.push(mask);
+                count += mask.count_ones() as usize;
+                starts.push(numbered(count));
+            }
+            if count > self.most {
+                return false;
+            }
+        }
+        grow(values, 0, count);
+        let mut masks = masks.iter();
+        let mut count = 0;
+        for row in self.rows {
+            for (block, &mask) in row.chunks(BLOCK).zip(&mut masks) {
+                let room = &mut values[count..];
+                let mut found = 0;
+                for place in Bits(mask) {
+                    room[found] = (self.cast)(block[place]);
+                    found += 1;
+                }
+                count += found;
+            }
+        }
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn agree<T: Scalar>(rows: usize, cols: usize, stride: usize) {
+        let number = |i: usize| match i % (2 * stride) {
+            0 => T::zero(),
+            1 => T::neg_zero(),
+            2 => T::nan(),
+            _ => T::from_f64((i % stride) as f64),
+        };
+        let data: Vec<T> = (0..rows * cols).map(number).collect();
+        let matrix = MatrixRef::new(&data, rows, cols);
+        let wanted = |n: usize| {
+            let row = matrix.row(n).iter().copied().enumerate();
+            row.filter(|(_, x)| *x != T::zero()).collect::<Vec<_>>()
+        };
+        let elements = |lines: &Lines<T>, n: usize| {
+            let mut found = Vec::new();
+            lines.for_each(n, |place, x| found.push((place, x)));
+            found
+        };
+        let bits = |list: Vec<(usize, T)>| -> Vec<_> {
+            let bits = |(place, x): (usize, T)| (place, x.widen().to_bits());
+            list.into_iter().map(bits).collect()
+        };
+        let lines = Lines::of_rows(matrix, 1.0).expect("all may be non-zero");
+        assert_eq!(lines.len(), rows);
+        for n in 0..rows {
+            assert_eq!(bits(elements(&lines, n)), bits(wanted(n)));
+        }
+        let (order, mut some) = ([rows - 1, 0, rows / 2], Lines::default());
+        assert!(some.gather(&lines, &order, cols, rows * cols, |x| x));
+        for (i, n) in order.into_iter().enumerate() {
+            assert_eq!(bits(elements(&some, i)), bits(wanted(n)));
+        }
+    }
+
+    #[test]
+    fn what_is_not_zero_is_found_in_order() {
+        for cols in [1, 7, 8, 15, 63, 64, 65, 200] {
+            for stride in 1..5 {
+                agree::<f32>(3, cols, stride);
+                agree::<f64>(5, cols, stride);
+            }
+        }
+    }
+
+    #[test]
+    fn too_many_elements_are_refused() {
+        let matrix = MatrixRef::new(&[1.0, 0.0, 2.0, 3.0], 2, 2);
+        assert!(Lines::of_rows(matrix, 0.75).is_some());
+        assert!(Lines::of_rows(matrix, 0.74).is_none());
+    }
 }

@@ -8,14 +8,16 @@
 //! formula is used anywhere, only values of the loss.
 //!
 //! The number of terms follows from a bound on the error of interpolation
-//! ([`smoothness`](crate::smoothness)): at most [`TOLERANCE`] in each sample's quotient. Where no
-//! number of terms is enough, or a kink lies in the interval, `phi_nj` is evaluated at every
+//! ([`smoothness`](crate::smoothness)): at most [`TOLERANCE`] in each sample's quotient. Terms whose
+//! coefficients, once found, show that they do not add up to that much are left out of the products.
+//! Where no number of terms is enough, or a kink lies in the interval, `phi_nj` is evaluated at every
 //! `±h x_ni` itself, as the incremental evaluator does.
 
 use crate::cancel::Cancel;
 use crate::error::Error;
+use crate::extent::max_abs;
 use crate::incremental::unit_quotients;
-use crate::matrix::Matrix;
+use crate::matrix::{Matrix, MatrixRef};
 use crate::network::{LayerParameters, Parameters};
 use crate::parallel::{block_rows, for_each, pieces_of, try_map, Threads};
 use crate::polynomial::{higher_terms, terms_for, OddInterpolation};
@@ -23,8 +25,9 @@ use crate::shift::{Scratch, Shifter};
 use crate::simd::{dispatch, Kernel, Level};
 use crate::smoothness::{analytic_radii, KinkFinder, SCORE_BOUND};
 
-/// The largest error of interpolation in the quotient of one sample: the size of the rounding in
-/// the literal quotient of a loss of about 10 with `h = 1e-4`.
+/// The largest error of interpolation in the quotient of one sample, and the most that terms which are
+/// left out may add up to in a quotient: the size of the rounding in the literal quotient of a loss of
+/// about 10 with `h = 1e-4`.
 pub const TOLERANCE: f64 = 1e-11;
 
 /// Powers of larger inputs than this could overflow.
@@ -134,7 +137,8 @@ impl<'a> Plan<'a> {
         });
         cancel.check()?;
         let input = shifter.input_of(self.layer);
-        let terms: Vec<_> = coefficients.iter().map(Matrix::view).collect();
+        let counted = self.counted(&coefficients);
+        let terms: Vec<_> = coefficients[..counted].iter().map(Matrix::view).collect();
         let weights = own.weights.data_mut();
         input.odd_powers_transposed_times(&terms, self.is_single, threads, weights);
         if let Some(bias) = &mut own.bias {
@@ -147,6 +151,23 @@ impl<'a> Plan<'a> {
             }
         }
         Ok(())
+    }
+
+    /// How many of the terms count: the highest, as far as they add up to [`TOLERANCE`] at most in any
+    /// quotient, do not.
+    fn counted(&self, coefficients: &[Matrix<f64>]) -> usize {
+        let mut power = self.largest;
+        let bounds: Vec<f64> = coefficients
+            .iter()
+            .map(|term| {
+                let bound = power * largest_column(term.view());
+                power *= self.largest * self.largest;
+                bound
+            })
+            .collect();
+        let least =
+            (1..bounds.len()).find(|&least| bounds[least..].iter().sum::<f64>() <= TOLERANCE);
+        least.unwrap_or(bounds.len())
     }
 
     /// Adds what the other pairs contribute.
@@ -178,6 +199,17 @@ impl<'a> Plan<'a> {
     }
 }
 
+/// The largest sum of the absolute values of a column.
+fn largest_column(matrix: MatrixRef<'_, f64>) -> f64 {
+    let mut sums = vec![0.0; matrix.cols()];
+    for n in 0..matrix.rows() {
+        for (sum, &x) in sums.iter_mut().zip(matrix.row(n)) {
+            *sum += x.abs();
+        }
+    }
+    max_abs(&sums)
+}
+
 /// Writes, for each sample from `first` on, term and unit, what the sample contributes to the
 /// quotient a power of its input: the coefficients of `phi_nj`'s odd part, divided by `h N`, scaled
 /// to powers of `x`.
@@ -206,7 +238,7 @@ impl Kernel for Coefficients<'_> {
         let mut scratch = Scratch::default();
         for i in 0..out[0].len() / units {
             let (n, own) = (first + i, i * units..(i + 1) * units);
-            shifter.turn_to::<R>((plan.layer, n), &mut scratch);
+            shifter.turn_to::<R>((plan.layer, n), plan.h * plan.largest, &mut scratch);
             for (i, point) in odd.points.iter().enumerate() {
                 let shift = point * plan.h * plan.largest;
                 let row = shifter.row_differences::<R>((plan.layer, n), shift, &mut scratch);

@@ -80,11 +80,15 @@ pub fn run_watched<R: Send>(
     })
 }
 
-/// The number of rows a block has when `rows` rows are cut: halves of a small batch, blocks of
-/// about 64 of a large one.
+/// The number of rows a block has when `rows` rows are cut: halves of a small batch, blocks of at
+/// most 64 of a large one.
 #[must_use]
 pub fn block_rows(rows: usize) -> usize {
-    let blocks = if rows < 16 { 1 } else { (rows / 64).max(2) };
+    let blocks = if rows < 16 {
+        1
+    } else {
+        rows.div_ceil(64).max(2)
+    };
     rows.div_ceil(blocks).max(1)
 }
 

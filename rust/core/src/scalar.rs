@@ -2,7 +2,6 @@
 
 use num_traits::{Float, NumAssign};
 
-use crate::compress::Compress;
 use crate::matmul::Gemm;
 use crate::simd::Level;
 use crate::vecmath::VectorFloat;
@@ -13,7 +12,6 @@ pub trait Scalar:
     Float
     + NumAssign
     + Gemm
-    + Compress
     + VectorFloat
     + Default
     + Send

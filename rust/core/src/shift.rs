@@ -7,7 +7,8 @@
 //! loss. [`LANES`] shifts of one sample go side by side, each up and down: what is wanted is the odd
 //! part of `phi`, and the two are work enough to keep the arithmetic units busy.
 
-use crate::change::{delta_shares, Moments, Pull, Sample};
+use crate::activation::Activation;
+use crate::change::{delta_shares, Moments, Pull, Sample, Sums};
 use crate::forward::Forward;
 use crate::input::Input;
 use crate::loss::{lane_losses, Targets};
@@ -37,8 +38,12 @@ enum Lanes {
 pub struct Scratch {
     current: Vec<Both>,
     next: Vec<Both>,
-    /// See [`Pull::moments`].
-    moments: Vec<f64>,
+    /// The pre-activations and activations of a sample in a layer, filled up to whole blocks.
+    pre: Vec<f64>,
+    post: Vec<f64>,
+    /// Whether its scores move little, and then what they are moved by; see [`Pull::sums`].
+    is_small: bool,
+    sums: Sums,
     above: Vec<f64>,
     below: Vec<f64>,
     denominators: Vec<f64>,
@@ -175,7 +180,7 @@ impl<'a> Shifter<'a> {
     #[must_use]
     pub fn place<R: Level>(&self, (l, n): (usize, usize), j: usize) -> Place<'_> {
         // No closure: it would not be compiled with the kernel's instructions.
-        let pulled = match self.pulls.get(self.incoming.len() - l) {
+        let pulled = match self.pull(l) {
             Some(pull) => {
                 let moments = pull.moments_of_unit::<R>(self.probabilities.row(n), j);
                 Some((pull, self.sample(n), moments))
@@ -223,7 +228,7 @@ impl<'a> Shifter<'a> {
             change[lane] -= before;
         }
         let losses = match &place.pulled {
-            Some((pull, sample, moments)) if pull.is_small(&change) => {
+            Some((pull, sample, moments)) if pull.are_small(&change) => {
                 pull.growth_by_unit::<R, BOTH>(sample, (place.unit, moments), &change)
             }
             _ => self.losses_after::<R>((l, n), Lanes::Unit(place.unit), &change, scratch),
@@ -247,15 +252,14 @@ impl<'a> Shifter<'a> {
         shift: f64,
         scratch: &'s mut Scratch,
     ) -> &'s [f64] {
-        self.row_change::<R>((l, n), shift, &mut scratch.above);
-        self.row_change::<R>((l, n), -shift, &mut scratch.below);
-        let pull = self.pulls.get(self.incoming.len() - l);
-        match pull {
-            Some(pull) if pull.is_small(&scratch.above) && pull.is_small(&scratch.below) => {
-                let sample = self.sample(n);
+        let own = (&scratch.pre[..], &scratch.post[..]);
+        let changes = (&mut scratch.above[..], &mut scratch.below[..]);
+        self.activation(l).changes_in::<R>(own, shift, changes);
+        match self.pull(l) {
+            Some(pull) if scratch.is_small => {
                 let changes = (&mut scratch.above[..], &mut scratch.below[..]);
-                let (moments, room) = (&scratch.moments, &mut scratch.denominators);
-                pull.difference_by_units::<R>(&sample, moments, changes, room);
+                let (sums, room) = (&scratch.sums, &mut scratch.denominators);
+                pull.difference_by_units::<R>(&self.sample(n), sums, changes, room);
             }
             _ => {
                 self.row_losses_after::<R>((l, n), scratch);
@@ -267,31 +271,49 @@ impl<'a> Shifter<'a> {
         &scratch.above
     }
 
-    /// Prepares for the [differences](Self::row_differences) of sample `n` and layer `l`, inside a
-    /// [`Kernel`](crate::simd::Kernel).
+    /// Prepares for the [differences](Self::row_differences) of sample `n` and layer `l` after shifts
+    /// up to `most`, inside a [`Kernel`](crate::simd::Kernel).
     #[inline(always)]
-    pub fn turn_to<R: Level>(&self, (l, n): (usize, usize), scratch: &mut Scratch) {
-        if let Some(pull) = self.pulls.get(self.incoming.len() - l) {
-            pull.moments::<R>(self.probabilities.row(n), &mut scratch.moments);
+    pub fn turn_to<R: Level>(&self, (l, n): (usize, usize), most: f64, scratch: &mut Scratch) {
+        let pre = self.forward.pre(l).row(n);
+        let post = if l < self.incoming.len() {
+            self.forward.post(l).row(n)
+        } else {
+            pre
+        };
+        for (row, own) in [(pre, &mut scratch.pre), (post, &mut scratch.post)] {
+            own.resize(row.len().next_multiple_of(LANES), 0.0);
+            let (units, rest) = own.split_at_mut(row.len());
+            units.copy_from_slice(row);
+            rest.fill(0.0);
+        }
+        scratch.above.resize(scratch.pre.len(), 0.0);
+        scratch.below.resize(scratch.pre.len(), 0.0);
+        let reach = self.activation(l).reach(most);
+        scratch.is_small = false;
+        if let Some(pull) = self.pull(l) {
+            // An infinite pre-activation moves to no number.
+            if pull.is_small(reach) && are_finite(&scratch.pre) {
+                let y = self.probabilities.row(n);
+                pull.sums::<R>(y, &self.sample(n), reach, &mut scratch.sums);
+                scratch.is_small = true;
+            }
         }
     }
 
-    /// How much the activations of the units of layer `l` change when their pre-activations move by
-    /// `shift`; those of the last layer, the scores, are their own activations. Whole blocks.
-    #[inline(always)]
-    fn row_change<R: Level>(&self, (l, n): (usize, usize), shift: f64, change: &mut Vec<f64>) {
-        let pre = self.forward.pre(l).row(n);
-        change.resize(pre.len().next_multiple_of(LANES), 0.0);
-        let (units, rest) = change.split_at_mut(pre.len());
-        rest.fill(0.0);
+    /// What turns the pre-activations of layer `l` into what is read above it; nothing is above the
+    /// scores, which are read as they are.
+    fn activation(&self, l: usize) -> Activation {
         if l < self.incoming.len() {
-            let (activation, post) = (self.network.layers()[l].activation, self.forward.post(l));
-            activation.change_in::<R>((pre, post.row(n)), shift, units);
+            self.network.layers()[l].activation
         } else {
-            for (change, &a) in units.iter_mut().zip(pre) {
-                *change = (a + shift) - a;
-            }
+            Activation::Identity
         }
+    }
+
+    /// What the activations of layer `l` do to the scores, if they reach them at once.
+    fn pull(&self, l: usize) -> Option<&Pull> {
+        self.pulls.get(self.incoming.len() - l)
     }
 
     /// Replaces the changes of the activations of layer `l` by the losses after them.
@@ -386,4 +408,13 @@ impl<'a> Shifter<'a> {
             *next = sums;
         }
     }
+}
+
+#[inline(always)]
+fn are_finite(numbers: &[f64]) -> bool {
+    let mut odd = 0_u32;
+    for x in numbers {
+        odd |= u32::from(!x.is_finite());
+    }
+    odd == 0
 }

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::lines::{most_of, Lines, Weights};
+use crate::lines::{most_of, Lines};
 use crate::matrix::Matrix;
 use crate::parallel::{block_rows, for_each, Threads};
 use crate::scalar::Scalar;
@@ -73,11 +73,10 @@ impl<T: Scalar> Sparse<T> {
         &self.rows
     }
 
-    /// The columns of row `n` and their values.
-    #[must_use]
-    pub fn row(&self, n: usize) -> Weights<'_, T> {
+    /// Calls `visit` with the column and the value of each element of row `n`, in order.
+    pub fn for_each(&self, n: usize, visit: impl FnMut(usize, T)) {
         let block = block_rows(self.shape.0);
-        self.rows[n / block].whole_line(n % block)
+        self.rows[n / block].for_each(n % block, visit);
     }
 
     /// The batch with its zeros.
@@ -86,10 +85,7 @@ impl<T: Scalar> Sparse<T> {
         let (rows, cols) = self.shape;
         let mut dense = Matrix::zeros(rows, cols);
         for (n, row) in dense.data_mut().chunks_exact_mut(cols).enumerate() {
-            let line = self.row(n);
-            for (&place, &value) in line.places.iter().zip(line.values) {
-                row[place as usize] = value;
-            }
+            self.for_each(n, |place, value| row[place] = value);
         }
         dense
     }

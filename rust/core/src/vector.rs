@@ -33,6 +33,10 @@ pub trait Vector<T>: Copy {
     /// `self * b + c` in each lane.
     #[must_use]
     fn mul_add(self, b: Self, c: Self) -> Self;
+
+    /// Which lanes are not zero, lane `i` in bit `i`; a NaN is not.
+    #[must_use]
+    fn nonzero(self) -> u64;
 }
 
 /// What is left to the compiler.
@@ -63,6 +67,11 @@ impl<T: Scalar, const LANES: usize> Vector<T> for [T; LANES] {
             sum[k] = Baseline::mul_add(self[k], b[k], c[k]);
         }
         sum
+    }
+
+    #[inline(always)]
+    fn nonzero(self) -> u64 {
+        mask_one_by_one(&self)
     }
 }
 
@@ -142,6 +151,42 @@ impl Columns {
     }
 }
 
+/// Which elements of a block of at most 64 are not zero, element `i` in bit `i`; a NaN is not.
+#[inline(always)]
+#[must_use]
+pub fn mask_of_nonzero<T: Scalar, R: Level>(block: &[T]) -> u64 {
+    // Of a whole block the loop over its vectors is known beforehand, and goes away.
+    match <&[T; 64]>::try_from(block) {
+        Ok(block) => mask_of_vectors::<T, R>(block),
+        Err(_) => mask_of_vectors::<T, R>(block),
+    }
+}
+
+#[inline(always)]
+fn mask_of_vectors<T: Scalar, R: Level>(block: &[T]) -> u64 {
+    let lanes = T::Vector::<R>::LANES;
+    let vectors = block.chunks_exact(lanes);
+    let rest = vectors.remainder();
+    let mut mask = 0;
+    for (v, vector) in vectors.enumerate() {
+        // SAFETY: the chunk is as long as a vector.
+        mask |= unsafe { T::Vector::<R>::load(vector.as_ptr()) }.nonzero() << (v * lanes);
+    }
+    if rest.is_empty() {
+        return mask;
+    }
+    mask | mask_one_by_one(rest) << (block.len() - rest.len())
+}
+
+#[inline(always)]
+fn mask_one_by_one<T: Scalar>(elements: &[T]) -> u64 {
+    let mut mask = 0;
+    for (i, &x) in elements.iter().enumerate() {
+        mask |= u64::from(x != T::zero()) << i;
+    }
+    mask
+}
+
 /// Room for `count` numbers that begin with a cache line, and where in it they stand.
 #[must_use]
 pub fn aligned<T: Scalar>(count: usize) -> (Vec<T>, Range<usize>) {
@@ -157,9 +202,13 @@ pub mod x86 {
     use super::Vector;
     use std::arch::x86_64 as arch;
 
+    /// A NaN is not equal to zero.
+    const NONZERO: i32 = arch::_CMP_NEQ_UQ;
+
     macro_rules! register {
         ($(#[$doc:meta])* $name:ident, $inner:ident, $t:ty, $lanes:expr,
-         $splat:ident, $load:ident, $store:ident, $fma:ident) => {
+         $splat:ident, $load:ident, $store:ident, $fma:ident,
+         |$x:ident| $nonzero:expr) => {
             $(#[$doc])*
             #[derive(Debug, Clone, Copy)]
             pub struct $name(arch::$inner);
@@ -191,6 +240,13 @@ pub mod x86 {
                     // SAFETY: instructions as above.
                     Self(unsafe { arch::$fma(self.0, b.0, c.0) })
                 }
+
+                #[inline(always)]
+                fn nonzero(self) -> u64 {
+                    let $x = self.0;
+                    // SAFETY: instructions as above.
+                    u64::from(unsafe { $nonzero })
+                }
             }
         };
     }
@@ -198,21 +254,25 @@ pub mod x86 {
     register!(
         /// 8 numbers of single precision.
         Single8, __m256, f32, 8,
-        _mm256_set1_ps, _mm256_loadu_ps, _mm256_storeu_ps, _mm256_fmadd_ps
+        _mm256_set1_ps, _mm256_loadu_ps, _mm256_storeu_ps, _mm256_fmadd_ps,
+        |x| arch::_mm256_movemask_ps(arch::_mm256_cmp_ps::<NONZERO>(x, arch::_mm256_setzero_ps())).cast_unsigned()
     );
     register!(
         /// 4 numbers of double precision.
         Double4, __m256d, f64, 4,
-        _mm256_set1_pd, _mm256_loadu_pd, _mm256_storeu_pd, _mm256_fmadd_pd
+        _mm256_set1_pd, _mm256_loadu_pd, _mm256_storeu_pd, _mm256_fmadd_pd,
+        |x| arch::_mm256_movemask_pd(arch::_mm256_cmp_pd::<NONZERO>(x, arch::_mm256_setzero_pd())).cast_unsigned()
     );
     register!(
         /// 16 numbers of single precision.
         Single16, __m512, f32, 16,
-        _mm512_set1_ps, _mm512_loadu_ps, _mm512_storeu_ps, _mm512_fmadd_ps
+        _mm512_set1_ps, _mm512_loadu_ps, _mm512_storeu_ps, _mm512_fmadd_ps,
+        |x| arch::_mm512_cmp_ps_mask::<NONZERO>(x, arch::_mm512_setzero_ps())
     );
     register!(
         /// 8 numbers of double precision.
         Double8, __m512d, f64, 8,
-        _mm512_set1_pd, _mm512_loadu_pd, _mm512_storeu_pd, _mm512_fmadd_pd
+        _mm512_set1_pd, _mm512_loadu_pd, _mm512_storeu_pd, _mm512_fmadd_pd,
+        |x| arch::_mm512_cmp_pd_mask::<NONZERO>(x, arch::_mm512_setzero_pd())
     );
 }

@@ -34,7 +34,7 @@ impl<'py, T: Element + Scalar> LayerValues<'py, T> {
     fn extract((weights, bias, activation): LayerObjects<'py>) -> PyResult<Self> {
         let bias = bias.map(|bias| Values::copied("bias", &bias));
         Ok(Self {
-            weights: Values::copied("weights", &weights)?,
+            weights: Values::extract("weights", &weights)?,
             bias: bias.transpose()?,
             activation: Activation::from_name(&activation).ok_or_else(|| {
                 let known = "'identity', 'sigmoid' or 'relu'";
