@@ -65,6 +65,9 @@ def network_numerical_gradient(
     /,
 ) -> tuple[float, list[_LayerGradient]]: ...
 
+def descend(
+    params: Sequence[npt.NDArray[Any]], grads: Sequence[npt.NDArray[Any]], lr: float, /
+) -> bool: ...
 @final
 class SparseRows: ...
 

@@ -8,6 +8,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from kobai import _core
 from kobai._arguments import FloatArray, non_negative_float, overlaps_itself, plain_array
 
 __all__ = ["SGD", "Optimizer"]
@@ -52,6 +53,10 @@ class SGD:
         """
         if params.keys() != grads.keys():
             raise ValueError(f"grads must have the keys {sorted(params)}, got {sorted(grads)}")
+        slopes = [grads[key] for key in params]
+        # One pass over plain arrays, with the same numbers.
+        if type(self.lr) is float and _core.descend([*params.values()], slopes, self.lr):
+            return
         for key, param in params.items():
             _check_gradient(key, param, grads[key])
         # All steps before the first is taken: a gradient may be a view of another parameter.

@@ -27,7 +27,7 @@ __all__ = ["SimpleNet", "TwoLayerNet"]
 Rng = int | np.random.Generator | np.random.SeedSequence | None
 
 # Samples whose answers are computed together when accuracy is taken: bounds the memory.
-_ACCURACY_ROWS = 2000
+_ACCURACY_ROWS = 1000
 
 
 class _Layer(NamedTuple):
@@ -101,11 +101,13 @@ class _Network:
         layers = self.core_layers()
         inputs, targets = plain_array("x", x), plain_array("t", t)
         if inputs.ndim != 2 or targets.shape[:1] != inputs.shape[:1] or len(inputs) == 0:
-            return float(_core.network_correct(layers, *self._batch(inputs, targets)))
+            batch = self._batch(inputs, targets, keep_single=True)
+            return float(_core.network_correct(layers, *batch))
         correct = 0
         for start in range(0, len(inputs), _ACCURACY_ROWS):
             rows = slice(start, start + _ACCURACY_ROWS)
-            correct += _core.network_correct(layers, *self._batch(inputs[rows], targets[rows]))
+            batch = self._batch(inputs[rows], targets[rows], keep_single=True)
+            correct += _core.network_correct(layers, *batch)
         return correct / len(inputs)
 
     def core_layers(self) -> list[tuple[FloatArray, FloatArray | None, str]]:

@@ -76,13 +76,14 @@ pub fn loss<T: Scalar>(
 ///
 /// # Errors
 /// If `x` or the targets do not fit the network, or there is no sample.
-pub fn correct<T: Scalar>(
+pub fn correct<'a, T: Scalar>(
     network: &Network<'_, T>,
-    x: MatrixRef<'_, T>,
+    x: impl Into<BatchRows<'a, T>>,
     targets: &Targets<'_, T>,
 ) -> Result<usize, Error> {
-    check_batch(network, shape(x), targets)?;
-    let scores = scores(network, x)?;
+    let x = x.into();
+    check_batch(network, (x.rows(), x.cols()), targets)?;
+    let scores = forward_pass(network, x)?.into_scores();
     let is_correct = |&n: &usize| match targets.sample(n) {
         Target::Label(k) => largest(scores.row(n)) == k,
         Target::Dense(t) => largest(scores.row(n)) == largest(t),
@@ -181,11 +182,12 @@ pub fn check_half_width(h: f64) -> Result<(), Error> {
     ))
 }
 
-fn forward_pass<T: Scalar>(
+fn forward_pass<'a, T: Scalar>(
     network: &Network<'_, T>,
-    x: MatrixRef<'_, T>,
+    x: impl Into<BatchRows<'a, T>>,
 ) -> Result<Forward<T>, Error> {
-    check_input(network, shape(x))?;
+    let x = x.into();
+    check_input(network, (x.rows(), x.cols()))?;
     check_memory(network, x.rows(), 2)?;
     Ok(run(network.work().saturating_mul(x.rows()), |threads| {
         let mut forward = Forward::new();

@@ -49,6 +49,7 @@ pub mod parallel;
 pub mod polynomial;
 pub mod rows;
 pub mod scalar;
+pub mod sgd;
 pub mod shift;
 pub mod simd;
 pub mod smoothness;

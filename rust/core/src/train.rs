@@ -13,8 +13,9 @@ use crate::forward::Forward;
 use crate::gather::{Data, Gathered};
 use crate::network::{Network, Parameters};
 use crate::numerical::{numerical_gradient, Method};
-use crate::parallel::{for_chunks, run, Threads};
+use crate::parallel::{run, Threads};
 use crate::scalar::Scalar;
+use crate::sgd::step;
 
 /// Steps of fewer multiplications, about ten microseconds, are taken by one thread, however many
 /// there are.
@@ -124,27 +125,11 @@ fn descend<S: Scalar, T: Scalar, W: Scalar>(
     for indices in batches.iter() {
         batch.fill(data, indices, threads);
         losses.push(differentiate(&parameters, &batch, &mut gradient));
-        step(&mut parameters, &gradient, lr, threads);
+        for (own, slopes) in parameters.slices_mut().zip(gradient.slices()) {
+            step(own, slopes, lr, threads);
+        }
     }
     (losses, parameters)
-}
-
-/// `parameter -= lr * slope`, each product and each difference rounded.
-fn step<T: Scalar, W: Scalar>(
-    parameters: &mut Parameters<T>,
-    gradient: &Parameters<W>,
-    lr: T,
-    threads: Threads<'_>,
-) {
-    for (parameters, gradient) in parameters.slices_mut().zip(gradient.slices()) {
-        let threads = threads.worth(parameters.len());
-        let block = parameters.len().div_ceil(2).max(1);
-        for_chunks(threads, parameters, block, |b, parameters| {
-            for (parameter, slope) in parameters.iter_mut().zip(&gradient[b * block..]) {
-                *parameter -= lr * T::from_f64(slope.widen());
-            }
-        });
-    }
 }
 
 /// Numerical gradients of a network of any type, in double precision.

@@ -8,6 +8,7 @@ mod failure;
 mod functions;
 mod gradient;
 mod networks;
+mod optimizers;
 mod training;
 
 /// The compiled core of kobai.
@@ -27,6 +28,8 @@ mod _core {
         network_probabilities, network_scores,
     };
 
+    #[pymodule_export]
+    use crate::optimizers::descend;
     #[pymodule_export]
     use crate::training::{network_train, sparse_rows, SparseRows};
 

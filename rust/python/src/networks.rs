@@ -1,6 +1,6 @@
 //! `kobai.networks`: a network is a list of `(weights, bias, activation)`, first layer to last.
 
-use numpy::Element;
+use numpy::{Element, PyArrayDyn};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
@@ -52,6 +52,12 @@ impl<'py, T: Element + Scalar> LayerValues<'py, T> {
             activation: self.activation,
         })
     }
+}
+
+/// Whether a network computes in double precision; one without layers is refused as if it did.
+pub fn is_double(layers: &[LayerObjects<'_>]) -> bool {
+    let first = layers.first();
+    first.is_none_or(|(weights, ..)| weights.is_instance_of::<PyArrayDyn<f64>>())
 }
 
 /// The arrays of a network.
@@ -202,8 +208,15 @@ pub fn network_correct<'py>(
     t: &Bound<'py, PyAny>,
 ) -> PyResult<usize> {
     match Floats::extract("x", x)? {
-        Floats::Single(x) => batch(layers, &x, t, evaluate::correct),
-        Floats::Double(x) => batch(layers, &x, t, evaluate::correct),
+        Floats::Single(x) if is_double(&layers) => batch(layers, &x, t, |network, x, targets| {
+            evaluate::correct::<f64>(network, BatchRows::Single(x), targets)
+        }),
+        Floats::Single(x) => batch(layers, &x, t, |network, x, targets| {
+            evaluate::correct::<f32>(network, x, targets)
+        }),
+        Floats::Double(x) => batch(layers, &x, t, |network, x, targets| {
+            evaluate::correct::<f64>(network, x, targets)
+        }),
     }
 }
 

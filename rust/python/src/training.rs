@@ -13,7 +13,7 @@ use kobai_core::train::{train, Batches, Gradient};
 
 use crate::arrays::{new_array, wrong_type, Floats, Values};
 use crate::failure::detached;
-use crate::networks::{method_named, LayerObjects, NetworkValues, TargetValues};
+use crate::networks::{is_double, method_named, LayerObjects, NetworkValues, TargetValues};
 
 /// The non-zero elements of the rows of a data set.
 #[pyclass(frozen, module = "kobai._core")]
@@ -164,10 +164,7 @@ pub fn network_train<'py>(
         None => Gradient::Backprop,
         Some((h, method)) => Gradient::Numerical(h, method_named(&method)?),
     };
-    let is_double = match layers.first() {
-        Some((weights, ..)) => weights.is_instance_of::<PyArrayDyn<f64>>(),
-        None => true,
-    };
+    let is_double = is_double(&layers);
     let run = Run {
         layers,
         t,
