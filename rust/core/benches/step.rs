@@ -18,6 +18,7 @@ use kobai_core::scalar::Scalar;
 use kobai_core::shift::Shifter;
 use kobai_core::sparse::Sparse;
 use kobai_core::team::num_threads;
+use kobai_core::transposed::{multiply_transposed, TransposedProduct};
 
 const SAMPLES: usize = 100;
 const SIZES: [usize; 3] = [784, 50, 10];
@@ -164,7 +165,8 @@ fn measure_node(problem: &Problem<f64>, threads: Threads<'_>) {
     let input = batch.input();
     for (count, name) in [(1, "  its linear product"), (2, "  with the cubic one")] {
         let time = median(|| {
-            input.odd_powers_transposed_times(&terms[..count], true, threads, &mut out);
+            let product = TransposedProduct::new(input, terms[..count].to_vec(), true);
+            multiply_transposed(vec![(product, &mut out[..])], threads);
         });
         println!("    {name:<22}{time:8.1}");
     }

@@ -8,6 +8,7 @@ use crate::matrix::{Matrix, MatrixRef};
 use crate::network::{Network, Parameters};
 use crate::parallel::{block_rows, for_chunks, Threads};
 use crate::scalar::Scalar;
+use crate::transposed::{multiply_transposed, TransposedProduct};
 
 /// The mean loss; its gradient goes to `gradient`, and the pass to `forward`.
 ///
@@ -25,37 +26,48 @@ pub fn backprop<T: Scalar>(
     forward.run(network, input, threads);
     let y = forward.probabilities();
     let loss = mean_loss(y.view(), targets);
-    let mut deltas = output_deltas(y, targets);
-    for (l, layer) in network.layers().iter().enumerate().rev() {
-        let own = &mut gradient.layers[l];
-        let threads = threads.worth(input.samples() * layer.inputs() * layer.units());
-        let read = forward.input_of(l, input);
-        let out = own.weights.data_mut();
-        read.odd_powers_transposed_times(&[deltas.view()], false, threads, out);
+    let mut deltas = vec![output_deltas(y, targets)];
+    for l in (1..network.layers().len()).rev() {
+        let above = deltas[deltas.len() - 1].view();
+        deltas.push(deltas_below(network, forward, l, above, threads));
+    }
+    deltas.reverse();
+    let mut products = Vec::with_capacity(deltas.len());
+    for (l, (own, deltas)) in gradient.layers.iter_mut().zip(&deltas).enumerate() {
         if let Some(bias) = &mut own.bias {
             column_sums(deltas.view(), bias);
         }
-        if l > 0 {
-            let below = &network.layers()[l - 1];
-            let mut lower = Matrix::zeros(input.samples(), below.units());
-            let block = block_rows(input.samples());
-            for_chunks(
-                threads,
-                lower.data_mut(),
-                block * below.units(),
-                |b, out| {
-                    let end = ((b + 1) * block).min(input.samples());
-                    let own = deltas.view().row_range(b * block, end);
-                    let weights = Operand::plain(layer.weights).transposed();
-                    multiply(Operand::plain(own), weights, false, out);
-                    let z = forward.post(l - 1).row_range(b * block, end);
-                    below.activation.times_derivative(z.data(), out);
-                },
-            );
-            deltas = lower;
-        }
+        let read = forward.input_of(l, input);
+        let product = TransposedProduct::new(read, vec![deltas.view()], false);
+        products.push((product, own.weights.data_mut()));
     }
+    let work = network.work().saturating_mul(input.samples());
+    multiply_transposed(products, threads.worth(work));
     loss
+}
+
+/// The derivative of the loss by the pre-activations of layer `l - 1`, from that by those of layer `l`.
+fn deltas_below<T: Scalar>(
+    network: &Network<'_, T>,
+    forward: &Forward<T>,
+    l: usize,
+    above: MatrixRef<'_, T>,
+    threads: Threads<'_>,
+) -> Matrix<T> {
+    let (below, layer) = (&network.layers()[l - 1], &network.layers()[l]);
+    let samples = above.rows();
+    let (block, units) = (block_rows(samples), below.units());
+    let threads = threads.worth(samples * units * layer.units());
+    let mut deltas = Matrix::zeros(samples, units);
+    for_chunks(threads, deltas.data_mut(), block * units, |b, out| {
+        let rows = b * block..((b + 1) * block).min(samples);
+        let own = Operand::plain(above.row_range(rows.start, rows.end));
+        let weights = Operand::plain(layer.weights).transposed();
+        multiply(own, weights, false, out);
+        let z = forward.post(l - 1).row_range(rows.start, rows.end);
+        below.activation.times_derivative(z.data(), out);
+    });
+    deltas
 }
 
 /// The derivative of the mean loss by the scores, in place of the probabilities.

@@ -67,6 +67,8 @@ pub struct Pull {
     width: usize,
     /// The largest absolute weight.
     largest: f64,
+    /// Whether each unit is a class, and weighs 1 in it and nothing in others.
+    is_diagonal: bool,
 }
 
 impl Pull {
@@ -97,6 +99,7 @@ impl Pull {
                 // No change counts as small then, not even none.
                 _ => f64::INFINITY,
             },
+            is_diagonal: false,
         }
     }
 
@@ -106,7 +109,10 @@ impl Pull {
         let mut identity = Matrix::zeros(classes, classes);
         let diagonal = identity.data_mut().iter_mut().step_by(classes + 1);
         diagonal.for_each(|weight| *weight = 1.0);
-        Self::of_weights(identity.view())
+        Self {
+            is_diagonal: true,
+            ..Self::of_weights(identity.view())
+        }
     }
 
     /// Finds the sums over the classes of a sample with probabilities `y`, for all units, inside a
@@ -116,14 +122,28 @@ impl Pull {
     pub fn sums<R: Level>(&self, y: &[f64], sample: &Sample<'_>, reach: f64, sums: &mut Sums) {
         let width = self.width;
         sums.rows.resize((TERMS + 1 + SHARED_TERMS) * width, 0.0);
-        sums.rows[TERMS * width..].fill(0.0);
-        (sums.mass, sums.shared, sums.squared) = (0.0, 0.0, 0.0);
+        sums.shared.clear();
         match sample.target {
-            Target::Label(k) => self.add_class::<R>((k, 1.0, sample.shares[k]), sums),
-            Target::Dense(t) => {
-                for (k, (&t, &share)) in t.iter().zip(sample.shares).enumerate() {
-                    self.add_class::<R>((k, t, share), sums);
+            Target::Label(k) => {
+                let share = sample.shares[k];
+                (sums.mass, sums.share, sums.squared) = (1.0, share, share * share);
+                let (row, own) = (self.powers.row(k), &mut sums.rows[TERMS * width..]);
+                own[..width].copy_from_slice(&row[..width]);
+                for (own, &power) in own[width..].iter_mut().zip(row) {
+                    *own = share * power;
                 }
+            }
+            Target::Dense(t) => {
+                (sums.mass, sums.share, sums.squared) = (0.0, 0.0, 0.0);
+                for (&t, &share) in t.iter().zip(sample.shares) {
+                    sums.mass += t;
+                    sums.share += t * share;
+                    sums.squared += t.abs() * share * share;
+                    sums.shared.push(t * share);
+                }
+                let (pulled, shared) = sums.rows[TERMS * width..].split_at_mut(width);
+                self.weigh::<R>(t, pulled);
+                self.weigh::<R>(&sums.shared, shared);
             }
         }
         let largest = reach * self.largest;
@@ -140,31 +160,29 @@ impl Pull {
             Series::Four => 4,
             Series::Whole | Series::AnyShare => TERMS,
         };
+        self.weigh::<R>(y, &mut sums.rows[..terms * width]);
+    }
+
+    /// Writes `sum_k weights[k] w_k^m / m!` for all units and as many powers `m` as there is room for.
+    #[inline(always)]
+    fn weigh<R: Level>(&self, weights: &[f64], out: &mut [f64]) {
+        if self.is_diagonal {
+            for (m, row) in out.chunks_exact_mut(self.width).enumerate() {
+                for (out, &weight) in row.iter_mut().zip(weights) {
+                    *out = weight * EXPONENTIAL[m];
+                }
+            }
+            return;
+        }
         // Many sums side by side, over all classes before the next are begun: they stay in registers,
         // and do not wait for one another.
-        let (wide, narrow) = sums.rows[..terms * width].as_chunks_mut::<MANY>();
+        let (wide, narrow) = out.as_chunks_mut::<MANY>();
         for (i, out) in wide.iter_mut().enumerate() {
-            *out = self.moments_at::<R, MANY>(y, i * MANY);
+            *out = self.moments_at::<R, MANY>(weights, i * MANY);
         }
         let first = wide.len() * MANY;
         for (i, out) in narrow.as_chunks_mut::<LANES>().0.iter_mut().enumerate() {
-            *out = self.moments_at::<R, LANES>(y, first + i * LANES);
-        }
-    }
-
-    /// Adds what class `k`, of that weight in the target, contributes.
-    #[inline(always)]
-    fn add_class<R: Level>(&self, (k, t, share): (usize, f64, f64), sums: &mut Sums) {
-        sums.mass += t;
-        sums.shared += t * share;
-        sums.squared += t.abs() * share * share;
-        let (width, powers) = (self.width, self.powers.row(k));
-        let (pulled, shared) = sums.rows[TERMS * width..].split_at_mut(width);
-        for (sum, &power) in pulled.iter_mut().zip(powers) {
-            *sum = R::mul_add(t, power, *sum);
-        }
-        for (sum, &power) in shared.iter_mut().zip(powers) {
-            *sum = R::mul_add(t * share, power, *sum);
+            *out = self.moments_at::<R, LANES>(weights, first + i * LANES);
         }
     }
 
@@ -355,8 +373,10 @@ pub struct Sums {
     rows: Vec<f64>,
     /// `sum_k t_k`.
     mass: f64,
+    /// `t_k q_k` of each class, where there are several.
+    shared: Vec<f64>,
     /// `sum_k t_k q_k`.
-    shared: f64,
+    share: f64,
     /// `sum_k |t_k| q_k^2`.
     squared: f64,
     series: Series,
@@ -409,7 +429,7 @@ impl Sums {
     ) -> f64 {
         let g = denominator::<R, E>(moments, change);
         let fall = -change * polynomial::<_, R, SHARED_TERMS>(-change, shared);
-        let by_shares = R::mul_add(self.shared, g, R::mul_add(g, fall, fall));
+        let by_shares = R::mul_add(self.share, g, R::mul_add(g, fall, fall));
         R::mul_add(self.mass, ln_1_more::<R, L>(g), -change * pulled) - by_shares
     }
 }

@@ -1,26 +1,19 @@
-//! What a layer reads: a batch of rows, and its two products with dense matrices.
+//! What a layer reads: a batch of rows, and its product with weights.
 //!
-//! A zero of the input contributes nothing to either product. Where there are enough of them they
+//! A zero of the input contributes nothing to a product. Where there are enough of them they
 //! are skipped; the batch's own density decides.
 
-use std::ops::Range;
-
-use crate::columns::{odd_power, SumColumns};
-use crate::extent::{is_finite, max_abs};
-use crate::lines::BLOCK;
+use crate::extent::max_abs;
 use crate::matmul::{multiply, Operand};
 use crate::matrix::{Matrix, MatrixRef};
 use crate::parallel::{block_rows, for_chunks, Threads};
 use crate::rows::SumRows;
 use crate::scalar::Scalar;
-use crate::simd::{dispatch, Kernel, Level};
+use crate::simd::dispatch;
 use crate::sparse::Sparse;
 
-/// Zeros are skipped when at most this share of the elements is not zero.
-pub const SPARSE_DENSITY: f64 = 0.3;
-
-/// Columns of a sparse input that are worth a piece of work.
-const PART: usize = 2 * BLOCK;
+/// Zeros are skipped when at most this share of the elements of any piece of a batch is not zero.
+pub const SPARSE_DENSITY: f64 = 0.5;
 
 /// The rows of a batch.
 #[derive(Debug, Clone, Copy)]
@@ -142,18 +135,25 @@ impl<T: Scalar> Input<'_, T> {
 
     /// The largest absolute value, 0 for none; infinite or NaN where such a value occurs.
     #[must_use]
-    pub fn max_abs(&self) -> T {
-        match self {
-            Self::Dense(x) => max_abs(x.data()),
-            Self::Sparse(x) => {
-                let parts = x.row_parts().iter().map(|lines| max_abs(lines.values()));
-                // Written so that a NaN stays.
-                parts.fold(
-                    T::zero(),
-                    |m, part| if m.is_nan() || part <= m { m } else { part },
-                )
-            }
-        }
+    pub fn max_abs(&self, threads: Threads<'_>) -> T {
+        /// What a number takes, in multiplications: it must be fetched.
+        const WORK: usize = 4;
+        let block = block_rows(self.samples());
+        let mut parts = vec![T::zero(); self.samples().div_ceil(block)];
+        let numbers = match self {
+            Self::Dense(x) => x.data().len(),
+            Self::Sparse(x) => x.row_parts().iter().map(|lines| lines.values().len()).sum(),
+        };
+        for_chunks(threads.worth(WORK * numbers), &mut parts, 1, |b, part| {
+            part[0] = match self {
+                Self::Dense(x) => {
+                    let rows = b * block..x.rows().min((b + 1) * block);
+                    max_abs(x.row_range(rows.start, rows.end).data())
+                }
+                Self::Sparse(x) => max_abs(x.row_parts()[b].values()),
+            };
+        });
+        max_abs(&parts)
     }
 
     /// Writes block `b` of `input @ weights + bias`, of blocks of [`block_rows`] samples.
@@ -178,88 +178,6 @@ impl<T: Scalar> Input<'_, T> {
         }
     }
 
-    /// Writes `sum_p (input^(2p + 1))^T @ terms[p]`, powers taken element by element: coefficients of
-    /// shape (samples, units), the result of shape (inputs, units). One term gives the plain product
-    /// with the transpose.
-    ///
-    /// With `small`, whoever calls says that all terms but the first may be summed in single precision.
-    pub fn odd_powers_transposed_times(
-        &self,
-        terms: &[MatrixRef<'_, T>],
-        small: bool,
-        threads: Threads<'_>,
-        out: &mut [T],
-    ) {
-        let units = terms[0].cols();
-        let cut = match *self {
-            // As above.
-            Self::Sparse(x) if !terms.iter().all(|term| is_finite(term.data())) => {
-                let x = x.to_dense();
-                let input = Input::Dense(x.view());
-                return input.odd_powers_transposed_times(terms, small, threads, out);
-            }
-            Self::Sparse(_) => PART,
-            Self::Dense(x) => block_rows(x.cols()),
-        };
-        let single: Vec<Matrix<f32>> = if small {
-            terms.iter().skip(1).map(MatrixRef::cast).collect()
-        } else {
-            Vec::new()
-        };
-        for_chunks(threads, out, cut * units, |c, out| {
-            let columns = c * cut..c * cut + out.len() / units;
-            self.power_transposed_times(&columns, 0, terms[0], out);
-            for (p, &term) in terms.iter().enumerate().skip(1) {
-                match single.get(p - 1) {
-                    Some(term) => self.add_power(&columns, p, term.view(), out),
-                    None => self.add_power(&columns, p, term, out),
-                }
-            }
-        });
-    }
-
-    /// Writes the product of some columns, raised to an odd power, transposed, with a matrix.
-    fn power_transposed_times<C: Scalar>(
-        &self,
-        columns: &Range<usize>,
-        power: usize,
-        matrix: MatrixRef<'_, C>,
-        out: &mut [C],
-    ) {
-        match *self {
-            Self::Sparse(x) => dispatch(SumColumns {
-                lines: x.row_parts(),
-                columns: columns.clone(),
-                power,
-                matrix,
-                out,
-            }),
-            Self::Dense(x) => {
-                let mut data = Vec::with_capacity(x.rows() * columns.len());
-                for n in 0..x.rows() {
-                    let row = x.row(n)[columns.clone()].iter();
-                    data.extend(row.map(|&x| odd_power::<T, C>(x, power)));
-                }
-                let raised = MatrixRef::new(&data, x.rows(), columns.len());
-                let x = Operand::plain(raised).transposed();
-                multiply(x, Operand::plain(matrix), false, out);
-            }
-        }
-    }
-
-    /// Adds such a product, computed in the type of the matrix.
-    fn add_power<C: Scalar>(
-        &self,
-        columns: &Range<usize>,
-        power: usize,
-        matrix: MatrixRef<'_, C>,
-        out: &mut [T],
-    ) {
-        let mut product = vec![C::zero(); out.len()];
-        self.power_transposed_times(columns, power, matrix, &mut product);
-        dispatch(Add(out, &product));
-    }
-
     /// Calls `visit(i, x)` for every element of row `n` that is not zero, in order.
     pub fn for_each_nonzero(&self, n: usize, mut visit: impl FnMut(usize, T)) {
         match self {
@@ -269,20 +187,6 @@ impl<T: Scalar> Input<'_, T> {
                 row.filter(|(_, &x)| x != T::zero())
                     .for_each(|(i, &x)| visit(i, x));
             }
-        }
-    }
-}
-
-/// Adds numbers to others.
-struct Add<'a, T, C>(&'a mut [T], &'a [C]);
-
-impl<T: Scalar, C: Scalar> Kernel for Add<'_, T, C> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<R: Level>(self) {
-        for (sum, &term) in self.0.iter_mut().zip(self.1) {
-            *sum += T::from_f64(term.widen());
         }
     }
 }

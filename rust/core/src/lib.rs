@@ -57,5 +57,6 @@ pub mod softmax;
 pub mod sparse;
 pub mod team;
 pub mod train;
+pub mod transposed;
 pub mod vecmath;
 pub mod vector;

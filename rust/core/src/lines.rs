@@ -223,16 +223,18 @@ where
 {
     type Output = bool;
 
+    /// Row by row, each while it is near. Elements are not copied on while they are too many so far:
+    /// it may turn out that none is wanted.
     #[inline(always)]
     fn run<R: Level>(self) -> bool {
         let Lines {
+            blocks,
             masks,
             starts,
             values,
-            ..
         } = self.lines;
-        let mut count = 0;
-        for row in self.rows.clone() {
+        let (mut count, mut copied) = (0, 0);
+        for (n, row) in self.rows.clone().enumerate() {
             for block in row.chunks(BLOCK) {
                 let mask = mask_of_nonzero::<S, R>(block);
                 masks.push(mask);
@@ -242,22 +244,39 @@ where
             if count > self.most {
                 return false;
             }
-        }
-        grow(values, 0, count);
-        let mut masks = masks.iter();
-        let mut count = 0;
-        for row in self.rows {
-            for (block, &mask) in row.chunks(BLOCK).zip(&mut masks) {
-                let room = &mut values[count..];
-                let mut found = 0;
-                for place in Bits(mask) {
-                    room[found] = (self.cast)(block[place]);
-                    found += 1;
-                }
-                count += found;
+            if copied == n && count <= row.len() * (n + 2) / 2 {
+                grow(values, count, 0);
+                let own = (&masks[n * *blocks..], starts[n * *blocks] as usize);
+                copy_row(row, own, &self.cast, values);
+                copied += 1;
             }
         }
+        grow(values, count, 0);
+        for (n, row) in self.rows.enumerate().skip(copied) {
+            let own = (&masks[n * *blocks..], starts[n * *blocks] as usize);
+            copy_row(row, own, &self.cast, values);
+        }
         true
+    }
+}
+
+/// Copies the elements of a row that its masks name to `values`, from `start` on.
+#[inline(always)]
+fn copy_row<S: Scalar, T: Scalar>(
+    row: &[S],
+    (masks, start): (&[u64], usize),
+    cast: &impl Fn(S) -> T,
+    values: &mut [T],
+) {
+    let mut start = start;
+    for (block, &mask) in row.chunks(BLOCK).zip(masks) {
+        let room = &mut values[start..];
+        let mut found = 0;
+        for place in Bits(mask) {
+            room[found] = cast(block[place]);
+            found += 1;
+        }
+        start += found;
     }
 }
 

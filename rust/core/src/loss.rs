@@ -150,10 +150,35 @@ impl<T: Scalar> Kernel for MeanLoss<'_, T> {
 
     #[inline(always)]
     fn run<R: Level>(self) -> T {
+        // The logarithms of all samples at once: whole vectors.
+        let mut logs = Vec::with_capacity(self.y.data().len());
+        for n in 0..self.y.rows() {
+            let y = self.y.row(n);
+            match self.targets.sample(n) {
+                Target::Label(k) => logs.push(y[k]),
+                Target::Dense(_) => logs.extend_from_slice(y),
+            }
+        }
+        for log in &mut logs {
+            *log = ln::<T, R>(*log + T::from_f64(DELTA));
+        }
+        let mut rest = &logs[..];
         let mut sum = 0.0;
         for n in 0..self.y.rows() {
-            let (y, _) = self.y.row(n).as_chunks::<1>();
-            let [loss] = lane_losses::<T, R, 1>(y, &[T::one()], self.targets.sample(n));
+            let mut loss = T::zero();
+            let own = match self.targets.sample(n) {
+                Target::Label(_) => {
+                    loss -= rest[0];
+                    1
+                }
+                Target::Dense(t) => {
+                    for (&t, &log) in t.iter().zip(rest) {
+                        loss -= t * log;
+                    }
+                    t.len()
+                }
+            };
+            rest = &rest[own..];
             sum += loss.widen();
         }
         T::from_f64(sum / self.y.rows() as f64)

@@ -24,6 +24,7 @@ use crate::polynomial::{higher_terms, terms_for, OddInterpolation};
 use crate::shift::{Scratch, Shifter};
 use crate::simd::{dispatch, Kernel, Level};
 use crate::smoothness::{analytic_radii, KinkFinder, SCORE_BOUND};
+use crate::transposed::{multiply_transposed, TransposedProduct};
 
 /// The largest error of interpolation in the quotient of one sample, and the most that terms which are
 /// left out may add up to in a quotient: the size of the rounding in the literal quotient of a loss of
@@ -48,16 +49,72 @@ pub fn node(
     gradient: &mut Parameters<f64>,
 ) -> Result<(), Error> {
     let radii = analytic_radii(shifter.network());
-    for (l, own) in gradient.layers.iter_mut().enumerate() {
-        let plan = Plan::new(shifter, l, &radii[l], h);
-        if plan.terms > 0 {
-            plan.interpolate(shifter, threads, cancel, own)?;
-        } else {
+    let plan = |(l, radii): (usize, &Vec<f64>)| Plan::new(shifter, l, (radii, h), threads);
+    let plans: Vec<Plan<'_>> = radii.iter().enumerate().map(plan).collect();
+    let coefficients = coefficients(&plans, shifter, threads, cancel)?;
+    let mut products = Vec::with_capacity(plans.len());
+    for ((plan, terms), own) in plans.iter().zip(&coefficients).zip(&mut gradient.layers) {
+        if terms.is_empty() {
             own.fill(0.0);
+            continue;
         }
+        if let Some(bias) = &mut own.bias {
+            // The bias is the weight of an input that is always 1, whose powers are 1.
+            bias.fill(0.0);
+            for term in terms {
+                for c in term.data().chunks_exact(bias.len()) {
+                    bias.iter_mut().zip(c).for_each(|(sum, c)| *sum += c);
+                }
+            }
+        }
+        let input = shifter.input_of(plan.layer);
+        let counted = terms[..plan.counted(terms)].iter();
+        let product =
+            TransposedProduct::new(input, counted.map(Matrix::view).collect(), plan.is_single);
+        products.push((product, own.weights.data_mut()));
+    }
+    multiply_transposed(products, threads);
+    for (plan, own) in plans.iter().zip(&mut gradient.layers) {
         plan.evaluate_the_rest(shifter, threads, cancel, own)?;
     }
     Ok(())
+}
+
+/// For each plan, a matrix a term of what each sample and smooth unit contributes to a quotient: the
+/// coefficients of `phi_nj`'s odd part, divided by `h N`, scaled to powers of `x`.
+fn coefficients(
+    plans: &[Plan<'_>],
+    shifter: &Shifter<'_>,
+    threads: Threads<'_>,
+    cancel: &Cancel,
+) -> Result<Vec<Vec<Matrix<f64>>>, Error> {
+    let samples = shifter.samples();
+    let block = block_rows(samples);
+    let room = |plan: &Plan<'_>| vec![Matrix::zeros(samples, plan.smooth.len()); plan.terms];
+    let mut all: Vec<_> = plans.iter().map(room).collect();
+    let mut pieces = Vec::new();
+    for (plan, terms) in plans
+        .iter()
+        .zip(&mut all)
+        .filter(|(plan, _)| plan.terms > 0)
+    {
+        let terms = terms.iter_mut();
+        let terms = terms.map(|term| (term.data_mut(), block * plan.smooth.len()));
+        let blocks = pieces_of(terms, samples.div_ceil(block));
+        pieces.extend(blocks.into_iter().enumerate().map(|(b, out)| Coefficients {
+            plan,
+            shifter,
+            first: b * block,
+            out,
+        }));
+    }
+    for_each(threads, pieces.into_iter(), |piece| {
+        if cancel.check().is_ok() {
+            dispatch(piece);
+        }
+    });
+    cancel.check()?;
+    Ok(all)
 }
 
 /// How the quotients of one layer are found.
@@ -70,14 +127,20 @@ struct Plan<'a> {
     largest: f64,
     /// The number of terms of the polynomials, 0 if no unit has one.
     terms: usize,
+    odd: OddInterpolation,
     /// For each unit, whether `terms` are enough.
     smooth: Vec<bool>,
     kinks: Option<KinkFinder<'a>>,
 }
 
 impl<'a> Plan<'a> {
-    fn new(shifter: &Shifter<'a>, layer: usize, radii: &[f64], h: f64) -> Self {
-        let largest = shifter.input_of(layer).max_abs().max(1.0);
+    fn new(
+        shifter: &Shifter<'a>,
+        layer: usize,
+        (radii, h): (&[f64], f64),
+        threads: Threads<'_>,
+    ) -> Self {
+        let largest = shifter.input_of(layer).max_abs(threads).max(1.0);
         let s = h * largest;
         let bound = SCORE_BOUND * shifter.targets().mass() / h;
         let terms = |&radius: &f64| {
@@ -88,12 +151,14 @@ impl<'a> Plan<'a> {
         // Of a sum in single precision, one term a sample, each of two rounded factors.
         let rounding = (shifter.samples() + 3) as f64 * f64::from(f32::EPSILON) / 2.0;
         let least = radii.iter().copied().fold(f64::INFINITY, f64::min);
+        let terms = needed.iter().flatten().copied().max().unwrap_or(0);
         Self {
             layer,
             is_single: higher_terms(s / least, bound) * rounding <= TOLERANCE,
             h,
             largest,
-            terms: needed.iter().flatten().copied().max().unwrap_or(0),
+            terms,
+            odd: OddInterpolation::new(terms),
             smooth: needed.iter().map(Option::is_some).collect(),
             kinks: KinkFinder::new(shifter.network(), shifter.forward(), layer, s),
         }
@@ -106,51 +171,6 @@ impl<'a> Plan<'a> {
 
     fn is_smooth(&self, n: usize, j: usize) -> bool {
         self.smooth[j] && !self.kinks.as_ref().is_some_and(|k| k.crosses(n, j))
-    }
-
-    /// Writes what the smooth (sample, unit) pairs contribute.
-    fn interpolate(
-        &self,
-        shifter: &Shifter<'_>,
-        threads: Threads<'_>,
-        cancel: &Cancel,
-        own: &mut LayerParameters<f64>,
-    ) -> Result<(), Error> {
-        let units = own.weights.cols();
-        let odd = OddInterpolation::new(self.terms);
-        let samples = shifter.samples();
-        let block = block_rows(samples);
-        let mut coefficients = vec![Matrix::zeros(samples, units); self.terms];
-        let terms = coefficients.iter_mut();
-        let terms = terms.map(|term| (term.data_mut(), block * units));
-        let pieces = pieces_of(terms, samples.div_ceil(block));
-        for_each(threads, pieces.into_iter().enumerate(), |(b, out)| {
-            if cancel.check().is_ok() {
-                dispatch(Coefficients {
-                    plan: self,
-                    shifter,
-                    odd: &odd,
-                    first: b * block,
-                    out,
-                });
-            }
-        });
-        cancel.check()?;
-        let input = shifter.input_of(self.layer);
-        let counted = self.counted(&coefficients);
-        let terms: Vec<_> = coefficients[..counted].iter().map(Matrix::view).collect();
-        let weights = own.weights.data_mut();
-        input.odd_powers_transposed_times(&terms, self.is_single, threads, weights);
-        if let Some(bias) = &mut own.bias {
-            // The bias is the weight of an input that is always 1, whose powers are 1.
-            bias.fill(0.0);
-            for term in &coefficients {
-                for c in term.data().chunks_exact(units) {
-                    bias.iter_mut().zip(c).for_each(|(sum, c)| *sum += c);
-                }
-            }
-        }
-        Ok(())
     }
 
     /// How many of the terms count: the highest, as far as they add up to [`TOLERANCE`] at most in any
@@ -210,13 +230,10 @@ fn largest_column(matrix: MatrixRef<'_, f64>) -> f64 {
     max_abs(&sums)
 }
 
-/// Writes, for each sample from `first` on, term and unit, what the sample contributes to the
-/// quotient a power of its input: the coefficients of `phi_nj`'s odd part, divided by `h N`, scaled
-/// to powers of `x`.
+/// Writes the [`coefficients`] of the samples from `first` on.
 struct Coefficients<'a> {
     plan: &'a Plan<'a>,
     shifter: &'a Shifter<'a>,
-    odd: &'a OddInterpolation,
     first: usize,
     /// A matrix a term.
     out: Vec<&'a mut [f64]>,
@@ -230,7 +247,6 @@ impl Kernel for Coefficients<'_> {
         let Self {
             plan,
             shifter,
-            odd,
             first,
             mut out,
         } = self;
@@ -239,12 +255,12 @@ impl Kernel for Coefficients<'_> {
         for i in 0..out[0].len() / units {
             let (n, own) = (first + i, i * units..(i + 1) * units);
             shifter.turn_to::<R>((plan.layer, n), plan.h * plan.largest, &mut scratch);
-            for (i, point) in odd.points.iter().enumerate() {
+            for (i, point) in plan.odd.points.iter().enumerate() {
                 let shift = point * plan.h * plan.largest;
                 let row = shifter.row_differences::<R>((plan.layer, n), shift, &mut scratch);
                 // Of powers of x, not of x over the largest.
                 let mut scale = 0.5 / (plan.h * plan.largest * shifter.samples() as f64);
-                for (term, weights) in out.iter_mut().zip(&odd.weights) {
+                for (term, weights) in out.iter_mut().zip(&plan.odd.weights) {
                     let weight = weights[i] * scale;
                     for (term, &difference) in term[own.clone()].iter_mut().zip(row) {
                         *term = R::mul_add(weight, difference, *term);

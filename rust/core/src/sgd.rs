@@ -19,12 +19,7 @@ pub fn descend<T: Scalar>(parameters: &mut [&mut [T]], slopes: &[&[T]], lr: f64)
 }
 
 /// The same of one array.
-pub fn step<T: Scalar, W: Scalar>(
-    parameters: &mut [T],
-    slopes: &[W],
-    lr: T,
-    threads: Threads<'_>,
-) {
+pub fn step<T: Scalar, W: Scalar>(parameters: &mut [T], slopes: &[W], lr: T, threads: Threads<'_>) {
     let threads = threads.worth(WORK * parameters.len());
     let block = parameters.len().div_ceil(2).max(1);
     for_chunks(threads, parameters, block, |b, parameters| {

@@ -1,7 +1,7 @@
 //! A batch whose zeros are left out.
 
 use std::ops::Range;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::lines::{most_of, Lines};
 use crate::matrix::Matrix;
@@ -18,8 +18,8 @@ pub struct Sparse<T> {
 
 impl<T: Scalar> Sparse<T> {
     /// Takes rows, `shape` all together; `refill` fills the lines of rows `start..end`, unless they
-    /// hold more elements than it is told. False, and nothing of meaning, if all rows together hold
-    /// more than a share of `density` of all elements.
+    /// hold more elements than it is told. False, and nothing of meaning, if more than a share of
+    /// `density` of the elements of any piece is not zero.
     pub fn refill(
         &mut self,
         shape: (usize, usize),
@@ -27,28 +27,22 @@ impl<T: Scalar> Sparse<T> {
         threads: Threads<'_>,
         refill: impl Fn(&mut Lines<T>, Range<usize>, usize) -> bool + Sync,
     ) -> bool {
-        let Some(most) = most_of(density, shape) else {
-            return false;
-        };
         self.shape = shape;
         let block = block_rows(shape.0);
         self.rows
             .resize_with(shape.0.div_ceil(block), Lines::default);
-        let total = AtomicUsize::new(0);
+        let are_few = AtomicBool::new(true);
         for_each(threads, self.rows.iter_mut().enumerate(), |(b, lines)| {
-            // Once there are too many, it does not matter how many more.
-            if total.load(Ordering::Relaxed) <= most {
-                let range = b * block..shape.0.min((b + 1) * block);
-                let are_few = refill(lines, range, most);
-                let count = if are_few {
-                    lines.values().len()
-                } else {
-                    most + 1
-                };
-                total.fetch_add(count, Ordering::Relaxed);
+            let range = b * block..shape.0.min((b + 1) * block);
+            let most = most_of(density, (range.len(), shape.1));
+            // Once there are too many in one piece, it does not matter how many are in others.
+            if are_few.load(Ordering::Relaxed)
+                && !most.is_some_and(|most| refill(lines, range, most))
+            {
+                are_few.store(false, Ordering::Relaxed);
             }
         });
-        let are_few = total.into_inner() <= most;
+        let are_few = are_few.into_inner();
         if !are_few {
             self.rows.clear();
         }

@@ -19,11 +19,9 @@ const MOST_AT_ONCE: usize = 1 << 20;
 /// pair of one shape, the `params` writable and apart from all others in memory, or are large.
 #[pyfunction]
 #[pyo3(signature = (params, grads, lr, /))]
-pub fn descend(
-    params: Vec<Bound<'_, PyAny>>,
-    grads: Vec<Bound<'_, PyAny>>,
-    lr: f64,
-) -> bool {
+// Lists come as vectors.
+#[allow(clippy::needless_pass_by_value)]
+pub fn descend(params: Vec<Bound<'_, PyAny>>, grads: Vec<Bound<'_, PyAny>>, lr: f64) -> bool {
     descend_in::<f64>(&params, &grads, lr) || descend_in::<f32>(&params, &grads, lr)
 }
 
@@ -56,7 +54,10 @@ fn descend_in<T: Element + Scalar>(
     let (Ok(mut writable), Ok(readable)) = (writable, readable) else {
         return false;
     };
-    let own: Result<Vec<_>, _> = writable.iter_mut().map(|param| param.as_slice_mut()).collect();
+    let own: Result<Vec<_>, _> = writable
+        .iter_mut()
+        .map(|param| param.as_slice_mut())
+        .collect();
     let slopes: Result<Vec<_>, _> = readable.iter().map(|grad| grad.as_slice()).collect();
     match (own, slopes) {
         (Ok(mut own), Ok(slopes)) => sgd::descend(&mut own, &slopes, lr),
@@ -68,9 +69,13 @@ fn descend_in<T: Element + Scalar>(
 type PlainArray<'py, T> = Bound<'py, PyArrayDyn<T>>;
 
 /// An array, not of a class of its own, whose elements stand in C order where their type must.
-fn plain_array<'a, 'py, T: Element>(object: &'a Bound<'py, PyAny>) -> Option<&'a PlainArray<'py, T>> {
+fn plain_array<'a, 'py, T: Element>(
+    object: &'a Bound<'py, PyAny>,
+) -> Option<&'a PlainArray<'py, T>> {
     let array = object.cast::<PyArrayDyn<T>>().ok()?;
-    let is_plain = object.get_type().is(PyUntypedArray::type_object(object.py()));
+    let is_plain = object
+        .get_type()
+        .is(PyUntypedArray::type_object(object.py()));
     let fits = array.is_c_contiguous() && check_aligned("an array", array).is_ok();
     (is_plain && fits).then_some(array)
 }

@@ -1,0 +1,165 @@
+//! Products with the transpose of what a layer reads: what gradients of weights are.
+
+use std::ops::Range;
+
+use crate::columns::{odd_power, SumColumns};
+use crate::extent::is_finite;
+use crate::input::Input;
+use crate::lines::BLOCK;
+use crate::matmul::{multiply, Operand};
+use crate::matrix::{Matrix, MatrixRef};
+use crate::parallel::{for_each, Threads};
+use crate::scalar::Scalar;
+use crate::simd::{dispatch, Kernel, Level};
+use crate::sparse::Sparse;
+
+/// `sum_p (input^(2p + 1))^T @ terms[p]`, powers taken element by element: coefficients of shape
+/// (samples, units), the result of shape (inputs, units). One term gives the plain product with the
+/// transpose.
+#[derive(Debug)]
+pub struct TransposedProduct<'a, T> {
+    input: Input<'a, T>,
+    /// The input with its zeros, where they must not be skipped.
+    dense: Option<Matrix<T>>,
+    terms: Vec<MatrixRef<'a, T>>,
+    /// All terms but the first, where single precision is enough.
+    single: Vec<Matrix<f32>>,
+}
+
+/// Computes products and writes each to the slice beside it. The pieces of all of them are shared.
+pub fn multiply_transposed<T: Scalar>(
+    mut products: Vec<(TransposedProduct<'_, T>, &mut [T])>,
+    threads: Threads<'_>,
+) {
+    let mut pieces = Vec::new();
+    for (product, out) in &mut products {
+        let columns = product.part();
+        let chunks = out.chunks_mut(columns * product.units()).enumerate();
+        pieces.extend(chunks.map(|(c, out)| (&*product, c * columns, out)));
+    }
+    for_each(threads, pieces.into_iter(), |(product, first, out)| {
+        product.write(first, out);
+    });
+}
+
+impl<'a, T: Scalar> TransposedProduct<'a, T> {
+    /// A product to compute, of one term at least.
+    ///
+    /// With `small`, whoever calls says that all terms but the first may be summed in single precision.
+    #[must_use]
+    pub fn new(input: Input<'a, T>, terms: Vec<MatrixRef<'a, T>>, small: bool) -> Self {
+        let higher = if small { &terms[1..] } else { &[] };
+        Self {
+            dense: match input {
+                // A zero times an infinity or a NaN is no zero.
+                Input::Sparse(x) if !terms.iter().all(|term| is_finite(term.data())) => {
+                    Some(x.to_dense())
+                }
+                _ => None,
+            },
+            input,
+            single: higher.iter().map(MatrixRef::cast).collect(),
+            terms,
+        }
+    }
+
+    fn units(&self) -> usize {
+        self.terms[0].cols()
+    }
+
+    fn input(&self) -> Input<'_, T> {
+        match &self.dense {
+            Some(x) => Input::Dense(x.view()),
+            None => self.input,
+        }
+    }
+
+    /// How many columns of the input make a piece of work: a block of a sparse one, about a hundred of
+    /// a dense one, in an even number of pieces.
+    fn part(&self) -> usize {
+        const DENSE: usize = 112;
+        match self.input() {
+            Input::Sparse(_) => BLOCK,
+            Input::Dense(x) if x.cols() <= DENSE => x.cols(),
+            Input::Dense(x) => {
+                let pieces = x.cols().div_ceil(DENSE).next_multiple_of(2);
+                x.cols().div_ceil(pieces)
+            }
+        }
+    }
+
+    /// Writes the rows of the result from `first` on.
+    fn write(&self, first: usize, out: &mut [T]) {
+        let columns = first..first + out.len() / self.units();
+        let (input, linear) = (self.input(), self.terms[0]);
+        match input {
+            Input::Sparse(x) => sum_columns(x, &columns, 0, linear, out),
+            Input::Dense(x) => {
+                let x = Operand::plain(x).columns(columns.start, columns.end);
+                multiply(x.transposed(), Operand::plain(linear), false, out);
+            }
+        }
+        for (p, &term) in self.terms.iter().enumerate().skip(1) {
+            match self.single.get(p - 1) {
+                Some(term) => add_power(input, &columns, p, term.view(), out),
+                None => add_power(input, &columns, p, term, out),
+            }
+        }
+    }
+}
+
+/// Adds the product of columns raised to an odd power, transposed, with a matrix, computed in the type
+/// of the matrix.
+fn add_power<T: Scalar, C: Scalar>(
+    input: Input<'_, T>,
+    columns: &Range<usize>,
+    power: usize,
+    matrix: MatrixRef<'_, C>,
+    out: &mut [T],
+) {
+    let mut product = vec![C::zero(); out.len()];
+    match input {
+        Input::Sparse(x) => sum_columns(x, columns, power, matrix, &mut product),
+        Input::Dense(x) => {
+            let mut data = Vec::with_capacity(x.rows() * columns.len());
+            for n in 0..x.rows() {
+                let row = x.row(n)[columns.clone()].iter();
+                data.extend(row.map(|&x| odd_power::<T, C>(x, power)));
+            }
+            let raised = MatrixRef::new(&data, x.rows(), columns.len());
+            let raised = Operand::plain(raised).transposed();
+            multiply(raised, Operand::plain(matrix), false, &mut product);
+        }
+    }
+    dispatch(Add(out, &product));
+}
+
+fn sum_columns<T: Scalar, C: Scalar>(
+    x: &Sparse<T>,
+    columns: &Range<usize>,
+    power: usize,
+    matrix: MatrixRef<'_, C>,
+    out: &mut [C],
+) {
+    dispatch(SumColumns {
+        lines: x.row_parts(),
+        columns: columns.clone(),
+        power,
+        matrix,
+        out,
+    });
+}
+
+/// Adds numbers to others.
+struct Add<'a, T, C>(&'a mut [T], &'a [C]);
+
+impl<T: Scalar, C: Scalar> Kernel for Add<'_, T, C> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<R: Level>(self) {
+        for (sum, &term) in self.0.iter_mut().zip(self.1) {
+            *sum += T::from_f64(term.widen());
+        }
+    }
+}
