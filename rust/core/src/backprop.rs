@@ -8,7 +8,8 @@ use crate::matrix::{Matrix, MatrixRef};
 use crate::network::{Network, Parameters};
 use crate::parallel::{block_rows, for_chunks, Threads};
 use crate::scalar::Scalar;
-use crate::transposed::{multiply_transposed, TransposedProduct};
+use crate::sgd::descend;
+use crate::transposed::{multiply_transposed, Slopes, TransposedProduct};
 
 /// The mean loss; its gradient goes to `gradient`, and the pass to `forward`.
 ///
@@ -23,6 +24,19 @@ pub fn backprop<T: Scalar>(
     threads: Threads<'_>,
     gradient: &mut Parameters<T>,
 ) -> T {
+    let (loss, deltas) = deltas(network, input, targets, forward, threads);
+    slopes((input, forward), &deltas, gradient, None, threads);
+    loss
+}
+
+/// The mean loss and its derivative by the pre-activations of each layer, shape (samples, units).
+pub fn deltas<T: Scalar>(
+    network: &Network<'_, T>,
+    input: Input<'_, T>,
+    targets: &Targets<'_, T>,
+    forward: &mut Forward<T>,
+    threads: Threads<'_>,
+) -> (T, Vec<Matrix<T>>) {
     forward.run(network, input, threads);
     let y = forward.probabilities();
     let loss = mean_loss(y.view(), targets);
@@ -32,18 +46,46 @@ pub fn backprop<T: Scalar>(
         deltas.push(deltas_below(network, forward, l, above, threads));
     }
     deltas.reverse();
+    (loss, deltas)
+}
+
+/// Writes the gradient, from what [`deltas`] found in that pass of `input`; with parameters and a
+/// learning rate, these also take a step along it.
+pub fn slopes<T: Scalar>(
+    (input, forward): (Input<'_, T>, &Forward<T>),
+    deltas: &[Matrix<T>],
+    gradient: &mut Parameters<T>,
+    step: Option<(&mut Parameters<T>, T)>,
+    threads: Threads<'_>,
+) {
     let mut products = Vec::with_capacity(deltas.len());
-    for (l, (own, deltas)) in gradient.layers.iter_mut().zip(&deltas).enumerate() {
-        if let Some(bias) = &mut own.bias {
-            column_sums(deltas.view(), bias);
+    let lr = step.as_ref().map_or(T::zero(), |&(_, lr)| lr);
+    let mut stepping = step.map(|(parameters, _)| parameters.layers.iter_mut());
+    for (l, (own, deltas)) in gradient.layers.iter_mut().zip(deltas).enumerate() {
+        let stepping = stepping.as_mut().and_then(Iterator::next);
+        let (weights, bias) = match stepping {
+            Some(layer) => (Some(layer.weights.data_mut()), layer.bias.as_mut()),
+            None => (None, None),
+        };
+        if let Some(slopes) = &mut own.bias {
+            column_sums(deltas.view(), slopes);
+            if let Some(bias) = bias {
+                descend(bias, slopes, lr);
+            }
         }
         let read = forward.input_of(l, input);
-        let product = TransposedProduct::new(read, vec![deltas.view()], false);
-        products.push((product, own.weights.data_mut()));
+        products.push(Slopes {
+            product: TransposedProduct::new(read, vec![deltas.view()], false),
+            out: own.weights.data_mut(),
+            step: weights.map(|weights| (weights, lr)),
+        });
     }
-    let work = network.work().saturating_mul(input.samples());
+    let work = deltas.iter().enumerate().map(|(l, deltas)| {
+        let inputs = forward.input_of(l, input).inputs();
+        inputs.saturating_mul(deltas.data().len())
+    });
+    let work = work.fold(0, usize::saturating_add);
     multiply_transposed(products, threads.worth(work));
-    loss
 }
 
 /// The derivative of the loss by the pre-activations of layer `l - 1`, from that by those of layer `l`.

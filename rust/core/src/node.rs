@@ -24,7 +24,7 @@ use crate::polynomial::{higher_terms, terms_for, OddInterpolation};
 use crate::shift::{Scratch, Shifter};
 use crate::simd::{dispatch, Kernel, Level};
 use crate::smoothness::{analytic_radii, KinkFinder, SCORE_BOUND};
-use crate::transposed::{multiply_transposed, TransposedProduct};
+use crate::transposed::{multiply_transposed, Slopes, TransposedProduct};
 
 /// The largest error of interpolation in the quotient of one sample, and the most that terms which are
 /// left out may add up to in a quotient: the size of the rounding in the literal quotient of a loss of
@@ -71,7 +71,7 @@ pub fn node(
         let counted = terms[..plan.counted(terms)].iter();
         let product =
             TransposedProduct::new(input, counted.map(Matrix::view).collect(), plan.is_single);
-        products.push((product, own.weights.data_mut()));
+        products.push(Slopes::new(product, own.weights.data_mut()));
     }
     multiply_transposed(products, threads);
     for (plan, own) in plans.iter().zip(&mut gradient.layers) {

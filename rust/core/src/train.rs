@@ -5,17 +5,20 @@
 //! [`numerical_gradient`](crate::evaluate::numerical_gradient), and `parameter -= lr * quotient` do
 //! one after the other, with the same result bit for bit.
 
-use crate::backprop::backprop;
+use std::any::Any;
+
+use crate::backprop;
 use crate::cancel::Cancel;
 use crate::error::Error;
 use crate::evaluate::{check_batch, check_half_width};
 use crate::forward::Forward;
 use crate::gather::{Data, Gathered};
+use crate::loss::Targets;
 use crate::network::{Network, Parameters};
 use crate::numerical::{numerical_gradient, Method};
 use crate::parallel::{run, Threads};
 use crate::scalar::Scalar;
-use crate::sgd::step;
+use crate::sgd;
 
 /// Steps of fewer multiplications, about ten microseconds, are taken by one thread, however many
 /// there are.
@@ -89,52 +92,64 @@ pub fn train<S: Scalar, T: Scalar>(
     match gradient {
         Gradient::Backprop => Ok(run(all(3 * network.work() * largest), |threads| {
             let mut pass = Forward::new();
-            let differentiate = |parameters: &Parameters<T>, batch: &Gathered<T>, out: &mut _| {
-                let network = parameters.network(network);
-                let targets = batch.targets(data);
-                backprop(&network, batch.input(), &targets, &mut pass, threads, out).widen()
-            };
-            descend(network, data, batches, (lr, threads), differentiate)
+            let mut slopes = Parameters::like(&Parameters::copied(network), T::zero());
+            descend(
+                network,
+                data,
+                batches,
+                threads,
+                |parameters, batch: &Gathered<T>| {
+                    let (input, targets) = (batch.input(), batch.targets(data));
+                    let own = parameters.network(network);
+                    let (loss, deltas) =
+                        backprop::deltas(&own, input, &targets, &mut pass, threads);
+                    let step = Some((parameters, lr));
+                    backprop::slopes((input, &pass), &deltas, &mut slopes, step, threads);
+                    loss.widen()
+                },
+            )
         })),
         Gradient::Numerical(h, method) => {
             check_half_width(h)?;
             let work = method.work(network, largest);
             Ok(run(all(work), |threads| {
                 let mut quotients = Quotients::new(network, (h, method), threads);
-                let differentiate = |parameters: &Parameters<T>, batch: &_, out: &mut _| {
-                    quotients.find(parameters, network, data, batch, out)
-                };
-                descend(network, data, batches, (lr, threads), differentiate)
+                descend(network, data, batches, threads, |parameters, batch| {
+                    let loss = quotients.find(parameters, network, batch, &batch.targets(data));
+                    let slopes = quotients.slopes.slices();
+                    for (own, slopes) in parameters.slices_mut().zip(slopes) {
+                        sgd::descend(own, slopes, lr);
+                    }
+                    loss
+                })
             }))
         }
     }
 }
 
-/// The steps themselves; `differentiate` gives the loss of a batch and writes its gradient.
+/// The steps themselves; `step` takes one and gives the loss of the batch before it.
 fn descend<S: Scalar, T: Scalar, W: Scalar>(
     network: &Network<'_, T>,
     data: &Data<'_, S, T>,
     batches: Batches<'_>,
-    (lr, threads): (T, Threads<'_>),
-    mut differentiate: impl FnMut(&Parameters<T>, &Gathered<W>, &mut Parameters<W>) -> f64,
+    threads: Threads<'_>,
+    mut step: impl FnMut(&mut Parameters<T>, &Gathered<W>) -> f64,
 ) -> (Vec<f64>, Parameters<T>) {
     let mut parameters = Parameters::copied(network);
-    let mut gradient = Parameters::like(&parameters, W::zero());
     let mut batch = Gathered::<W>::new();
     let mut losses = Vec::with_capacity(batches.sizes.len());
     for indices in batches.iter() {
         batch.fill(data, indices, threads);
-        losses.push(differentiate(&parameters, &batch, &mut gradient));
-        for (own, slopes) in parameters.slices_mut().zip(gradient.slices()) {
-            step(own, slopes, lr, threads);
-        }
+        losses.push(step(&mut parameters, &batch));
     }
     (losses, parameters)
 }
 
 /// Numerical gradients of a network of any type, in double precision.
 struct Quotients<'t> {
+    /// The parameters, where they are not of double precision themselves.
     wide: Parameters<f64>,
+    slopes: Parameters<f64>,
     forward: Forward<f64>,
     how: (f64, Method),
     threads: Threads<'t>,
@@ -143,8 +158,10 @@ struct Quotients<'t> {
 
 impl<'t> Quotients<'t> {
     fn new<T: Scalar>(network: &Network<'_, T>, how: (f64, Method), threads: Threads<'t>) -> Self {
+        let wide = Parameters::like(&Parameters::copied(network), 0.0);
         Self {
-            wide: Parameters::like(&Parameters::copied(network), 0.0),
+            slopes: wide.clone(),
+            wide,
             forward: Forward::new(),
             how,
             threads,
@@ -152,27 +169,31 @@ impl<'t> Quotients<'t> {
         }
     }
 
-    fn find<S: Scalar, T: Scalar>(
+    fn find<T: Scalar>(
         &mut self,
         parameters: &Parameters<T>,
         like: &Network<'_, T>,
-        data: &Data<'_, S, T>,
         batch: &Gathered<f64>,
-        out: &mut Parameters<f64>,
+        targets: &Targets<'_, f64>,
     ) -> f64 {
-        for (wide, own) in self.wide.slices_mut().zip(parameters.slices()) {
-            for (wide, own) in wide.iter_mut().zip(own) {
-                *wide = own.widen();
+        let wide = if let Some(own) = (parameters as &dyn Any).downcast_ref() {
+            own
+        } else {
+            for (wide, own) in self.wide.slices_mut().zip(parameters.slices()) {
+                for (wide, own) in wide.iter_mut().zip(own) {
+                    *wide = own.widen();
+                }
             }
-        }
+            &self.wide
+        };
         numerical_gradient(
-            &self.wide.network(like),
+            &wide.network(like),
             batch.input(),
-            &batch.targets(data),
+            targets,
             self.how,
             &mut self.forward,
             (self.threads, &self.cancel),
-            out,
+            &mut self.slopes,
         )
         // Nobody else holds the flag that could stop it.
         .unwrap_or(f64::NAN)

@@ -10,6 +10,7 @@ use crate::matmul::{multiply, Operand};
 use crate::matrix::{Matrix, MatrixRef};
 use crate::parallel::{for_each, Threads};
 use crate::scalar::Scalar;
+use crate::sgd::descend;
 use crate::simd::{dispatch, Kernel, Level};
 use crate::sparse::Sparse;
 
@@ -26,20 +27,52 @@ pub struct TransposedProduct<'a, T> {
     single: Vec<Matrix<f32>>,
 }
 
-/// Computes products and writes each to the slice beside it. The pieces of all of them are shared.
-pub fn multiply_transposed<T: Scalar>(
-    mut products: Vec<(TransposedProduct<'_, T>, &mut [T])>,
+/// A product and where it goes.
+#[derive(Debug)]
+pub struct Slopes<'a, T, P = T> {
+    /// What is computed.
+    pub product: TransposedProduct<'a, T>,
+    /// Where it is written.
+    pub out: &'a mut [T],
+    /// Parameters that take a step along it at once, while it is near, and the learning rate.
+    pub step: Option<(&'a mut [P], P)>,
+}
+
+impl<'a, T> Slopes<'a, T> {
+    /// A product that is only written.
+    #[must_use]
+    pub fn new(product: TransposedProduct<'a, T>, out: &'a mut [T]) -> Self {
+        let step = None;
+        Self { product, out, step }
+    }
+}
+
+/// Computes products. The pieces of all of them are shared.
+pub fn multiply_transposed<T: Scalar, P: Scalar>(
+    mut all: Vec<Slopes<'_, T, P>>,
     threads: Threads<'_>,
 ) {
     let mut pieces = Vec::new();
-    for (product, out) in &mut products {
+    for Slopes { product, out, step } in &mut all {
         let columns = product.part();
-        let chunks = out.chunks_mut(columns * product.units()).enumerate();
-        pieces.extend(chunks.map(|(c, out)| (&*product, c * columns, out)));
+        let size = columns * product.units();
+        let mut steps = step.as_mut().map(|(own, lr)| (own.chunks_mut(size), *lr));
+        for (c, out) in out.chunks_mut(size).enumerate() {
+            let step = steps.as_mut();
+            let step = step.and_then(|(chunks, lr)| Some((chunks.next()?, *lr)));
+            pieces.push((&*product, c * columns, out, step));
+        }
     }
-    for_each(threads, pieces.into_iter(), |(product, first, out)| {
-        product.write(first, out);
-    });
+    for_each(
+        threads,
+        pieces.into_iter(),
+        |(product, first, out, step)| {
+            product.write(first, out);
+            if let Some((parameters, lr)) = step {
+                descend(parameters, out, lr);
+            }
+        },
+    );
 }
 
 impl<'a, T: Scalar> TransposedProduct<'a, T> {
@@ -74,12 +107,12 @@ impl<'a, T: Scalar> TransposedProduct<'a, T> {
         }
     }
 
-    /// How many columns of the input make a piece of work: a block of a sparse one, about a hundred of
+    /// How many columns of the input make a piece of work: two blocks of a sparse one, about a hundred of
     /// a dense one, in an even number of pieces.
     fn part(&self) -> usize {
         const DENSE: usize = 112;
         match self.input() {
-            Input::Sparse(_) => BLOCK,
+            Input::Sparse(_) => 2 * BLOCK,
             Input::Dense(x) if x.cols() <= DENSE => x.cols(),
             Input::Dense(x) => {
                 let pieces = x.cols().div_ceil(DENSE).next_multiple_of(2);

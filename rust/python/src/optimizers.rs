@@ -60,10 +60,14 @@ fn descend_in<T: Element + Scalar>(
         .collect();
     let slopes: Result<Vec<_>, _> = readable.iter().map(|grad| grad.as_slice()).collect();
     match (own, slopes) {
-        (Ok(mut own), Ok(slopes)) => sgd::descend(&mut own, &slopes, lr),
-        _ => return false,
+        (Ok(own), Ok(slopes)) => {
+            for (own, slopes) in own.into_iter().zip(slopes) {
+                sgd::descend(own, slopes, T::from_f64(lr));
+            }
+            true
+        }
+        _ => false,
     }
-    true
 }
 
 type PlainArray<'py, T> = Bound<'py, PyArrayDyn<T>>;

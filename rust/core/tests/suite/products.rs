@@ -5,7 +5,7 @@ use kobai_core::input::{Batch, Input};
 use kobai_core::matrix::Matrix;
 use kobai_core::parallel::{block_rows, Threads};
 use kobai_core::sparse::Sparse;
-use kobai_core::transposed::{multiply_transposed, TransposedProduct};
+use kobai_core::transposed::{multiply_transposed, Slopes, TransposedProduct};
 use proptest::prelude::*;
 
 proptest! {
@@ -61,7 +61,7 @@ proptest! {
             for (small, error) in [(false, 1e-12), (true, 1e-4)] {
                 let mut out = vec![f64::NAN; d * h];
                 let product = TransposedProduct::new(input, terms.clone(), small);
-                multiply_transposed(vec![(product, &mut out[..])], Threads::One);
+                multiply_transposed(vec![Slopes::new(product, &mut out)], Threads::One);
                 prop_assert!(distance(&out, wanted.data()) < error);
             }
         }
@@ -86,7 +86,7 @@ proptest! {
         prop_assert!(distance(&widened(&out), product(x.view(), w.view()).data()) < 1e-4);
         let mut out = vec![f32::NAN; d * h];
         let transposed = TransposedProduct::new(batch.input(), vec![single_c.view()], false);
-        multiply_transposed(vec![(transposed, &mut out[..])], Threads::One);
+        multiply_transposed(vec![Slopes::new(transposed, &mut out)], Threads::One);
         let wanted = product(x.view().transposed().view(), c.view());
         prop_assert!(distance(&widened(&out), wanted.data()) < 1e-4);
     }
