@@ -286,10 +286,6 @@ UNREACHABLE = {
     'assert_eq!(data.len(), rows * cols, "matrix data and shape disagree")': (
         "the binding takes both from one NumPy array, the core from what it allocated"
     ),
-    'assert!(row.len() + SLACK <= room, "the row does not fit")': (
-        "`Lines::refill` makes the room after the columns; guards the unsafe stores"
-    ),
-    'expect("the row is too far right")': "`Lines::refill` takes no matrix of so many columns",
 }
 
 

@@ -234,6 +234,35 @@ def test_sgd_steps_in_place():
     assert SGD().lr == 0.01
 
 
+@given(
+    sizes=st.lists(st.integers(0, 70), min_size=1, max_size=4),
+    dtype=st.sampled_from([np.float32, np.float64]),
+    lr=st.floats(0, 10),
+    seed=st.integers(0, 99),
+)
+def test_sgd_gives_the_bits_that_numpy_gives(sizes, dtype, lr, seed):
+    rng = np.random.default_rng(seed)
+    params = {str(i): rng.normal(size=(size, 3)).astype(dtype) for i, size in enumerate(sizes)}
+    grads = {key: rng.normal(size=param.shape).astype(dtype) for key, param in params.items()}
+    expected = {key: param - lr * grads[key] for key, param in params.items()}
+    SGD(lr).update(params, grads)
+    assert bits(params) == bits(expected)
+
+
+def shared(array):
+    """The same memory under an owner of its own."""
+    return np.asarray(memoryview(array))
+
+
+@pytest.mark.parametrize("view", [shared, lambda array: array[::-1], lambda array: array])
+def test_sgd_takes_a_gradient_that_is_another_parameter_as_it_was(view):
+    params = {"a": np.arange(12.0), "b": np.ones(12)}
+    grads = {"a": np.ones(12), "b": view(params["a"])}
+    expected = {"a": params["a"] - 0.5, "b": params["b"] - 0.5 * view(np.arange(12.0))}
+    SGD(0.5).update(params, grads)
+    assert bits(params) == bits(expected)
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [

@@ -538,7 +538,7 @@ mod tests {
         let shares = delta_shares(y.view());
         let pull = Pull::of_weights(weights.view());
         let soft = [0.2, 0.5, -0.1, 3.0];
-        for d in [1e-3 * 0.9, 1e-5, 1e-9] {
+        for d in [1e-3 * 0.9, 1e-4, 1e-5, 1e-9] {
             for (k, t) in (0..4)
                 .map(|k| (k, Target::Label(k)))
                 .chain([(4, Target::Dense(&soft[..]))])

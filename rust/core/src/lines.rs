@@ -329,6 +329,19 @@ mod tests {
     }
 
     #[test]
+    fn rows_full_at_first_may_be_few_in_all() {
+        let value = |i: usize| if i < 3 * 70 || i % 9 == 0 { 1.5 } else { 0.0 };
+        let data: Vec<f64> = (0..20 * 70).map(value).collect();
+        let matrix = MatrixRef::new(&data, 20, 70);
+        let lines = Lines::of_rows(matrix, 0.5).expect("a third is not zero");
+        let mut back = vec![0.0; data.len()];
+        for n in 0..20 {
+            lines.for_each(n, |place, x| back[n * 70 + place] = x);
+        }
+        assert_eq!(back, data);
+    }
+
+    #[test]
     fn too_many_elements_are_refused() {
         let matrix = MatrixRef::new(&[1.0, 0.0, 2.0, 3.0], 2, 2);
         assert!(Lines::of_rows(matrix, 0.75).is_some());
