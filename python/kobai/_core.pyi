@@ -64,10 +64,10 @@ def network_numerical_gradient(
     method: str,
     /,
 ) -> tuple[float, list[_LayerGradient]]: ...
-
 def descend(
     params: Sequence[npt.NDArray[Any]], grads: Sequence[npt.NDArray[Any]], lr: float, /
 ) -> bool: ...
+
 @final
 class SparseRows: ...
 

@@ -129,6 +129,9 @@ class _Network:
         ]
 
     def _check_parameter(self, key: str, value: Any, shape: tuple[int, ...]) -> None:
+        is_plain = type(value) is np.ndarray and value.dtype == self.dtype
+        if is_plain and value.shape == shape and value.flags.aligned:
+            return
         if not isinstance(value, np.ndarray):
             raise TypeError(f"params[{key!r}] must be an array, got {type(value).__name__}")
         if value.dtype != self.dtype:
@@ -154,7 +157,8 @@ class _Network:
         inputs = self._shapes[self._layers[0].weights][0]
         if array.shape[-1] != inputs:
             raise ValueError(f"x must have {inputs} columns, got shape {array.shape}")
-        return np.atleast_2d(array), array.ndim == 1
+        is_single = array.ndim == 1
+        return array[np.newaxis] if is_single else array, is_single
 
     def _batch(
         self, x: npt.ArrayLike, t: npt.ArrayLike, *, keep_single: bool = False
@@ -163,7 +167,7 @@ class _Network:
         rows, is_single = self._rows(x, keep_single=keep_single)
         targets = plain_array("t", t)
         if are_labels(targets, () if is_single else rows.shape[:1]):
-            return rows, np.atleast_1d(targets).astype(np.int64)
+            return rows, np.atleast_1d(targets).astype(np.int64, copy=False)
         weights = in_dtype(real_array("t", targets), self.dtype)
         classes = self._shapes[self._layers[-1].weights][1]
         shape = (classes,) if is_single else (len(rows), classes)
@@ -210,14 +214,16 @@ class _Network:
             The central difference in each parameter, in its shape and dtype.
         """
         half_width = positive_float("h", h)
-        double = np.float64
-        layers = [
-            (W.astype(double, copy=False), None if b is None else b.astype(double, copy=False), a)
-            for W, b, a in self.core_layers()
-        ]
+        double = np.dtype(np.float64)
+        layers = self.core_layers()
+        if self.dtype != double:
+            layers = [
+                (W.astype(double), None if b is None else b.astype(double), activation)
+                for W, b, activation in layers
+            ]
         rows, targets = self._batch(x, t, keep_single=True)
         if targets.dtype != np.int64:
-            targets = targets.astype(double, copy=False)
+            targets = in_dtype(targets, double)
         loss, gradient = _core.network_numerical_gradient(layers, rows, targets, half_width, method)
         return loss, self._named(gradient)
 

@@ -61,9 +61,7 @@ fn descend_in<T: Element + Scalar>(
     let slopes: Result<Vec<_>, _> = readable.iter().map(|grad| grad.as_slice()).collect();
     match (own, slopes) {
         (Ok(own), Ok(slopes)) => {
-            for (own, slopes) in own.into_iter().zip(slopes) {
-                sgd::descend(own, slopes, T::from_f64(lr));
-            }
+            sgd::descend_all(own.into_iter().zip(slopes).collect(), T::from_f64(lr));
             true
         }
         _ => false,
