@@ -11,7 +11,7 @@ use crate::lines::{Lines, BLOCK};
 use crate::matrix::MatrixRef;
 use crate::packed::{by_groups, ByGroups, Packed};
 use crate::scalar::Scalar;
-use crate::simd::{Kernel, Level};
+use crate::simd::{prefetch, Cache, Kernel, Level};
 use crate::vector::{Columns, Vector};
 
 /// Writes `sum_n x[n, i]^(2 power + 1) matrix[n]` to row `i - columns.start` of `out`, for `i` in
@@ -103,6 +103,8 @@ impl Crossing {
         for i in 0..lines.len() {
             masks[i] = lines.mask(i, b);
             next[i] = lines.start(i, b);
+            // They are met column by column, a line of the cache for each row.
+            prefetch(lines.block(i, b), Cache::First);
         }
         transpose(&mut masks);
         Self { masks, next }

@@ -8,7 +8,7 @@ use crate::loss::Targets;
 use crate::matrix::{Matrix, MatrixRef};
 use crate::parallel::Threads;
 use crate::scalar::Scalar;
-use crate::simd::prefetch;
+use crate::simd::{prefetch, Cache};
 use crate::sparse::Sparse;
 
 /// How many rows ahead of the one that is searched are brought nearer.
@@ -70,7 +70,7 @@ impl<W: Scalar> Gathered<W> {
             let rows = indices.iter().enumerate().map(|(i, &n)| {
                 // Rows of a large data set are far from the processor, and drawn in no order.
                 if let Some(&next) = indices.get(i + AHEAD) {
-                    prefetch(data.x.row(next));
+                    prefetch(data.x.row(next), Cache::Second);
                 }
                 data.x.row(n)
             });

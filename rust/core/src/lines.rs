@@ -3,7 +3,7 @@
 use crate::bits::Bits;
 use crate::matrix::MatrixRef;
 use crate::scalar::Scalar;
-use crate::simd::{dispatch, prefetch, Kernel, Level};
+use crate::simd::{dispatch, prefetch, Cache, Kernel, Level};
 use crate::vector::mask_of_nonzero;
 
 /// The elements of a line are kept in blocks of so many places, a bit of a word each.
@@ -93,8 +93,8 @@ impl<T: Scalar> Lines<T> {
         for (i, &index) in indices.iter().enumerate() {
             // Lines of a large data set are far from the processor, and drawn in no order.
             if let Some(&next) = indices.get(i + AHEAD) {
-                prefetch(from.masks(next));
-                prefetch(from.line(next));
+                prefetch(from.masks(next), Cache::Second);
+                prefetch(from.line(next), Cache::Second);
             }
             let (line, after) = (from.line(index), self.count());
             if after + line.len() > most.min(MOST) {
