@@ -9,6 +9,7 @@ use crate::network::{Network, Parameters};
 use crate::parallel::{block_rows, for_chunks, Threads};
 use crate::scalar::Scalar;
 use crate::sgd::descend;
+use crate::totals::add_columns;
 use crate::transposed::{multiply_transposed, Slopes, TransposedProduct};
 
 /// The mean loss; its gradient goes to `gradient`, and the pass to `forward`.
@@ -39,7 +40,7 @@ pub fn deltas<T: Scalar>(
 ) -> (T, Vec<Matrix<T>>) {
     forward.run(network, input, threads);
     let y = forward.probabilities();
-    let loss = mean_loss(y.view(), targets);
+    let loss = mean_loss(y, targets);
     let mut deltas = vec![output_deltas(y, targets)];
     for l in (1..network.layers().len()).rev() {
         let above = deltas[deltas.len() - 1].view();
@@ -68,7 +69,8 @@ pub fn slopes<T: Scalar>(
             None => (None, None),
         };
         if let Some(slopes) = &mut own.bias {
-            column_sums(deltas.view(), slopes);
+            slopes.fill(T::zero());
+            add_columns(deltas.view(), slopes);
             if let Some(bias) = bias {
                 descend(bias, slopes, lr);
             }
@@ -112,25 +114,16 @@ fn deltas_below<T: Scalar>(
     deltas
 }
 
-/// The derivative of the mean loss by the scores, in place of the probabilities.
-fn output_deltas<T: Scalar>(mut y: Matrix<T>, targets: &Targets<'_, T>) -> Matrix<T> {
+/// The derivative of the mean loss by the scores, from the probabilities.
+fn output_deltas<T: Scalar>(y: MatrixRef<'_, T>, targets: &Targets<'_, T>) -> Matrix<T> {
     let classes = y.cols();
     let share = T::one() / T::from_f64(y.rows() as f64);
-    for (n, row) in y.data_mut().chunks_exact_mut(classes).enumerate() {
+    let mut deltas = Matrix::from_vec(y.data().to_vec(), y.rows(), classes);
+    for (n, row) in deltas.data_mut().chunks_exact_mut(classes).enumerate() {
         score_gradient(row, targets.sample(n));
         for delta in row {
             *delta *= share;
         }
     }
-    y
-}
-
-/// The sum of each column, rows added in order.
-fn column_sums<T: Scalar>(matrix: MatrixRef<'_, T>, out: &mut [T]) {
-    out.fill(T::zero());
-    for n in 0..matrix.rows() {
-        for (sum, &value) in out.iter_mut().zip(matrix.row(n)) {
-            *sum += value;
-        }
-    }
+    deltas
 }

@@ -82,12 +82,15 @@ impl Pull {
             .chunks_exact_mut(TERMS * width)
             .enumerate()
         {
-            for j in 0..weights.rows() {
-                let weight = weights.row(j)[k];
-                let mut power = 1.0;
-                for (m, terms) in row.chunks_exact_mut(width).enumerate() {
-                    power *= weight / (m + 1) as f64;
-                    terms[j] = power;
+            for (j, weight) in row.iter_mut().take(weights.rows()).enumerate() {
+                *weight = weights.row(j)[k];
+            }
+            let (first, higher) = row.split_at_mut(width);
+            let mut before = first.to_vec();
+            for (m, powers) in higher.chunks_exact_mut(width).enumerate() {
+                for ((power, before), &weight) in powers.iter_mut().zip(&mut before).zip(&*first) {
+                    *power = *before * (weight / (m + 2) as f64);
+                    *before = *power;
                 }
             }
         }

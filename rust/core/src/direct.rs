@@ -48,7 +48,7 @@ impl Point<f64> for Moving<'_> {
         self.cancel.check()?;
         let network = self.parameters.network(self.like);
         self.forward.run(&network, self.input, Threads::One);
-        Ok(mean_loss(self.forward.probabilities().view(), self.targets))
+        Ok(mean_loss(self.forward.probabilities(), self.targets))
     }
 }
 

@@ -55,7 +55,7 @@ pub fn probabilities<T: Scalar>(
     network: &Network<'_, T>,
     x: MatrixRef<'_, T>,
 ) -> Result<Matrix<T>, Error> {
-    Ok(forward_pass(network, x)?.probabilities())
+    Ok(forward_pass(network, x)?.into_probabilities())
 }
 
 /// The mean loss.

@@ -7,8 +7,8 @@ use crate::parallel::{block_rows, for_each, pieces_of, Threads};
 use crate::scalar::Scalar;
 use crate::softmax::softmax;
 
-/// Pre-activations of every layer, and activations of every layer but the last (whose scores are
-/// its pre-activations).
+/// Pre-activations and activations of every layer; the last one's pre-activations are the scores, its
+/// activations the probabilities.
 #[derive(Debug, Clone, Default)]
 pub struct Forward<T> {
     pre: Vec<Matrix<T>>,
@@ -38,18 +38,21 @@ impl<T: Scalar> Piece<'_, T> {
     /// Computes block `b` of the pass.
     fn run(self, b: usize, network: &Network<'_, T>, input: Input<'_, T>) {
         let mut below: Option<MatrixRef<'_, T>> = None;
-        let mut post = self.post.into_iter();
-        for (layer, pre) in network.layers().iter().zip(self.pre) {
+        let last = self.pre.len() - 1;
+        for (l, (pre, post)) in self.pre.into_iter().zip(self.post).enumerate() {
+            let layer = &network.layers()[l];
             match below {
                 None => input.times(b, layer.weights, layer.bias, pre),
                 Some(z) => times(z, layer.weights, layer.bias, pre),
             }
-            if let Some(post) = post.next() {
-                post.copy_from_slice(pre);
+            post.copy_from_slice(pre);
+            if l == last {
+                softmax(post, layer.units(), 1);
+            } else {
                 layer.activation.apply(post);
-                let rows = post.len() / layer.units();
-                below = Some(MatrixRef::new(post, rows, layer.units()));
             }
+            let rows = post.len() / layer.units();
+            below = Some(MatrixRef::new(post, rows, layer.units()));
         }
     }
 }
@@ -69,13 +72,12 @@ impl<T: Scalar> Forward<T> {
     pub fn run(&mut self, network: &Network<'_, T>, input: Input<'_, T>, threads: Threads<'_>) {
         let (layers, samples) = (network.layers(), input.samples());
         self.pre.resize_with(layers.len(), Matrix::default);
-        self.post.resize_with(layers.len() - 1, Matrix::default);
+        self.post.resize_with(layers.len(), Matrix::default);
         let block = block_rows(samples);
-        for (layer, pre) in layers.iter().zip(&mut self.pre) {
-            pre.reshape(samples, layer.units());
-        }
-        for (layer, post) in layers.iter().zip(&mut self.post) {
-            post.reshape(samples, layer.units());
+        for matrices in [&mut self.pre, &mut self.post] {
+            for (layer, matrix) in layers.iter().zip(matrices) {
+                matrix.reshape(samples, layer.units());
+            }
         }
         let count = samples.div_ceil(block);
         let pieces = rows_of(&mut self.pre, block, count)
@@ -93,7 +95,7 @@ impl<T: Scalar> Forward<T> {
         self.pre[l].view()
     }
 
-    /// The activations of layer `l`, not the last, shape (samples, units).
+    /// The activations of layer `l`, shape (samples, units).
     #[must_use]
     pub fn post(&self, l: usize) -> MatrixRef<'_, T> {
         self.post[l].view()
@@ -116,16 +118,19 @@ impl<T: Scalar> Forward<T> {
 
     /// The probabilities: the softmax of the scores.
     #[must_use]
-    pub fn probabilities(&self) -> Matrix<T> {
-        let scores = self.scores();
-        let mut y = Matrix::from_vec(scores.data().to_vec(), scores.rows(), scores.cols());
-        softmax(y.data_mut(), scores.cols(), 1);
-        y
+    pub fn probabilities(&self) -> MatrixRef<'_, T> {
+        self.post[self.post.len() - 1].view()
     }
 
     /// The scores, given away.
     #[must_use]
     pub fn into_scores(mut self) -> Matrix<T> {
         self.pre.pop().unwrap_or_default()
+    }
+
+    /// The probabilities, given away.
+    #[must_use]
+    pub fn into_probabilities(mut self) -> Matrix<T> {
+        self.post.pop().unwrap_or_default()
     }
 }

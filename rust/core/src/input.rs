@@ -138,21 +138,21 @@ impl<T: Scalar> Input<'_, T> {
     pub fn max_abs(&self, threads: Threads<'_>) -> T {
         /// What a number takes, in multiplications: it must be fetched.
         const WORK: usize = 4;
-        let block = block_rows(self.samples());
-        let mut parts = vec![T::zero(); self.samples().div_ceil(block)];
-        let numbers = match self {
-            Self::Dense(x) => x.data().len(),
-            Self::Sparse(x) => x.row_parts().iter().map(|lines| lines.values().len()).sum(),
+        let x = match self {
+            Self::Dense(x) => x,
+            Self::Sparse(x) => return x.max_abs(),
         };
-        for_chunks(threads.worth(WORK * numbers), &mut parts, 1, |b, part| {
-            part[0] = match self {
-                Self::Dense(x) => {
-                    let rows = b * block..x.rows().min((b + 1) * block);
-                    max_abs(x.row_range(rows.start, rows.end).data())
-                }
-                Self::Sparse(x) => max_abs(x.row_parts()[b].values()),
-            };
-        });
+        let block = block_rows(x.rows());
+        let mut parts = vec![T::zero(); x.rows().div_ceil(block)];
+        for_chunks(
+            threads.worth(WORK * x.data().len()),
+            &mut parts,
+            1,
+            |b, part| {
+                let rows = b * block..x.rows().min((b + 1) * block);
+                part[0] = max_abs(x.row_range(rows.start, rows.end).data());
+            },
+        );
         max_abs(&parts)
     }
 

@@ -56,6 +56,7 @@ pub mod smoothness;
 pub mod softmax;
 pub mod sparse;
 pub mod team;
+pub mod totals;
 pub mod train;
 pub mod transposed;
 pub mod vecmath;

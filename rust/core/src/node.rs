@@ -17,13 +17,14 @@ use crate::cancel::Cancel;
 use crate::error::Error;
 use crate::extent::max_abs;
 use crate::incremental::unit_quotients;
-use crate::matrix::{Matrix, MatrixRef};
+use crate::matrix::Matrix;
 use crate::network::{LayerParameters, Parameters};
 use crate::parallel::{block_rows, for_each, pieces_of, try_map, Threads};
 use crate::polynomial::{higher_terms, terms_for, OddInterpolation};
 use crate::shift::{Scratch, Shifter};
 use crate::simd::{dispatch, Kernel, Level};
 use crate::smoothness::{analytic_radii, KinkFinder, SCORE_BOUND};
+use crate::totals::{add_columns, column_sizes};
 use crate::transposed::{multiply_transposed, Slopes, TransposedProduct};
 
 /// The largest error of interpolation in the quotient of one sample, and the most that terms which are
@@ -62,9 +63,7 @@ pub fn node(
             // The bias is the weight of an input that is always 1, whose powers are 1.
             bias.fill(0.0);
             for term in terms {
-                for c in term.data().chunks_exact(bias.len()) {
-                    bias.iter_mut().zip(c).for_each(|(sum, c)| *sum += c);
-                }
+                add_columns(term.view(), bias);
             }
         }
         let input = shifter.input_of(plan.layer);
@@ -176,18 +175,16 @@ impl<'a> Plan<'a> {
     /// How many of the terms count: the highest, as far as they add up to [`TOLERANCE`] at most in any
     /// quotient, do not.
     fn counted(&self, coefficients: &[Matrix<f64>]) -> usize {
+        let square = self.largest * self.largest;
         let mut power = self.largest;
-        let bounds: Vec<f64> = coefficients
-            .iter()
-            .map(|term| {
-                let bound = power * largest_column(term.view());
-                power *= self.largest * self.largest;
-                bound
-            })
-            .collect();
-        let least =
-            (1..bounds.len()).find(|&least| bounds[least..].iter().sum::<f64>() <= TOLERANCE);
-        least.unwrap_or(bounds.len())
+        let higher = coefficients.iter().skip(1).map(|term| {
+            power *= square;
+            power * max_abs(&column_sizes(term.view()))
+        });
+        let bounds: Vec<f64> = higher.collect();
+        let is_enough = |&counted: &usize| bounds[counted - 1..].iter().sum::<f64>() <= TOLERANCE;
+        let counted = (1..coefficients.len()).find(is_enough);
+        counted.unwrap_or(coefficients.len())
     }
 
     /// Adds what the other pairs contribute.
@@ -217,17 +214,6 @@ impl<'a> Plan<'a> {
         }
         Ok(())
     }
-}
-
-/// The largest sum of the absolute values of a column.
-fn largest_column(matrix: MatrixRef<'_, f64>) -> f64 {
-    let mut sums = vec![0.0; matrix.cols()];
-    for n in 0..matrix.rows() {
-        for (sum, &x) in sums.iter_mut().zip(matrix.row(n)) {
-            *sum += x.abs();
-        }
-    }
-    max_abs(&sums)
 }
 
 /// Writes the [`coefficients`] of the samples from `first` on.

@@ -72,12 +72,12 @@ pub fn numerical_gradient(
 ) -> Result<f64, Error> {
     forward.run(network, input, threads);
     let y = forward.probabilities();
-    let loss = mean_loss(y.view(), targets);
+    let loss = mean_loss(y, targets);
     if !loss.is_finite() {
         gradient.fill(f64::NAN);
         return Ok(loss);
     }
-    let shifter = || Shifter::new(network, input, forward, y.view(), targets);
+    let shifter = || Shifter::new(network, input, forward, targets);
     match method {
         Method::Direct => direct(network, input, targets, h, threads, cancel, gradient)?,
         Method::Incremental => incremental(&shifter(), h, threads, cancel, gradient)?,

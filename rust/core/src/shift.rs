@@ -91,7 +91,6 @@ pub struct Shifter<'a> {
     network: &'a Network<'a, f64>,
     input: Input<'a, f64>,
     forward: &'a Forward<f64>,
-    probabilities: MatrixRef<'a, f64>,
     /// See [`delta_shares`].
     shares: Matrix<f64>,
     targets: &'a Targets<'a, f64>,
@@ -114,14 +113,12 @@ pub struct Place<'a> {
 }
 
 impl<'a> Shifter<'a> {
-    /// Prepares to shift pre-activations of `forward`, the pass of `input` through `network`,
-    /// which ends in `probabilities`.
+    /// Prepares to shift pre-activations of `forward`, the pass of `input` through `network`.
     #[must_use]
     pub fn new(
         network: &'a Network<'a, f64>,
         input: Input<'a, f64>,
         forward: &'a Forward<f64>,
-        probabilities: MatrixRef<'a, f64>,
         targets: &'a Targets<'a, f64>,
     ) -> Self {
         let layers = network.layers();
@@ -133,8 +130,7 @@ impl<'a> Shifter<'a> {
             network,
             input,
             forward,
-            probabilities,
-            shares: delta_shares(probabilities),
+            shares: delta_shares(forward.probabilities()),
             targets,
             pulls,
             incoming: layers[1..]
@@ -182,7 +178,7 @@ impl<'a> Shifter<'a> {
         // No closure: it would not be compiled with the kernel's instructions.
         let pulled = match self.pull(l) {
             Some(pull) => {
-                let moments = pull.moments_of_unit::<R>(self.probabilities.row(n), j);
+                let moments = pull.moments_of_unit::<R>(self.forward.probabilities().row(n), j);
                 Some((pull, self.sample(n), moments))
             }
             None => None,
@@ -294,7 +290,7 @@ impl<'a> Shifter<'a> {
         if let Some(pull) = self.pull(l) {
             // An infinite pre-activation moves to no number.
             if pull.is_small(reach) && are_finite(&scratch.pre) {
-                let y = self.probabilities.row(n);
+                let y = self.forward.probabilities().row(n);
                 pull.sums::<R>(y, &self.sample(n), reach, &mut scratch.sums);
                 scratch.is_small = true;
             }

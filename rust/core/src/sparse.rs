@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::extent::max_abs;
 use crate::lines::{most_of, Lines};
 use crate::matrix::Matrix;
 use crate::parallel::{block_rows, for_each, Threads};
@@ -14,6 +15,8 @@ use crate::scalar::Scalar;
 pub struct Sparse<T> {
     shape: (usize, usize),
     rows: Vec<Lines<T>>,
+    /// The largest absolute value of each piece, found while the piece is near.
+    largest: Vec<T>,
 }
 
 impl<T: Scalar> Sparse<T> {
@@ -31,15 +34,19 @@ impl<T: Scalar> Sparse<T> {
         let block = block_rows(shape.0);
         self.rows
             .resize_with(shape.0.div_ceil(block), Lines::default);
+        self.largest.resize(self.rows.len(), T::zero());
         let are_few = AtomicBool::new(true);
-        for_each(threads, self.rows.iter_mut().enumerate(), |(b, lines)| {
+        let pieces = self.rows.iter_mut().zip(&mut self.largest).enumerate();
+        for_each(threads, pieces, |(b, (lines, largest))| {
             let range = b * block..shape.0.min((b + 1) * block);
             let most = most_of(density, (range.len(), shape.1));
             // Once there are too many in one piece, it does not matter how many are in others.
-            if are_few.load(Ordering::Relaxed)
-                && !most.is_some_and(|most| refill(lines, range, most))
-            {
-                are_few.store(false, Ordering::Relaxed);
+            if are_few.load(Ordering::Relaxed) {
+                if most.is_some_and(|most| refill(lines, range, most)) {
+                    *largest = max_abs(lines.values());
+                } else {
+                    are_few.store(false, Ordering::Relaxed);
+                }
             }
         });
         let are_few = are_few.into_inner();
@@ -59,6 +66,12 @@ impl<T: Scalar> Sparse<T> {
     #[must_use]
     pub fn cols(&self) -> usize {
         self.shape.1
+    }
+
+    /// The largest absolute value, 0 for none; infinite or NaN where such a value occurs.
+    #[must_use]
+    pub fn max_abs(&self) -> T {
+        max_abs(&self.largest)
     }
 
     /// The rows, in pieces of [`block_rows`].
