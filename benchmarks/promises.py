@@ -27,7 +27,12 @@ def promises(measured: Measured) -> str:
             peer,
             1.0,
         ),
-        _at_most("the same on dense random input", times("dense auto step"), peer, 2.0),
+        _at_most(
+            "numerical gradient of dense random input, against the same",
+            times("dense auto"),
+            peer,
+            2.0,
+        ),
         _at_least("Trainer backprop step, against the fastest peer's", peer, step, 4),
         _epoch(None if step is None else 600 * step),
     ]

@@ -133,7 +133,7 @@ impl<T: Scalar, C: Scalar> ByGroups<C> for SumColumns<'_, T, C> {
                     for n in Bits(mask) {
                         let x = part.values()[crossing.next[n]];
                         crossing.next[n] += 1;
-                        rows.add::<R, V>(n, odd_power(x, self.power), &mut sums);
+                        rows.add(n, odd_power(x, self.power), &mut sums);
                     }
                     columns.store::<C, R, V>(&sums, out);
                 }

@@ -330,7 +330,13 @@ mod tests {
 
     #[test]
     fn rows_full_at_first_may_be_few_in_all() {
-        let value = |i: usize| if i < 3 * 70 || i.is_multiple_of(9) { 1.5 } else { 0.0 };
+        let value = |i: usize| {
+            if i < 3 * 70 || i.is_multiple_of(9) {
+                1.5
+            } else {
+                0.0
+            }
+        };
         let data: Vec<f64> = (0..20 * 70).map(value).collect();
         let matrix = MatrixRef::new(&data, 20, 70);
         let lines = Lines::of_rows(matrix, 0.5).expect("a third is not zero");

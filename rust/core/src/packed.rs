@@ -5,6 +5,9 @@
 //! a cache further away.
 #![allow(unsafe_code)]
 
+use std::marker::PhantomData;
+use std::ops::Range;
+
 use crate::lines::BLOCK;
 use crate::matrix::MatrixRef;
 use crate::scalar::Scalar;
@@ -89,7 +92,7 @@ impl<T: Scalar> Packed<T> {
     pub fn fill<R: Level, const V: usize>(
         &mut self,
         matrix: MatrixRef<'_, T>,
-        rows: std::ops::Range<usize>,
+        rows: Range<usize>,
         columns: Columns,
     ) -> bool {
         let lanes = T::Vector::<R>::LANES;
@@ -113,31 +116,33 @@ impl<T: Scalar> Packed<T> {
     /// The rows of block `b`.
     #[inline(always)]
     #[must_use]
-    pub fn block<R: Level, const V: usize>(&self, b: usize) -> PackedBlock<'_, T> {
+    pub fn block<R: Level, const V: usize>(&self, b: usize) -> PackedBlock<'_, T, R, V> {
         let len = BLOCK * V * T::Vector::<R>::LANES;
         let start = self.start + b * len;
-        PackedBlock(&self.room[start..start + len])
+        PackedBlock {
+            rows: &self.room[start..start + len],
+            level: PhantomData,
+        }
     }
 }
 
-/// [`BLOCK`] rows.
+/// [`BLOCK`] rows of `V` vectors.
 #[derive(Debug, Clone, Copy)]
-pub struct PackedBlock<'a, T>(&'a [T]);
+pub struct PackedBlock<'a, T, R, const V: usize> {
+    rows: &'a [T],
+    level: PhantomData<R>,
+}
 
-impl<T: Scalar> PackedBlock<'_, T> {
-    /// Adds `weight` times row `i` to `sums`; `V` is that of the block.
+impl<T: Scalar, R: Level, const V: usize> PackedBlock<'_, T, R, V> {
+    /// Adds `weight` times row `i`, of [`BLOCK`] at most, to `sums`.
     #[inline(always)]
-    pub fn add<R: Level, const V: usize>(self, i: usize, weight: T, sums: &mut [T::Vector<R>; V]) {
+    pub fn add(self, i: usize, weight: T, sums: &mut [T::Vector<R>; V]) {
         let lanes = T::Vector::<R>::LANES;
-        debug_assert!(
-            self.0.len() >= BLOCK * V * lanes,
-            "the block is of other rows"
-        );
         let weight = T::Vector::<R>::splat(weight);
         let at = (i % BLOCK) * V * lanes;
         for v in 0..V {
             // SAFETY: there are BLOCK rows of V vectors.
-            let row = unsafe { T::Vector::<R>::load(self.0.as_ptr().add(at + v * lanes)) };
+            let row = unsafe { T::Vector::<R>::load(self.rows.as_ptr().add(at + v * lanes)) };
             sums[v] = row.mul_add(weight, sums[v]);
         }
     }

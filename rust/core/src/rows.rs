@@ -97,7 +97,7 @@ impl<T: Scalar> ByGroups<T> for SumPacked<'_, T> {
                 for b in blocks.clone() {
                     let rows = packed.block::<R, V>(b - first);
                     for (place, &weight) in Bits(lines.mask(i, b)).zip(lines.block(i, b)) {
-                        rows.add::<R, V>(place, weight, &mut sums);
+                        rows.add(place, weight, &mut sums);
                     }
                 }
                 columns.store::<T, R, V>(&sums, out);
