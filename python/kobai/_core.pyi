@@ -15,6 +15,7 @@ __all__ = [
     "__version__",
     "cross_entropy_error",
     "cross_entropy_error_labels",
+    "descend",
     "mean_squared_error",
     "network_correct",
     "network_gradient",
