@@ -167,7 +167,8 @@ class _Network:
         rows, is_single = self._rows(x, keep_single=keep_single)
         targets = plain_array("t", t)
         if are_labels(targets, () if is_single else rows.shape[:1]):
-            return rows, np.atleast_1d(targets).astype(np.int64, copy=False)
+            # A copy is also what an unaligned array needs.
+            return rows, np.atleast_1d(targets).astype(np.int64)
         weights = in_dtype(real_array("t", targets), self.dtype)
         classes = self._shapes[self._layers[-1].weights][1]
         shape = (classes,) if is_single else (len(rows), classes)
