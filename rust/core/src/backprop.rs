@@ -5,7 +5,7 @@ use crate::input::Input;
 use crate::loss::{mean_loss, score_gradient, Targets};
 use crate::matmul::{multiply, Operand};
 use crate::matrix::{Matrix, MatrixRef};
-use crate::network::{Network, Parameters};
+use crate::network::{LayerParameters, Network, Parameters};
 use crate::parallel::{block_rows, for_chunks, Threads};
 use crate::scalar::Scalar;
 use crate::sgd::descend;
@@ -60,33 +60,32 @@ pub fn slopes<T: Scalar>(
     threads: Threads<'_>,
 ) {
     let mut products = Vec::with_capacity(deltas.len());
-    let lr = step.as_ref().map_or(T::zero(), |&(_, lr)| lr);
-    let mut stepping = step.map(|(parameters, _)| parameters.layers.iter_mut());
+    let mut work = 0_usize;
+    let (parameters, lr) = step.unzip();
+    let mut stepping = parameters.map(|parameters| parameters.layers.iter_mut());
     for (l, (own, deltas)) in gradient.layers.iter_mut().zip(deltas).enumerate() {
-        let stepping = stepping.as_mut().and_then(Iterator::next);
-        let (weights, bias) = match stepping {
-            Some(layer) => (Some(layer.weights.data_mut()), layer.bias.as_mut()),
-            None => (None, None),
-        };
+        let mut step = stepping.as_mut().and_then(Iterator::next).zip(lr);
         if let Some(slopes) = &mut own.bias {
             slopes.fill(T::zero());
             add_columns(deltas.view(), slopes);
-            if let Some(bias) = bias {
-                descend(bias, slopes, lr);
+            if let Some((
+                LayerParameters {
+                    bias: Some(bias), ..
+                },
+                lr,
+            )) = &mut step
+            {
+                descend(bias, slopes, *lr);
             }
         }
         let read = forward.input_of(l, input);
+        work = work.saturating_add(read.inputs().saturating_mul(deltas.data().len()));
         products.push(Slopes {
             product: TransposedProduct::new(read, vec![deltas.view()], false),
             out: own.weights.data_mut(),
-            step: weights.map(|weights| (weights, lr)),
+            step: step.map(|(layer, lr)| (layer.weights.data_mut(), lr)),
         });
     }
-    let work = deltas.iter().enumerate().map(|(l, deltas)| {
-        let inputs = forward.input_of(l, input).inputs();
-        inputs.saturating_mul(deltas.data().len())
-    });
-    let work = work.fold(0, usize::saturating_add);
     multiply_transposed(products, threads.worth(work));
 }
 

@@ -85,12 +85,11 @@ impl Pull {
             for (j, weight) in row.iter_mut().take(weights.rows()).enumerate() {
                 *weight = weights.row(j)[k];
             }
-            let (first, higher) = row.split_at_mut(width);
-            let mut before = first.to_vec();
-            for (m, powers) in higher.chunks_exact_mut(width).enumerate() {
-                for ((power, before), &weight) in powers.iter_mut().zip(&mut before).zip(&*first) {
-                    *power = *before * (weight / (m + 2) as f64);
-                    *before = *power;
+            for m in 1..TERMS {
+                let (lower, own) = row.split_at_mut(m * width);
+                let (weights, before) = (&lower[..width], &lower[(m - 1) * width..]);
+                for ((own, &before), &weight) in own.iter_mut().zip(before).zip(weights) {
+                    *own = before * (weight / (m + 1) as f64);
                 }
             }
         }
@@ -248,15 +247,14 @@ impl Pull {
             Series::Four => sums.difference::<R, 4, 4>(changes),
             Series::Whole => sums.difference::<R, TERMS, 6>(changes),
             Series::AnyShare => {
-                self.difference::<R, TERMS, 6>(sample, &sums.rows, changes, denominators);
+                self.difference::<R>(sample, &sums.rows, changes, denominators);
             }
         }
     }
 
-    /// The same for shares of any size, with `E` terms of the exponential's series and `L` of the
-    /// logarithm's.
+    /// The same for shares of any size, with all terms there are.
     #[inline(always)]
-    fn difference<R: Level, const E: usize, const L: usize>(
+    fn difference<R: Level>(
         &self,
         sample: &Sample<'_>,
         moments: &[f64],
@@ -270,15 +268,15 @@ impl Pull {
                 let (weights, share) = (&self.powers.row(k)[..width], sample.shares[k]);
                 let moments = Rows::<TERMS>::new(moments, width);
                 for j in 0..width {
-                    let (own, reach) = (moments.of::<E>(j), (weights[j], share));
-                    let down = growth_to_label::<R, E, L>(&own, reach, below[j]);
-                    above[j] = growth_to_label::<R, E, L>(&own, reach, above[j]) - down;
+                    let (own, reach) = (moments.of::<TERMS>(j), (weights[j], share));
+                    let down = growth_to_label::<R>(&own, reach, below[j]);
+                    above[j] = growth_to_label::<R>(&own, reach, above[j]) - down;
                 }
             }
             Target::Dense(t) => {
                 let dense = (t, sample.shares);
-                self.grow::<R, E, L>(dense, moments, above, denominators);
-                self.grow::<R, E, L>(dense, moments, below, denominators);
+                self.grow::<R>(dense, moments, above, denominators);
+                self.grow::<R>(dense, moments, below, denominators);
                 for (above, below) in above.iter_mut().zip(below) {
                     *above -= *below;
                 }
@@ -289,7 +287,7 @@ impl Pull {
     /// Turns the change of each unit's activation into the growth of a loss with weights for all
     /// classes.
     #[inline(always)]
-    fn grow<R: Level, const E: usize, const L: usize>(
+    fn grow<R: Level>(
         &self,
         (t, shares): (&[f64], &[f64]),
         moments: &[f64],
@@ -303,13 +301,13 @@ impl Pull {
         let moments = Rows::<TERMS>::new(moments, width);
         let mass: f64 = t.iter().sum();
         for j in 0..width {
-            grown[j] = denominator::<R, E>(&moments.of::<E>(j), changes[j]);
-            growth[j] = mass * ln_1_more::<R, L>(grown[j]);
+            grown[j] = denominator::<R, TERMS>(&moments.of::<TERMS>(j), changes[j]);
+            growth[j] = mass * ln_1_more::<R, 6>(grown[j]);
         }
         for (k, (&t, &share)) in t.iter().zip(shares).enumerate() {
             let weights = &self.powers.row(k)[..width];
             for j in 0..width {
-                let own = numerator::<R, E, L>(changes[j] * weights[j], grown[j], share);
+                let own = numerator::<R>(changes[j] * weights[j], grown[j], share);
                 growth[j] = R::mul_add(-t, own, growth[j]);
             }
         }
@@ -331,8 +329,7 @@ impl Pull {
             Target::Label(k) => {
                 let (weight, share) = (self.powers.row(k)[j], sample.shares[k]);
                 for lane in 0..L {
-                    growth[lane] =
-                        growth_to_label::<R, TERMS, 6>(moments, (weight, share), changes[lane]);
+                    growth[lane] = growth_to_label::<R>(moments, (weight, share), changes[lane]);
                 }
             }
             Target::Dense(t) => {
@@ -345,8 +342,7 @@ impl Pull {
                 for (k, (&t, &share)) in t.iter().zip(sample.shares).enumerate() {
                     let weight = self.powers.row(k)[j];
                     for lane in 0..L {
-                        let own =
-                            numerator::<R, TERMS, 6>(changes[lane] * weight, grown[lane], share);
+                        let own = numerator::<R>(changes[lane] * weight, grown[lane], share);
                         growth[lane] = R::mul_add(-t, own, growth[lane]);
                     }
                 }
@@ -463,13 +459,9 @@ impl<'a, const N: usize> Rows<'a, N> {
 
 /// The growth of the loss of a sample whose class has that weight and share.
 #[inline(always)]
-fn growth_to_label<R: Level, const E: usize, const L: usize>(
-    moments: &[f64; E],
-    (weight, share): (f64, f64),
-    change: f64,
-) -> f64 {
-    let g = denominator::<R, E>(moments, change);
-    ln_1_more::<R, L>(g) - numerator::<R, E, L>(change * weight, g, share)
+fn growth_to_label<R: Level>(moments: &Moments, (weight, share): (f64, f64), change: f64) -> f64 {
+    let g = denominator::<R, TERMS>(moments, change);
+    ln_1_more::<R, 6>(g) - numerator::<R>(change * weight, g, share)
 }
 
 /// By how much the denominator of the softmax grows, as a share of it: `g`.
@@ -480,9 +472,9 @@ fn denominator<R: Level, const E: usize>(moments: &[f64; E], change: f64) -> f64
 
 /// `ln(1 + e + q (g - e))` of a class whose score has moved by `by`.
 #[inline(always)]
-fn numerator<R: Level, const E: usize, const L: usize>(by: f64, g: f64, share: f64) -> f64 {
-    let e = exp_less_1::<R, E>(by);
-    ln_1_more::<R, L>(R::mul_add(share, g - e, e))
+fn numerator<R: Level>(by: f64, g: f64, share: f64) -> f64 {
+    let e = exp_less_1::<R, TERMS>(by);
+    ln_1_more::<R, 6>(R::mul_add(share, g - e, e))
 }
 
 /// `exp(x) - 1` by the first `E` terms of its series.
