@@ -5,7 +5,7 @@ use crate::input::Input;
 use crate::loss::{mean_loss, score_gradient, Targets};
 use crate::matmul::{multiply, Operand};
 use crate::matrix::{Matrix, MatrixRef};
-use crate::network::{LayerParameters, Network, Parameters};
+use crate::network::{LayerPlaces, Network, Places};
 use crate::parallel::{block_rows, for_chunks, Threads};
 use crate::scalar::Scalar;
 use crate::sgd::descend;
@@ -23,7 +23,7 @@ pub fn backprop<T: Scalar>(
     targets: &Targets<'_, T>,
     forward: &mut Forward<T>,
     threads: Threads<'_>,
-    gradient: &mut Parameters<T>,
+    gradient: &mut Places<'_, T>,
 ) -> T {
     let (loss, deltas) = deltas(network, input, targets, forward, threads);
     slopes((input, forward), &deltas, gradient, None, threads);
@@ -55,8 +55,8 @@ pub fn deltas<T: Scalar>(
 pub fn slopes<T: Scalar>(
     (input, forward): (Input<'_, T>, &Forward<T>),
     deltas: &[Matrix<T>],
-    gradient: &mut Parameters<T>,
-    step: Option<(&mut Parameters<T>, T)>,
+    gradient: &mut Places<'_, T>,
+    step: Option<(&mut Places<'_, T>, T)>,
     threads: Threads<'_>,
 ) {
     let mut products = Vec::with_capacity(deltas.len());
@@ -69,7 +69,7 @@ pub fn slopes<T: Scalar>(
             slopes.fill(T::zero());
             add_columns(deltas.view(), slopes);
             if let Some((
-                LayerParameters {
+                LayerPlaces {
                     bias: Some(bias), ..
                 },
                 lr,
@@ -82,8 +82,8 @@ pub fn slopes<T: Scalar>(
         work = work.saturating_add(read.inputs().saturating_mul(deltas.data().len()));
         products.push(Slopes {
             product: TransposedProduct::new(read, vec![deltas.view()], false),
-            out: own.weights.data_mut(),
-            step: step.map(|(layer, lr)| (layer.weights.data_mut(), lr)),
+            out: &mut *own.weights,
+            step: step.map(|(layer, lr)| (&mut *layer.weights, lr)),
         });
     }
     multiply_transposed(products, threads.worth(work));

@@ -7,7 +7,7 @@ use crate::error::Error;
 use crate::forward::Forward;
 use crate::input::Input;
 use crate::loss::{mean_loss, Targets};
-use crate::network::{Network, Parameters};
+use crate::network::{Network, Parameters, Places};
 use crate::parallel::{for_chunks, Threads};
 
 /// Parameters one task moves, one after the other, on a copy of its own.
@@ -63,7 +63,7 @@ pub fn direct(
     h: f64,
     threads: Threads<'_>,
     cancel: &Cancel,
-    gradient: &mut Parameters<f64>,
+    gradient: &mut Places<'_, f64>,
 ) -> Result<(), Error> {
     for (array, out) in gradient.slices_mut().enumerate() {
         for_chunks(threads, out, CHUNK, |chunk, out| {

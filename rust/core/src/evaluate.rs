@@ -9,7 +9,7 @@ use crate::input::{Batch, BatchRows};
 use crate::loss::{mean_loss, Target, Targets};
 use crate::matrix::{Matrix, MatrixRef};
 use crate::memory::{self, reused};
-use crate::network::{Network, Parameters};
+use crate::network::{Network, Places};
 use crate::numerical::{self, Method};
 use crate::parallel::{run, run_watched};
 use crate::polynomial::MAX_TERMS;
@@ -102,56 +102,56 @@ fn largest<T: Scalar>(values: &[T]) -> usize {
     place
 }
 
-/// The mean loss and its gradient by backpropagation.
+/// The mean loss; its gradient by backpropagation goes to `out`.
 ///
 /// # Errors
-/// If `x` or the targets do not fit the network, or there is no sample.
+/// If `x`, the targets or `out` do not fit the network, or there is no sample.
 pub fn gradient<T: Scalar>(
     network: &Network<'_, T>,
     x: MatrixRef<'_, T>,
     targets: &Targets<'_, T>,
-) -> Result<(T, Parameters<T>), Error> {
+    out: &mut Places<'_, T>,
+) -> Result<T, Error> {
     check_batch(network, shape(x), targets)?;
+    check_places(network, out)?;
     check_memory(network, x.rows(), 4)?;
     Ok(run(
         network.work().saturating_mul(3 * x.rows()),
         |threads| {
-            let mut out = Parameters::filled(network, T::zero());
-            let loss = in_space(network, x.rows(), |space: &mut Space<T>| {
+            in_space(network, x.rows(), |space: &mut Space<T>| {
                 let batch = Batch::new(x, threads, &mut space.batch);
                 let (input, pass) = (batch.input(), &mut space.pass);
-                backprop(network, input, targets, pass, threads, &mut out)
-            });
-            (loss, out)
+                backprop(network, input, targets, pass, threads, out)
+            })
         },
     ))
 }
 
-/// The mean loss and its central difference, of half-width `h`, in every parameter.
+/// The mean loss; its central difference, of half-width `h`, in every parameter goes to `out`.
 ///
 /// During a long computation `interrupted` is called every few milliseconds on the calling
 /// thread; once it answers true, the computation ends.
 ///
 /// # Errors
-/// If `x` or the targets do not fit the network, there is no sample, `h` is not a positive finite
+/// If `x`, the targets or `out` do not fit the network, there is no sample, `h` is not a positive finite
 /// number, or the computation was interrupted.
 pub fn numerical_gradient<'a>(
     network: &Network<'_, f64>,
     x: impl Into<BatchRows<'a, f64>>,
     targets: &Targets<'_, f64>,
-    h: f64,
-    method: Method,
+    (h, method): (f64, Method),
     interrupted: impl FnMut() -> bool,
-) -> Result<(f64, Parameters<f64>), Error> {
+    out: &mut Places<'_, f64>,
+) -> Result<f64, Error> {
     let x = x.into();
     check_batch(network, (x.rows(), x.cols()), targets)?;
+    check_places(network, out)?;
     check_half_width(h)?;
     check_memory(network, x.rows(), 2 + MAX_TERMS)?;
     let cancel = Cancel::new();
     let work = method.work(network, x.rows());
     run_watched(work, &cancel, interrupted, |threads| {
-        let mut out = Parameters::filled(network, 0.0);
-        let loss = in_space(network, x.rows(), |space: &mut Space<f64>| {
+        in_space(network, x.rows(), |space: &mut Space<f64>| {
             let batch = Batch::new(x, threads, &mut space.batch);
             numerical::numerical_gradient(
                 network,
@@ -160,10 +160,9 @@ pub fn numerical_gradient<'a>(
                 (h, method),
                 &mut space.pass,
                 (threads, &cancel),
-                &mut out,
+                out,
             )
-        })?;
-        Ok((loss, out))
+        })
     })
 }
 
@@ -180,6 +179,14 @@ pub fn check_half_width(h: f64) -> Result<(), Error> {
         "be a positive finite number",
         h.to_string(),
     ))
+}
+
+fn check_places<T: Scalar>(network: &Network<'_, T>, out: &Places<'_, T>) -> Result<(), Error> {
+    if out.fit(network) {
+        return Ok(());
+    }
+    let got = format!("{} layers of other sizes", out.layers.len());
+    Err(Error::value("out", "have the network's shapes", got))
 }
 
 fn forward_pass<'a, T: Scalar>(

@@ -7,7 +7,7 @@
 use crate::cancel::Cancel;
 use crate::error::Error;
 use crate::input::Input;
-use crate::network::{LayerParameters, Parameters};
+use crate::network::{LayerPlaces, Places};
 use crate::parallel::{try_map, Threads};
 use crate::shift::{Scratch, Shifter};
 use crate::simd::{dispatch, Kernel, Level, LANES};
@@ -23,9 +23,9 @@ pub struct UnitQuotients {
 
 impl UnitQuotients {
     /// Adds these to the gradient of layer `layer`, where they belong to unit `j`.
-    pub fn add_to(&self, layer: &mut LayerParameters<f64>, j: usize) {
-        let units = layer.weights.cols();
-        let column = layer.weights.data_mut()[j..].iter_mut().step_by(units);
+    pub fn add_to(&self, layer: &mut LayerPlaces<'_, f64>, j: usize) {
+        let units = layer.weights.len() / self.weights.len();
+        let column = layer.weights[j..].iter_mut().step_by(units);
         for (sum, &quotient) in column.zip(&self.weights) {
             *sum += quotient;
         }
@@ -164,11 +164,12 @@ pub fn incremental(
     h: f64,
     threads: Threads<'_>,
     cancel: &Cancel,
-    gradient: &mut Parameters<f64>,
+    gradient: &mut Places<'_, f64>,
 ) -> Result<(), Error> {
     gradient.fill(0.0);
     for (l, own) in gradient.layers.iter_mut().enumerate() {
-        let columns = try_map(threads, own.weights.cols(), |j| {
+        let units = shifter.network().layers()[l].units();
+        let columns = try_map(threads, units, |j| {
             unit_quotients(shifter, l, j, 0..shifter.samples(), h, cancel)
         })?;
         for (j, column) in columns.iter().enumerate() {

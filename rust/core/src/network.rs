@@ -121,13 +121,56 @@ pub struct LayerParameters<T> {
     pub bias: Option<Vec<T>>,
 }
 
-impl<T: Scalar> LayerParameters<T> {
-    /// Replaces every number.
+/// Where numbers laid out as the parameters of one layer go.
+#[derive(Debug)]
+pub struct LayerPlaces<'a, T> {
+    /// Those of the weights, row after row.
+    pub weights: &'a mut [T],
+    /// Those of the bias, if there is one.
+    pub bias: Option<&'a mut [T]>,
+}
+
+impl<T: Scalar> LayerPlaces<'_, T> {
+    /// Writes the same number everywhere.
     pub fn fill(&mut self, value: T) {
-        self.weights.data_mut().fill(value);
+        self.weights.fill(value);
         if let Some(bias) = &mut self.bias {
             bias.fill(value);
         }
+    }
+}
+
+/// Where numbers laid out as the parameters of a network go: what stood there before has no meaning.
+#[derive(Debug)]
+pub struct Places<'a, T> {
+    /// First layer to last.
+    pub layers: Vec<LayerPlaces<'a, T>>,
+}
+
+impl<'a, T: Scalar> Places<'a, T> {
+    /// Writes the same number everywhere.
+    pub fn fill(&mut self, value: T) {
+        self.layers.iter_mut().for_each(|layer| layer.fill(value));
+    }
+
+    /// Those of the weights and then of the bias of each layer.
+    pub fn slices_mut<'s>(&'s mut self) -> impl Iterator<Item = &'s mut [T]> + use<'s, 'a, T> {
+        self.layers.iter_mut().flat_map(|layer| {
+            std::iter::once(&mut *layer.weights).chain(layer.bias.as_deref_mut())
+        })
+    }
+
+    /// Whether there is one for each parameter of `network`, and no other.
+    #[must_use]
+    pub fn fit(&self, network: &Network<'_, T>) -> bool {
+        let layers = self.layers.iter().map(|own| {
+            let bias = own.bias.as_ref().map(|bias| bias.len());
+            (own.weights.len(), bias)
+        });
+        layers.eq(network.layers().iter().map(|layer| {
+            let bias = layer.bias.map(<[T]>::len);
+            (layer.weights.data().len(), bias)
+        }))
     }
 }
 
@@ -198,9 +241,16 @@ impl<T: Scalar> Parameters<T> {
         }
     }
 
-    /// Replaces every number.
-    pub fn fill(&mut self, value: T) {
-        self.layers.iter_mut().for_each(|layer| layer.fill(value));
+    /// Where the numbers stand.
+    #[must_use]
+    pub fn places(&mut self) -> Places<'_, T> {
+        let layers = self.layers.iter_mut().map(|layer| LayerPlaces {
+            weights: layer.weights.data_mut(),
+            bias: layer.bias.as_deref_mut(),
+        });
+        Places {
+            layers: layers.collect(),
+        }
     }
 
     /// How many numbers there are.

@@ -18,7 +18,7 @@ use crate::error::Error;
 use crate::extent::max_abs;
 use crate::incremental::unit_quotients;
 use crate::matrix::Matrix;
-use crate::network::{LayerParameters, Parameters};
+use crate::network::{LayerPlaces, Places};
 use crate::parallel::{block_rows, for_each, pieces_of, try_map, Threads};
 use crate::polynomial::{higher_terms, terms_for, OddInterpolation};
 use crate::shift::{Scratch, Shifter};
@@ -47,7 +47,7 @@ pub fn node(
     h: f64,
     threads: Threads<'_>,
     cancel: &Cancel,
-    gradient: &mut Parameters<f64>,
+    gradient: &mut Places<'_, f64>,
 ) -> Result<(), Error> {
     let radii = analytic_radii(shifter.network());
     let plan = |(l, radii): (usize, &Vec<f64>)| Plan::new(shifter, l, (radii, h), threads);
@@ -70,7 +70,7 @@ pub fn node(
         let counted = terms[..plan.counted(terms)].iter();
         let product =
             TransposedProduct::new(input, counted.map(Matrix::view).collect(), plan.is_single);
-        products.push(Slopes::new(product, own.weights.data_mut()));
+        products.push(Slopes::new(product, &mut *own.weights));
     }
     multiply_transposed(products, threads);
     for (plan, own) in plans.iter().zip(&mut gradient.layers) {
@@ -193,7 +193,7 @@ impl<'a> Plan<'a> {
         shifter: &Shifter<'_>,
         threads: Threads<'_>,
         cancel: &Cancel,
-        own: &mut LayerParameters<f64>,
+        own: &mut LayerPlaces<'_, f64>,
     ) -> Result<(), Error> {
         if !self.has_exceptions() {
             return Ok(());

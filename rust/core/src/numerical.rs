@@ -7,7 +7,7 @@ use crate::forward::Forward;
 use crate::incremental::incremental;
 use crate::input::Input;
 use crate::loss::{mean_loss, Targets};
-use crate::network::{Layer, Network, Parameters};
+use crate::network::{Layer, Network, Places};
 use crate::node::node;
 use crate::parallel::Threads;
 use crate::scalar::Scalar;
@@ -68,7 +68,7 @@ pub fn numerical_gradient(
     (h, method): (f64, Method),
     forward: &mut Forward<f64>,
     (threads, cancel): (Threads<'_>, &Cancel),
-    gradient: &mut Parameters<f64>,
+    gradient: &mut Places<'_, f64>,
 ) -> Result<f64, Error> {
     forward.run(network, input, threads);
     let y = forward.probabilities();

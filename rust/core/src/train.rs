@@ -103,7 +103,8 @@ pub fn train<S: Scalar, T: Scalar>(
                     let own = parameters.network(network);
                     let (loss, deltas) =
                         backprop::deltas(&own, input, &targets, &mut pass, threads);
-                    let step = Some((parameters, lr));
+                    let (mut own, mut slopes) = (parameters.places(), slopes.places());
+                    let step = Some((&mut own, lr));
                     backprop::slopes((input, &pass), &deltas, &mut slopes, step, threads);
                     loss.widen()
                 },
@@ -193,7 +194,7 @@ impl<'t> Quotients<'t> {
             self.how,
             &mut self.forward,
             (self.threads, &self.cancel),
-            &mut self.slopes,
+            &mut self.slopes.places(),
         )
         // Nobody else holds the flag that could stop it.
         .unwrap_or(f64::NAN)

@@ -5,8 +5,9 @@ use numpy::{
     PyUntypedArray, PyUntypedArrayMethods,
 };
 use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::PyMemoryView;
+use pyo3::types::{PyMemoryView, PyTuple};
 
 use kobai_core::matrix::MatrixRef;
 use kobai_core::scalar::Scalar;
@@ -126,6 +127,18 @@ pub fn new_array<'py, T: Element>(
     shape: &[usize],
 ) -> PyResult<Bound<'py, PyArrayDyn<T>>> {
     PyArray1::from_vec(py, data).reshape(shape)
+}
+
+/// A new array of that shape, in C order, whose elements have no meaning yet.
+pub fn unfilled_array<'py, T: Element>(
+    py: Python<'py>,
+    shape: &[usize],
+) -> PyResult<Bound<'py, PyArrayDyn<T>>> {
+    let shape = PyTuple::new(py, shape)?;
+    let array = py
+        .import(intern!(py, "numpy"))?
+        .call_method1(intern!(py, "empty"), (shape, T::get_dtype(py)))?;
+    Ok(array.cast_into()?)
 }
 
 /// `TypeError`: `name` must be `wanted`, got what `object` is.

@@ -1,6 +1,6 @@
 //! `kobai.networks`: a network is a list of `(weights, bias, activation)`, first layer to last.
 
-use numpy::{Element, PyArrayDyn};
+use numpy::{Element, PyArrayDyn, PyArrayMethods, PyReadwriteArrayDyn};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
@@ -10,12 +10,12 @@ use kobai_core::evaluate;
 use kobai_core::input::BatchRows;
 use kobai_core::loss::Targets;
 use kobai_core::matrix::{Matrix, MatrixRef};
-use kobai_core::network::{Layer, Network, Parameters};
+use kobai_core::network::{Layer, LayerPlaces, Network, Places};
 use kobai_core::numerical::Method;
 use kobai_core::scalar::Scalar;
 
-use crate::arrays::{new_array, wrong_type, Floats, Values};
-use crate::failure::detached;
+use crate::arrays::{new_array, unfilled_array, wrong_type, Floats, Values};
+use crate::failure::{detached, Failure};
 
 /// Weights, bias and the name of the activation of one layer.
 pub type LayerObjects<'py> = (Bound<'py, PyAny>, Option<Bound<'py, PyAny>>, String);
@@ -115,19 +115,33 @@ fn matrix_to_python<T: Element + Scalar>(
     Ok(new_array(py, matrix.into_data(), &shape)?.into_any())
 }
 
-fn parameters_to_python<T: Element + Scalar>(
-    py: Python<'_>,
-    (loss, parameters): (T, Parameters<T>),
-) -> PyResult<LossAndGradient<'_>> {
-    let mut layers = Vec::with_capacity(parameters.layers.len());
-    for layer in parameters.layers {
-        let bias = layer.bias.map(|bias| {
-            let shape = [bias.len()];
-            Ok::<_, PyErr>(new_array(py, bias, &shape)?.into_any())
-        });
-        layers.push((matrix_to_python(py, layer.weights)?, bias.transpose()?));
+/// New arrays for the gradient of one layer.
+struct LayerArrays<'py, T: Element> {
+    weights: PyReadwriteArrayDyn<'py, T>,
+    bias: Option<PyReadwriteArrayDyn<'py, T>>,
+}
+
+impl<'py, T: Element + Scalar> LayerArrays<'py, T> {
+    fn like(py: Python<'py>, layer: &Layer<'_, T>) -> PyResult<Self> {
+        let of = |shape: &[usize]| Ok::<_, PyErr>(unfilled_array(py, shape)?.try_readwrite()?);
+        Ok(Self {
+            weights: of(&[layer.inputs(), layer.units()])?,
+            bias: layer.bias.map(|bias| of(&[bias.len()])).transpose()?,
+        })
     }
-    Ok((loss.widen(), layers))
+
+    fn places(&mut self) -> PyResult<LayerPlaces<'_, T>> {
+        let bias = self.bias.as_mut().map(|bias| bias.as_slice_mut());
+        Ok(LayerPlaces {
+            weights: self.weights.as_slice_mut()?,
+            bias: bias.transpose()?,
+        })
+    }
+
+    fn into_objects(self) -> (Bound<'py, PyAny>, Option<Bound<'py, PyAny>>) {
+        let object = |array: PyReadwriteArrayDyn<'py, T>| Bound::clone(&array).into_any();
+        (object(self.weights), self.bias.map(object))
+    }
 }
 
 /// A question one asks a network of each row of a matrix.
@@ -157,6 +171,37 @@ fn batch<'py, S: Element + Scalar, T: Element + Scalar, R: Send>(
     let target_values = TargetValues::extract(t)?;
     let (layers, x, targets) = (arrays.layers()?, x.matrix("x")?, target_values.targets()?);
     detached(t.py(), || compute(&Network::new(layers)?, x, &targets))
+}
+
+/// Asks for the loss of a batch, and a gradient that `compute` writes.
+fn loss_and_gradient<'py, S: Element + Scalar, T: Element + Scalar>(
+    layers: Vec<LayerObjects<'py>>,
+    x: &Values<'py, S>,
+    t: &Bound<'py, PyAny>,
+    compute: impl FnOnce(
+            &Network<'_, T>,
+            MatrixRef<'_, S>,
+            &Targets<'_, T>,
+            &mut Places<'_, T>,
+        ) -> Result<T, Error>
+        + Send,
+) -> PyResult<LossAndGradient<'py>> {
+    let py = t.py();
+    let arrays = NetworkValues::extract(layers)?;
+    let target_values = TargetValues::extract(t)?;
+    let (layers, x, targets) = (arrays.layers()?, x.matrix("x")?, target_values.targets()?);
+    let network = Network::new(layers).map_err(Failure::from)?;
+    let like = network.layers().iter();
+    let mut out: Vec<_> = like
+        .map(|layer| LayerArrays::like(py, layer))
+        .collect::<PyResult<_>>()?;
+    let places = out.iter_mut().map(LayerArrays::places);
+    let mut places = Places {
+        layers: places.collect::<PyResult<_>>()?,
+    };
+    let loss = detached(py, || compute(&network, x, &targets, &mut places))?;
+    let out = out.into_iter().map(LayerArrays::into_objects);
+    Ok((loss.widen(), out.collect()))
 }
 
 /// The scores of each row of `x`.
@@ -228,10 +273,9 @@ pub fn network_gradient<'py>(
     x: &Bound<'py, PyAny>,
     t: &Bound<'py, PyAny>,
 ) -> PyResult<LossAndGradient<'py>> {
-    let py = x.py();
     match Floats::extract("x", x)? {
-        Floats::Single(x) => parameters_to_python(py, batch(layers, &x, t, evaluate::gradient)?),
-        Floats::Double(x) => parameters_to_python(py, batch(layers, &x, t, evaluate::gradient)?),
+        Floats::Single(x) => loss_and_gradient(layers, &x, t, evaluate::gradient),
+        Floats::Double(x) => loss_and_gradient(layers, &x, t, evaluate::gradient),
     }
 }
 
@@ -247,7 +291,6 @@ pub fn method_named(name: &str) -> PyResult<Method> {
 #[pyfunction]
 #[pyo3(signature = (layers, x, t, h, method, /))]
 pub fn network_numerical_gradient<'py>(
-    py: Python<'py>,
     layers: Vec<LayerObjects<'py>>,
     x: &Bound<'py, PyAny>,
     t: &Bound<'py, PyAny>,
@@ -264,16 +307,13 @@ pub fn network_numerical_gradient<'py>(
         signal.is_some()
     };
     let out = match Floats::extract("x", x)? {
-        Floats::Single(x) => batch(layers, &x, t, |network, x, targets| {
+        Floats::Single(x) => loss_and_gradient(layers, &x, t, |network, x, targets, out| {
             let x = BatchRows::Single(x);
-            evaluate::numerical_gradient(network, x, targets, h, method, watch)
+            evaluate::numerical_gradient(network, x, targets, (h, method), watch, out)
         }),
-        Floats::Double(x) => batch(layers, &x, t, |network, x, targets| {
-            evaluate::numerical_gradient(network, x, targets, h, method, watch)
+        Floats::Double(x) => loss_and_gradient(layers, &x, t, |network, x, targets, out| {
+            evaluate::numerical_gradient(network, x, targets, (h, method), watch, out)
         }),
     };
-    match signal {
-        Some(error) => Err(error),
-        None => parameters_to_python(py, out?),
-    }
+    signal.map_or(out, Err)
 }
