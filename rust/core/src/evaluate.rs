@@ -26,11 +26,18 @@ struct Space<T> {
     pass: Forward<T>,
 }
 
+/// Working space of a numerical gradient.
+#[derive(Debug, Default)]
+struct NumericalSpace {
+    batch: Sparse<f64>,
+    rest: numerical::Space,
+}
+
 /// Calls `compute` with working space for so many samples.
-fn in_space<T: Scalar, R>(
+fn in_space<T: Scalar, S: Default + 'static, R>(
     network: &Network<'_, T>,
     samples: usize,
-    compute: impl FnOnce(&mut Space<T>) -> R,
+    compute: impl FnOnce(&mut S) -> R,
 ) -> R {
     let numbers = samples.saturating_mul(network.inputs().saturating_add(network.units()));
     reused(numbers <= SMALL_CALL, compute)
@@ -151,14 +158,14 @@ pub fn numerical_gradient<'a>(
     let cancel = Cancel::new();
     let work = method.work(network, x.rows());
     run_watched(work, &cancel, interrupted, |threads| {
-        in_space(network, x.rows(), |space: &mut Space<f64>| {
+        in_space(network, x.rows(), |space: &mut NumericalSpace| {
             let batch = Batch::new(x, threads, &mut space.batch);
             numerical::numerical_gradient(
                 network,
                 batch.input(),
                 targets,
                 (h, method),
-                &mut space.pass,
+                &mut space.rest,
                 (threads, &cancel),
                 out,
             )

@@ -1,6 +1,7 @@
 //! The numerical gradient of a network: one quotient, three evaluators.
 
 use crate::cancel::Cancel;
+use crate::coefficients::Coefficients;
 use crate::direct::direct;
 use crate::error::Error;
 use crate::forward::Forward;
@@ -55,6 +56,13 @@ impl Method {
     }
 }
 
+/// Working space of a numerical gradient, which the next one finds again.
+#[derive(Debug, Default)]
+pub struct Space {
+    forward: Forward<f64>,
+    coefficients: Vec<Coefficients>,
+}
+
 /// The mean loss; its central difference, of half-width `h`, in every parameter goes to `gradient`.
 ///
 /// Where the loss itself is not a number, no quotient is.
@@ -66,10 +74,14 @@ pub fn numerical_gradient(
     input: Input<'_, f64>,
     targets: &Targets<'_, f64>,
     (h, method): (f64, Method),
-    forward: &mut Forward<f64>,
+    space: &mut Space,
     (threads, cancel): (Threads<'_>, &Cancel),
     gradient: &mut Places<'_, f64>,
 ) -> Result<f64, Error> {
+    let Space {
+        forward,
+        coefficients,
+    } = space;
     forward.run(network, input, threads);
     let y = forward.probabilities();
     let loss = mean_loss(y, targets);
@@ -81,7 +93,7 @@ pub fn numerical_gradient(
     match method {
         Method::Direct => direct(network, input, targets, h, threads, cancel, gradient)?,
         Method::Incremental => incremental(&shifter(), h, threads, cancel, gradient)?,
-        Method::Node => node(&shifter(), h, threads, cancel, gradient)?,
+        Method::Node => node(&shifter(), h, (threads, cancel), coefficients, gradient)?,
     }
     Ok(loss)
 }

@@ -4,6 +4,7 @@ use crate::extent::max_abs;
 use crate::forward::Forward;
 use crate::matrix::{Matrix, MatrixRef};
 use crate::network::Network;
+use crate::totals::add_column_sizes;
 
 /// Complex shifts of every score up to this radius leave the loss of a sample analytic and move it
 /// by at most [`SCORE_BOUND`] times the mass of its target.
@@ -37,22 +38,15 @@ pub fn analytic_radii(network: &Network<'_, f64>) -> Vec<Vec<f64>> {
     for l in (0..layers.len() - 1).rev() {
         let (disc, slope) = layers[l].activation.analytic_disc();
         let weights = layers[l + 1].weights;
-        let largest = (0..weights.rows()).map(|j| max_abs(weights.row(j)));
+        let size = |j| weights.row(j).iter().fold(0.0, |most: f64, w| most.max(w.abs()));
+        let largest = (0..weights.rows()).map(size);
         radii.push(largest.map(|w| disc.min(above_all / (slope * w))).collect());
-        above_all = disc.min(above_all / (slope * largest_column_sum(weights)));
+        let mut sizes = vec![0.0; weights.cols()];
+        add_column_sizes(weights, &mut sizes);
+        above_all = disc.min(above_all / (slope * max_abs(&sizes)));
     }
     radii.reverse();
     radii
-}
-
-fn largest_column_sum(matrix: MatrixRef<'_, f64>) -> f64 {
-    let mut sums = vec![0.0; matrix.cols()];
-    for i in 0..matrix.rows() {
-        for (sum, w) in sums.iter_mut().zip(matrix.row(i)) {
-            *sum += w.abs();
-        }
-    }
-    sums.into_iter().fold(0.0, f64::max)
 }
 
 /// Finds the (sample, unit) pairs of one layer for which a kink lies within reach of a shift.

@@ -13,16 +13,13 @@ pub fn add_columns<T: Scalar>(matrix: MatrixRef<'_, T>, sums: &mut [T]) {
     });
 }
 
-/// The sum of the absolute values of each column.
-#[must_use]
-pub fn column_sizes<T: Scalar>(matrix: MatrixRef<'_, T>) -> Vec<T> {
-    let mut sums = vec![T::zero(); matrix.cols()];
+/// Adds the absolute values of the columns of `matrix` to `sums`.
+pub fn add_column_sizes<T: Scalar>(matrix: MatrixRef<'_, T>, sums: &mut [T]) {
     dispatch(AddRows {
         matrix,
-        sums: &mut sums,
+        sums,
         of_sizes: true,
     });
-    sums
 }
 
 struct AddRows<'a, T> {

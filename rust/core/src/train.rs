@@ -15,7 +15,7 @@ use crate::forward::Forward;
 use crate::gather::{Data, Gathered};
 use crate::loss::Targets;
 use crate::network::{Network, Parameters};
-use crate::numerical::{numerical_gradient, Method};
+use crate::numerical::{self, numerical_gradient, Method};
 use crate::parallel::{run, Threads};
 use crate::scalar::Scalar;
 use crate::sgd;
@@ -151,7 +151,7 @@ struct Quotients<'t> {
     /// The parameters, where they are not of double precision themselves.
     wide: Parameters<f64>,
     slopes: Parameters<f64>,
-    forward: Forward<f64>,
+    space: numerical::Space,
     how: (f64, Method),
     threads: Threads<'t>,
     cancel: Cancel,
@@ -163,7 +163,7 @@ impl<'t> Quotients<'t> {
         Self {
             slopes: wide.clone(),
             wide,
-            forward: Forward::new(),
+            space: numerical::Space::default(),
             how,
             threads,
             cancel: Cancel::new(),
@@ -192,7 +192,7 @@ impl<'t> Quotients<'t> {
             batch.input(),
             targets,
             self.how,
-            &mut self.forward,
+            &mut self.space,
             (self.threads, &self.cancel),
             &mut self.slopes.places(),
         )

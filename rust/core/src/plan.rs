@@ -1,0 +1,84 @@
+//! How the node evaluator finds the quotients of a layer: how many terms its polynomials have, and where
+//! they hold.
+
+use crate::polynomial::{higher_terms, terms_for, OddInterpolation};
+use crate::parallel::Threads;
+use crate::shift::Shifter;
+use crate::smoothness::{KinkFinder, SCORE_BOUND};
+
+/// The largest error of interpolation in the quotient of one sample, and the most that terms which are
+/// left out may add up to in a quotient: the size of the rounding in the literal quotient of a loss of
+/// about 10 with `h = 1e-4`.
+pub const TOLERANCE: f64 = 1e-11;
+
+/// Powers of larger inputs than this could overflow.
+const LARGEST_INPUT: f64 = 1e18;
+
+/// The inverse of a smaller half-width could overflow.
+const SMALLEST_WIDTH: f64 = 1e-290;
+
+/// How the quotients of one layer are found.
+#[derive(Debug)]
+pub struct Plan<'a> {
+    /// Which layer.
+    pub layer: usize,
+    /// Whether higher terms are so small that single precision gives all their digits that count.
+    pub is_single: bool,
+    /// The half-width.
+    pub h: f64,
+    /// The largest absolute input, or 1 (the bias's) if that is larger.
+    pub largest: f64,
+    /// The number of terms of the polynomials, 0 if no unit has one.
+    pub terms: usize,
+    /// The polynomials.
+    pub odd: OddInterpolation,
+    /// For each unit, whether `terms` are enough.
+    pub smooth: Vec<bool>,
+    kinks: Option<KinkFinder<'a>>,
+}
+
+impl<'a> Plan<'a> {
+    /// For the pre-activations of layer `layer`, analytic within `radii`, and a half-width.
+    #[must_use]
+    pub fn new(
+        shifter: &Shifter<'a>,
+        layer: usize,
+        (radii, h): (&[f64], f64),
+        threads: Threads<'_>,
+    ) -> Self {
+        let largest = shifter.input_of(layer).max_abs(threads).max(1.0);
+        let s = h * largest;
+        let bound = SCORE_BOUND * shifter.targets().mass() / h;
+        let terms = |&radius: &f64| {
+            terms_for(s / radius, bound, TOLERANCE)
+                .filter(|_| largest <= LARGEST_INPUT && h >= SMALLEST_WIDTH)
+        };
+        let needed: Vec<Option<usize>> = radii.iter().map(terms).collect();
+        // Of a sum in single precision, one term a sample, each of two rounded factors.
+        let rounding = (shifter.samples() + 3) as f64 * f64::from(f32::EPSILON) / 2.0;
+        let least = radii.iter().copied().fold(f64::INFINITY, f64::min);
+        let terms = needed.iter().flatten().copied().max().unwrap_or(0);
+        Self {
+            layer,
+            is_single: higher_terms(s / least, bound) * rounding <= TOLERANCE,
+            h,
+            largest,
+            terms,
+            odd: OddInterpolation::new(terms),
+            smooth: needed.iter().map(Option::is_some).collect(),
+            kinks: KinkFinder::new(shifter.network(), shifter.forward(), layer, s),
+        }
+    }
+
+    /// Whether any pair may be other than smooth.
+    #[must_use]
+    pub fn has_exceptions(&self) -> bool {
+        self.kinks.is_some() || self.smooth.contains(&false)
+    }
+
+    /// Whether the polynomial holds for unit `j` in sample `n`.
+    #[must_use]
+    pub fn is_smooth(&self, n: usize, j: usize) -> bool {
+        self.smooth[j] && !self.kinks.as_ref().is_some_and(|k| k.crosses(n, j))
+    }
+}
