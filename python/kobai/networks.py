@@ -168,7 +168,7 @@ class _Network:
         targets = plain_array("t", t)
         if are_labels(targets, () if is_single else rows.shape[:1]):
             # A copy is also what an unaligned array needs.
-            return rows, np.atleast_1d(targets).astype(np.int64)
+            return rows, targets.reshape(-1).astype(np.int64)
         weights = in_dtype(real_array("t", targets), self.dtype)
         classes = self._shapes[self._layers[-1].weights][1]
         shape = (classes,) if is_single else (len(rows), classes)

@@ -24,7 +24,7 @@
 use crate::extent::max_abs;
 use crate::loss::{Target, DELTA};
 use crate::matrix::{Matrix, MatrixRef};
-use crate::simd::{Level, LANES};
+use crate::simd::{dispatch, Kernel, Level, LANES};
 use crate::vecmath::polynomial;
 
 /// The largest move of a score that counts as small.
@@ -88,8 +88,9 @@ impl Pull {
             for m in 1..TERMS {
                 let (lower, own) = row.split_at_mut(m * width);
                 let (weights, before) = (&lower[..width], &lower[(m - 1) * width..]);
+                let share = 1.0 / (m + 1) as f64;
                 for ((own, &before), &weight) in own.iter_mut().zip(before).zip(weights) {
-                    *own = before * (weight / (m + 1) as f64);
+                    *own = before * (weight * share);
                 }
             }
         }
@@ -508,8 +509,22 @@ const LOGARITHM: [f64; 6] = [
 /// For each class, the share of `1e-7` in `y + 1e-7`.
 #[must_use]
 pub fn delta_shares(y: MatrixRef<'_, f64>) -> Matrix<f64> {
-    let shares = y.data().iter().map(|y| DELTA / (y + DELTA)).collect();
-    Matrix::from_vec(shares, y.rows(), y.cols())
+    let mut shares = Matrix::from_vec(y.data().to_vec(), y.rows(), y.cols());
+    dispatch(Shares(shares.data_mut()));
+    shares
+}
+
+struct Shares<'a>(&'a mut [f64]);
+
+impl Kernel for Shares<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<R: Level>(self) {
+        for y in self.0 {
+            *y = DELTA / (*y + DELTA);
+        }
+    }
 }
 
 #[cfg(test)]

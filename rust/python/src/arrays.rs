@@ -7,6 +7,7 @@ use numpy::{
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyMemoryView, PyTuple};
 
 use kobai_core::matrix::MatrixRef;
@@ -16,20 +17,34 @@ use kobai_core::scalar::Scalar;
 /// asking for its memory does.
 const LARGE: usize = 1 << 15;
 
+/// Functions of `NumPy`, once they have been looked up.
+static AS_ARRAY: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+static EMPTY: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+
 /// The elements of an array in C order.
 ///
 /// While the core reads them, other threads may do with the array itself what they like. It bears
 /// no mark that it is being read: such a mark would refuse a write to the array meanwhile, and stay
 /// for ever in a process forked meanwhile.
-pub struct Values<'py, T: Element> {
-    array: PyReadonlyArrayDyn<'py, T>,
+pub enum Values<'py, T: Element> {
+    /// Those of an array that nobody else knows.
+    Array(PyReadonlyArrayDyn<'py, T>),
+    /// A few, copied, and their shape.
+    Copied(Vec<T>, Vec<usize>),
 }
 
 impl<'py, T: Element + Copy> Values<'py, T> {
     /// The values of the argument called `name` as they are at this moment: a copy.
     pub fn copied(name: &str, object: &Bound<'py, PyAny>) -> PyResult<Self> {
+        let array = array_of::<T>(name, object)?;
+        if !is_large(array) {
+            // Who else may hold the array does not matter to the copy below.
+            if let Some(values) = array.try_readonly().ok().as_ref().and_then(|a| a.as_slice().ok()) {
+                return Ok(Self::Copied(values.to_vec(), array.shape().to_vec()));
+            }
+        }
         // By NumPy, which knows any number of axes and raises where memory ends.
-        let copy = array_of::<T>(name, object)?.call_method1("copy", ("C",))?;
+        let copy = array.call_method1(intern!(object.py(), "copy"), ("C",))?;
         Self::of(name, copy)
     }
 
@@ -39,12 +54,12 @@ impl<'py, T: Element + Copy> Values<'py, T> {
     /// of `NumPy`.
     pub fn extract(name: &str, object: &Bound<'py, PyAny>) -> PyResult<Self> {
         let array = array_of::<T>(name, object)?;
-        if !array.is_c_contiguous() || array.len() * std::mem::size_of::<T>() < LARGE {
+        if !array.is_c_contiguous() || !is_large(array) {
             return Self::copied(name, object);
         }
         // Marks go by the owner of the memory, which for this array is the memory view.
-        let numpy = object.py().import("numpy")?;
-        let view = numpy.call_method1("asarray", (PyMemoryView::from(object)?,))?;
+        let view = PyMemoryView::from(object)?;
+        let view = AS_ARRAY.import(object.py(), "numpy", "asarray")?.call1((view,))?;
         Self::of(name, view)
     }
 
@@ -54,17 +69,23 @@ impl<'py, T: Element + Copy> Values<'py, T> {
         let array = array
             .try_readonly()
             .map_err(|error| PyValueError::new_err(format!("{name} cannot be read: {error}")))?;
-        Ok(Self { array })
+        Ok(Self::Array(array))
     }
 
     /// The elements in C order.
     pub fn slice(&self) -> PyResult<&[T]> {
-        Ok(self.array.as_slice()?)
+        match self {
+            Self::Array(array) => Ok(array.as_slice()?),
+            Self::Copied(values, _) => Ok(values),
+        }
     }
 
     /// The array's shape.
     pub fn shape(&self) -> &[usize] {
-        self.array.shape()
+        match self {
+            Self::Array(array) => array.shape(),
+            Self::Copied(_, shape) => shape,
+        }
     }
 
     /// The elements of a one-dimensional array.
@@ -107,6 +128,10 @@ impl<'py> Floats<'py> {
     }
 }
 
+fn is_large<T: Element>(array: &Bound<'_, PyArrayDyn<T>>) -> bool {
+    array.len() * std::mem::size_of::<T>() >= LARGE
+}
+
 /// The argument called `name`, if it is an array of `T` that can be referred to.
 fn array_of<'a, 'py, T: Element>(
     name: &str,
@@ -135,9 +160,8 @@ pub fn unfilled_array<'py, T: Element>(
     shape: &[usize],
 ) -> PyResult<Bound<'py, PyArrayDyn<T>>> {
     let shape = PyTuple::new(py, shape)?;
-    let array = py
-        .import(intern!(py, "numpy"))?
-        .call_method1(intern!(py, "empty"), (shape, T::get_dtype(py)))?;
+    let empty = EMPTY.import(py, "numpy", "empty")?;
+    let array = empty.call1((shape, T::get_dtype(py)))?;
     Ok(array.cast_into()?)
 }
 
