@@ -159,6 +159,9 @@ pub fn unfilled_array<'py, T: Element>(
     py: Python<'py>,
     shape: &[usize],
 ) -> PyResult<Bound<'py, PyArrayDyn<T>>> {
+    if shape.iter().product::<usize>() * std::mem::size_of::<T>() < LARGE {
+        return Ok(PyArrayDyn::zeros(py, shape, false));
+    }
     let shape = PyTuple::new(py, shape)?;
     let empty = EMPTY.import(py, "numpy", "empty")?;
     let array = empty.call1((shape, T::get_dtype(py)))?;
