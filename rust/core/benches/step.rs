@@ -5,7 +5,7 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use kobai_core::activation::Activation;
-use kobai_core::backprop::backprop;
+use kobai_core::backprop::{backprop, Pass};
 use kobai_core::cancel::Cancel;
 use kobai_core::forward::Forward;
 use kobai_core::input::Batch;
@@ -116,10 +116,10 @@ fn measure<T: Scalar>(problem: &Problem<T>, threads: Threads<'_>) {
         "batch",
         median(|| drop(black_box(Batch::new(x, threads, &mut other)))),
     );
-    let mut pass = Forward::new();
+    let mut again = Forward::new();
     report(
         "forward",
-        median(|| pass.run(&network, batch.input(), threads)),
+        median(|| again.run(&network, batch.input(), threads)),
     );
     report(
         "loss",
@@ -127,6 +127,7 @@ fn measure<T: Scalar>(problem: &Problem<T>, threads: Threads<'_>) {
             black_box(mean_loss(forward.probabilities(), &targets));
         }),
     );
+    let mut pass = Pass::default();
     report(
         "backprop, with pass",
         median(|| {
@@ -137,7 +138,7 @@ fn measure<T: Scalar>(problem: &Problem<T>, threads: Threads<'_>) {
                 &targets,
                 &mut pass,
                 threads,
-                &mut gradient,
+                &mut gradient.places(),
             ));
         }),
     );
@@ -153,8 +154,10 @@ fn measure_node(problem: &Problem<f64>, threads: Threads<'_>) {
     let shifter = Shifter::new(&network, batch.input(), &forward, &targets);
     let cancel = Cancel::new();
     let mut gradient = Parameters::filled(&network, 0.0);
+    let mut room = Vec::new();
     let time = median(|| {
-        node(&shifter, 1e-4, threads, &cancel, &mut gradient).expect("nobody cancels");
+        let out = &mut gradient.places();
+        node(&shifter, 1e-4, (threads, &cancel), &mut room, out).expect("nobody cancels");
     });
     println!("    {:<22}{time:8.1}", "node");
     let mut out = vec![0.0; SIZES[0] * SIZES[1]];

@@ -1,18 +1,26 @@
 //! The gradient of the mean loss by backpropagation.
 
-use crate::forward::Forward;
+use crate::forward::{Forward, Passed};
 use crate::input::Input;
 use crate::loss::{mean_loss, score_gradient, Targets};
 use crate::matmul::{multiply, Operand};
 use crate::matrix::{Matrix, MatrixRef};
 use crate::network::{LayerPlaces, Network, Places};
-use crate::parallel::{block_rows, for_chunks, Threads};
+use crate::parallel::{row_blocks, Threads};
 use crate::scalar::Scalar;
 use crate::sgd::descend;
 use crate::totals::add_columns;
 use crate::transposed::{multiply_transposed, Slopes, TransposedProduct};
 
-/// The mean loss; its gradient goes to `gradient`, and the pass to `forward`.
+/// A pass of a batch, forwards and back; the next one finds its room again.
+#[derive(Debug, Default)]
+pub struct Pass<T> {
+    forward: Forward<T>,
+    /// The derivative of the mean loss by the pre-activations of each layer, shape (samples, units).
+    deltas: Vec<Matrix<T>>,
+}
+
+/// The mean loss; its gradient goes to `gradient`.
 ///
 /// The chain rule, last layer to first: with `D_l` the derivative of the loss by the
 /// pre-activations of layer `l`, the gradient of its weights is `input_l^T D_l`, that of its bias
@@ -21,44 +29,76 @@ pub fn backprop<T: Scalar>(
     network: &Network<'_, T>,
     input: Input<'_, T>,
     targets: &Targets<'_, T>,
-    forward: &mut Forward<T>,
+    pass: &mut Pass<T>,
     threads: Threads<'_>,
     gradient: &mut Places<'_, T>,
 ) -> T {
-    let (loss, deltas) = deltas(network, input, targets, forward, threads);
-    slopes((input, forward), &deltas, gradient, None, threads);
+    let loss = pass.run(network, input, targets, threads);
+    slopes((input, pass), gradient, None, threads);
     loss
 }
 
-/// The mean loss and its derivative by the pre-activations of each layer, shape (samples, units).
-pub fn deltas<T: Scalar>(
-    network: &Network<'_, T>,
-    input: Input<'_, T>,
-    targets: &Targets<'_, T>,
-    forward: &mut Forward<T>,
-    threads: Threads<'_>,
-) -> (T, Vec<Matrix<T>>) {
-    forward.run(network, input, threads);
-    let y = forward.probabilities();
-    let loss = mean_loss(y, targets);
-    let mut deltas = vec![output_deltas(y, targets)];
-    for l in (1..network.layers().len()).rev() {
-        let above = deltas[deltas.len() - 1].view();
-        deltas.push(deltas_below(network, forward, l, above, threads));
+impl<T: Scalar> Pass<T> {
+    /// Sends a batch through the network and back; returns the mean loss.
+    pub fn run(
+        &mut self,
+        network: &Network<'_, T>,
+        input: Input<'_, T>,
+        targets: &Targets<'_, T>,
+        threads: Threads<'_>,
+    ) -> T {
+        let (layers, samples) = (network.layers(), input.samples());
+        self.deltas.resize_with(layers.len(), Matrix::default);
+        for (layer, deltas) in layers.iter().zip(&mut self.deltas) {
+            deltas.reshape(samples, layer.units());
+        }
+        let deltas = row_blocks(&mut self.deltas, samples);
+        let back = |deltas: Vec<&mut [T]>, passed: &Passed<'_, T>| {
+            go_back(network, targets, passed, deltas);
+        };
+        self.forward
+            .run_then(network, input, threads, deltas, back);
+        mean_loss(self.forward.probabilities(), targets)
     }
-    deltas.reverse();
-    (loss, deltas)
 }
 
-/// Writes the gradient, from what [`deltas`] found in that pass of `input`; with parameters and a
-/// learning rate, these also take a step along it.
+/// Writes the deltas of some samples.
+fn go_back<T: Scalar>(
+    network: &Network<'_, T>,
+    targets: &Targets<'_, T>,
+    passed: &Passed<'_, T>,
+    mut deltas: Vec<&mut [T]>,
+) {
+    let last = deltas.len() - 1;
+    deltas[last].copy_from_slice(passed.post[last].data());
+    let share = T::one() / T::from_f64(targets.samples() as f64);
+    let rows = deltas[last].chunks_exact_mut(network.classes());
+    for (i, row) in rows.enumerate() {
+        score_gradient(row, targets.sample(passed.first + i));
+        for delta in row {
+            *delta *= share;
+        }
+    }
+    for l in (1..deltas.len()).rev() {
+        let (below, above) = deltas.split_at_mut(l);
+        let z = passed.post[l - 1];
+        let above = MatrixRef::new(above[0], z.rows(), network.layers()[l].units());
+        let weights = Operand::plain(network.layers()[l].weights).transposed();
+        multiply(Operand::plain(above), weights, false, below[l - 1]);
+        let activation = network.layers()[l - 1].activation;
+        activation.times_derivative(z.data(), below[l - 1]);
+    }
+}
+
+/// Writes the gradient, from that pass of `input`; with parameters and a learning rate, these also take a
+/// step along it.
 pub fn slopes<T: Scalar>(
-    (input, forward): (Input<'_, T>, &Forward<T>),
-    deltas: &[Matrix<T>],
+    (input, pass): (Input<'_, T>, &Pass<T>),
     gradient: &mut Places<'_, T>,
     step: Option<(&mut Places<'_, T>, T)>,
     threads: Threads<'_>,
 ) {
+    let Pass { forward, deltas } = pass;
     let mut products = Vec::with_capacity(deltas.len());
     let mut work = 0_usize;
     let (parameters, lr) = step.unzip();
@@ -87,42 +127,4 @@ pub fn slopes<T: Scalar>(
         });
     }
     multiply_transposed(products, threads.worth(work));
-}
-
-/// The derivative of the loss by the pre-activations of layer `l - 1`, from that by those of layer `l`.
-fn deltas_below<T: Scalar>(
-    network: &Network<'_, T>,
-    forward: &Forward<T>,
-    l: usize,
-    above: MatrixRef<'_, T>,
-    threads: Threads<'_>,
-) -> Matrix<T> {
-    let (below, layer) = (&network.layers()[l - 1], &network.layers()[l]);
-    let samples = above.rows();
-    let (block, units) = (block_rows(samples), below.units());
-    let threads = threads.worth(samples * units * layer.units());
-    let mut deltas = Matrix::zeros(samples, units);
-    for_chunks(threads, deltas.data_mut(), block * units, |b, out| {
-        let rows = b * block..((b + 1) * block).min(samples);
-        let own = Operand::plain(above.row_range(rows.start, rows.end));
-        let weights = Operand::plain(layer.weights).transposed();
-        multiply(own, weights, false, out);
-        let z = forward.post(l - 1).row_range(rows.start, rows.end);
-        below.activation.times_derivative(z.data(), out);
-    });
-    deltas
-}
-
-/// The derivative of the mean loss by the scores, from the probabilities.
-fn output_deltas<T: Scalar>(y: MatrixRef<'_, T>, targets: &Targets<'_, T>) -> Matrix<T> {
-    let classes = y.cols();
-    let share = T::one() / T::from_f64(y.rows() as f64);
-    let mut deltas = Matrix::from_vec(y.data().to_vec(), y.rows(), classes);
-    for (n, row) in deltas.data_mut().chunks_exact_mut(classes).enumerate() {
-        score_gradient(row, targets.sample(n));
-        for delta in row {
-            *delta *= share;
-        }
-    }
-    deltas
 }

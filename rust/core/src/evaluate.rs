@@ -1,7 +1,7 @@
 //! The four questions one asks a network, each from arrays to arrays: sizes are checked, threads
 //! chosen, and the parts called.
 
-use crate::backprop::backprop;
+use crate::backprop::{backprop, Pass};
 use crate::cancel::Cancel;
 use crate::error::Error;
 use crate::forward::Forward;
@@ -23,7 +23,7 @@ const SMALL_CALL: usize = 1 << 20;
 #[derive(Debug, Default)]
 struct Space<T> {
     batch: Sparse<T>,
-    pass: Forward<T>,
+    pass: Pass<T>,
 }
 
 /// Working space of a numerical gradient.

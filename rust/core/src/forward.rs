@@ -3,7 +3,7 @@
 use crate::input::{times, Input};
 use crate::matrix::{Matrix, MatrixRef};
 use crate::network::Network;
-use crate::parallel::{block_rows, for_each, pieces_of, Threads};
+use crate::parallel::{block_rows, for_each, row_blocks, Threads};
 use crate::scalar::Scalar;
 use crate::softmax::softmax;
 
@@ -21,29 +21,25 @@ struct Piece<'a, T> {
     post: Vec<&'a mut [T]>,
 }
 
-/// Blocks of the rows of each of `matrices`.
-fn rows_of<T: Scalar>(
-    matrices: &mut [Matrix<T>],
-    block: usize,
-    count: usize,
-) -> Vec<Vec<&mut [T]>> {
-    let arrays = matrices.iter_mut().map(|matrix| {
-        let len = block * matrix.cols();
-        (matrix.data_mut(), len)
-    });
-    pieces_of(arrays, count)
+/// Some samples that have passed: those from `first` on.
+#[derive(Debug)]
+pub struct Passed<'a, T> {
+    /// The number of the first one in its batch.
+    pub first: usize,
+    /// Their activations in each layer.
+    pub post: Vec<MatrixRef<'a, T>>,
 }
 
-impl<T: Scalar> Piece<'_, T> {
+impl<'a, T: Scalar> Piece<'a, T> {
     /// Computes block `b` of the pass.
-    fn run(self, b: usize, network: &Network<'_, T>, input: Input<'_, T>) {
-        let mut below: Option<MatrixRef<'_, T>> = None;
+    fn run(self, b: usize, network: &Network<'_, T>, input: Input<'_, T>) -> Passed<'a, T> {
+        let mut passed: Vec<MatrixRef<'a, T>> = Vec::with_capacity(self.pre.len());
         let last = self.pre.len() - 1;
         for (l, (pre, post)) in self.pre.into_iter().zip(self.post).enumerate() {
             let layer = &network.layers()[l];
-            match below {
+            match passed.last() {
                 None => input.times(b, layer.weights, layer.bias, pre),
-                Some(z) => times(z, layer.weights, layer.bias, pre),
+                Some(z) => times(*z, layer.weights, layer.bias, pre),
             }
             post.copy_from_slice(pre);
             if l == last {
@@ -52,7 +48,11 @@ impl<T: Scalar> Piece<'_, T> {
                 layer.activation.apply(post);
             }
             let rows = post.len() / layer.units();
-            below = Some(MatrixRef::new(post, rows, layer.units()));
+            passed.push(MatrixRef::new(post, rows, layer.units()));
+        }
+        Passed {
+            first: b * block_rows(input.samples()),
+            post: passed,
         }
     }
 }
@@ -70,22 +70,34 @@ impl<T: Scalar> Forward<T> {
     /// Sends `input` through `network`, reusing the allocations of the last run. Each thread takes
     /// some samples through all layers.
     pub fn run(&mut self, network: &Network<'_, T>, input: Input<'_, T>, threads: Threads<'_>) {
+        let blocks = input.samples().div_ceil(block_rows(input.samples()));
+        self.run_then(network, input, threads, vec![(); blocks], |(), _| {});
+    }
+
+    /// The same; `then` gets each block of [`block_rows`] samples as soon as it has passed, and what `beside`
+    /// holds for it.
+    pub fn run_then<E: Send>(
+        &mut self,
+        network: &Network<'_, T>,
+        input: Input<'_, T>,
+        threads: Threads<'_>,
+        beside: Vec<E>,
+        then: impl Fn(E, &Passed<'_, T>) + Sync,
+    ) {
         let (layers, samples) = (network.layers(), input.samples());
-        self.pre.resize_with(layers.len(), Matrix::default);
-        self.post.resize_with(layers.len(), Matrix::default);
-        let block = block_rows(samples);
         for matrices in [&mut self.pre, &mut self.post] {
+            matrices.resize_with(layers.len(), Matrix::default);
             for (layer, matrix) in layers.iter().zip(matrices) {
                 matrix.reshape(samples, layer.units());
             }
         }
-        let count = samples.div_ceil(block);
-        let pieces = rows_of(&mut self.pre, block, count)
+        let pieces = row_blocks(&mut self.pre, samples)
             .into_iter()
-            .zip(rows_of(&mut self.post, block, count));
+            .zip(row_blocks(&mut self.post, samples))
+            .zip(beside);
         let threads = threads.worth(network.work().saturating_mul(samples));
-        for_each(threads, pieces.enumerate(), |(b, (pre, post))| {
-            Piece { pre, post }.run(b, network, input);
+        for_each(threads, pieces.enumerate(), |(b, ((pre, post), beside))| {
+            then(beside, &Piece { pre, post }.run(b, network, input));
         });
     }
 

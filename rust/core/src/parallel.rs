@@ -7,6 +7,8 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::cancel::Cancel;
+use crate::matrix::Matrix;
+use crate::scalar::Scalar;
 use crate::team::Team;
 
 /// Below this many multiplications, some ten microseconds, a computation, or a piece of one, is not
@@ -135,6 +137,17 @@ pub fn pieces_of<'a, T>(
         }
     }
     pieces
+}
+
+/// Blocks of [`block_rows`] of the rows of each of `matrices`, which have `rows` each.
+#[must_use]
+pub fn row_blocks<T: Scalar>(matrices: &mut [Matrix<T>], rows: usize) -> Vec<Vec<&mut [T]>> {
+    let block = block_rows(rows);
+    let arrays = matrices.iter_mut().map(|matrix| {
+        let len = block * matrix.cols();
+        (matrix.data_mut(), len)
+    });
+    pieces_of(arrays, rows.div_ceil(block))
 }
 
 /// The results of `compute` for `0..count`, in that order, or the first error.

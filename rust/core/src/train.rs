@@ -7,11 +7,10 @@
 
 use std::any::Any;
 
-use crate::backprop;
+use crate::backprop::{self, Pass};
 use crate::cancel::Cancel;
 use crate::error::Error;
 use crate::evaluate::{check_batch, check_half_width};
-use crate::forward::Forward;
 use crate::gather::{Data, Gathered};
 use crate::loss::Targets;
 use crate::network::{Network, Parameters};
@@ -91,7 +90,7 @@ pub fn train<S: Scalar, T: Scalar>(
     };
     match gradient {
         Gradient::Backprop => Ok(run(all(3 * network.work() * largest), |threads| {
-            let mut pass = Forward::new();
+            let mut pass = Pass::default();
             let mut slopes = Parameters::like(&Parameters::copied(network), T::zero());
             descend(
                 network,
@@ -101,11 +100,9 @@ pub fn train<S: Scalar, T: Scalar>(
                 |parameters, batch: &Gathered<T>| {
                     let (input, targets) = (batch.input(), batch.targets(data));
                     let own = parameters.network(network);
-                    let (loss, deltas) =
-                        backprop::deltas(&own, input, &targets, &mut pass, threads);
+                    let loss = pass.run(&own, input, &targets, threads);
                     let (mut own, mut slopes) = (parameters.places(), slopes.places());
-                    let step = Some((&mut own, lr));
-                    backprop::slopes((input, &pass), &deltas, &mut slopes, step, threads);
+                    backprop::slopes((input, &pass), &mut slopes, Some((&mut own, lr)), threads);
                     loss.widen()
                 },
             )
