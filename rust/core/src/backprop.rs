@@ -56,8 +56,7 @@ impl<T: Scalar> Pass<T> {
         let back = |deltas: Vec<&mut [T]>, passed: &Passed<'_, T>| {
             go_back(network, targets, passed, deltas);
         };
-        self.forward
-            .run_then(network, input, threads, deltas, back);
+        self.forward.run_then(network, input, threads, deltas, back);
         mean_loss(self.forward.probabilities(), targets)
     }
 }

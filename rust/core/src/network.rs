@@ -155,9 +155,9 @@ impl<'a, T: Scalar> Places<'a, T> {
 
     /// Those of the weights and then of the bias of each layer.
     pub fn slices_mut<'s>(&'s mut self) -> impl Iterator<Item = &'s mut [T]> + use<'s, 'a, T> {
-        self.layers.iter_mut().flat_map(|layer| {
-            std::iter::once(&mut *layer.weights).chain(layer.bias.as_deref_mut())
-        })
+        self.layers
+            .iter_mut()
+            .flat_map(|layer| std::iter::once(&mut *layer.weights).chain(layer.bias.as_deref_mut()))
     }
 
     /// Whether there is one for each parameter of `network`, and no other.

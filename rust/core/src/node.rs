@@ -53,7 +53,8 @@ pub fn node(
         }
         let input = shifter.input_of(plan.layer);
         let terms = own.terms[..counted(plan, own)].iter();
-        let product = TransposedProduct::new(input, terms.map(Matrix::view).collect(), plan.is_single);
+        let product =
+            TransposedProduct::new(input, terms.map(Matrix::view).collect(), plan.is_single);
         products.push(Slopes::new(product, &mut *out.weights));
     }
     multiply_transposed(products, threads);

@@ -1,8 +1,8 @@
 //! How the node evaluator finds the quotients of a layer: how many terms its polynomials have, and where
 //! they hold.
 
-use crate::polynomial::{higher_terms, terms_for, OddInterpolation};
 use crate::parallel::Threads;
+use crate::polynomial::{higher_terms, terms_for, OddInterpolation};
 use crate::shift::Shifter;
 use crate::smoothness::{KinkFinder, SCORE_BOUND};
 

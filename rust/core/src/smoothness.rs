@@ -38,7 +38,12 @@ pub fn analytic_radii(network: &Network<'_, f64>) -> Vec<Vec<f64>> {
     for l in (0..layers.len() - 1).rev() {
         let (disc, slope) = layers[l].activation.analytic_disc();
         let weights = layers[l + 1].weights;
-        let size = |j| weights.row(j).iter().fold(0.0, |most: f64, w| most.max(w.abs()));
+        let size = |j| {
+            weights
+                .row(j)
+                .iter()
+                .fold(0.0, |most: f64, w| most.max(w.abs()))
+        };
         let largest = (0..weights.rows()).map(size);
         radii.push(largest.map(|w| disc.min(above_all / (slope * w))).collect());
         let mut sizes = vec![0.0; weights.cols()];

@@ -37,11 +37,8 @@ impl<'py, T: Element + Copy> Values<'py, T> {
     /// The values of the argument called `name` as they are at this moment: a copy.
     pub fn copied(name: &str, object: &Bound<'py, PyAny>) -> PyResult<Self> {
         let array = array_of::<T>(name, object)?;
-        if !is_large(array) {
-            // Who else may hold the array does not matter to the copy below.
-            if let Some(values) = array.try_readonly().ok().as_ref().and_then(|a| a.as_slice().ok()) {
-                return Ok(Self::Copied(values.to_vec(), array.shape().to_vec()));
-            }
+        if let Some(values) = few(array) {
+            return Ok(Self::Copied(values, array.shape().to_vec()));
         }
         // By NumPy, which knows any number of axes and raises where memory ends.
         let copy = array.call_method1(intern!(object.py(), "copy"), ("C",))?;
@@ -59,7 +56,9 @@ impl<'py, T: Element + Copy> Values<'py, T> {
         }
         // Marks go by the owner of the memory, which for this array is the memory view.
         let view = PyMemoryView::from(object)?;
-        let view = AS_ARRAY.import(object.py(), "numpy", "asarray")?.call1((view,))?;
+        let view = AS_ARRAY
+            .import(object.py(), "numpy", "asarray")?
+            .call1((view,))?;
         Self::of(name, view)
     }
 
@@ -126,6 +125,15 @@ impl<'py> Floats<'py> {
             Err(wrong_type(name, "a float32 or float64 array", object))
         }
     }
+}
+
+/// A copy of a small array in C order, unless somebody writes to it.
+fn few<T: Element + Copy>(array: &Bound<'_, PyArrayDyn<T>>) -> Option<Vec<T>> {
+    if !array.is_c_contiguous() || is_large(array) {
+        return None;
+    }
+    let array = array.try_readonly().ok()?;
+    array.as_slice().ok().map(<[T]>::to_vec)
 }
 
 fn is_large<T: Element>(array: &Bound<'_, PyArrayDyn<T>>) -> bool {

@@ -13,12 +13,22 @@ use proptest::prelude::*;
 const H: f64 = 1e-4;
 
 fn numerical(case: &Case, soft: bool, h: f64, method: Method) -> Parameters<f64> {
-    let targets = case.targets(soft);
-    numerical_gradient(&case.network(), case.x.view(), &targets, h, method, || {
-        false
-    })
-    .expect("the sizes fit")
-    .1
+    let (network, targets) = (case.network(), case.targets(soft));
+    // What stood there before must not matter.
+    let mut out = Parameters::filled(&network, f64::NAN);
+    let how = (h, method);
+    let places = &mut out.places();
+    numerical_gradient(&network, case.x.view(), &targets, how, || false, places)
+        .expect("the sizes fit");
+    out
+}
+
+fn exact(case: &Case, soft: bool) -> Parameters<f64> {
+    let network = case.network();
+    let mut out = Parameters::filled(&network, f64::NAN);
+    let places = &mut out.places();
+    gradient(&network, case.x.view(), &case.targets(soft), places).expect("the sizes fit");
+    out
 }
 
 fn apart(a: &Parameters<f64>, b: &Parameters<f64>) -> f64 {
@@ -74,7 +84,7 @@ proptest! {
     fn backpropagation_is_the_limit(recipe in recipe(Activation::Sigmoid), soft: bool) {
         let recipe = Recipe { weight: recipe.weight.min(0.5), ..recipe };
         let case = Case::new(&recipe);
-        let (_, exact) = gradient(&case.network(), case.x.view(), &case.targets(soft))?;
+        let exact = exact(&case, soft);
         let quotient = numerical(&case, soft, H, Method::Incremental);
         prop_assert!(apart(&exact, &quotient) < 1e-7);
     }
@@ -111,7 +121,7 @@ fn kinks_inside_the_interval_are_evaluated_exactly() {
         );
     }
     // The kinks matter: with them, the quotient is far from the derivative.
-    let (_, exact) = gradient(&case.network(), case.x.view(), &case.targets(true)).unwrap();
+    let exact = exact(&case, true);
     let direct = numerical(&case, true, 1e-2, Method::Direct);
     assert!(apart(&exact, &direct) > 1e-4);
 }
@@ -186,8 +196,7 @@ fn zeros_are_not_skipped_before_an_infinite_weight() {
 fn results_do_not_depend_on_the_number_of_threads() {
     let case = Case::new(&plain(&[300, 70, 10], 400, Activation::Sigmoid));
     let everything = || {
-        let network = case.network();
-        let exact = gradient(&network, case.x.view(), &case.targets(true)).unwrap();
+        let exact = exact(&case, true);
         let node = numerical(&case, true, H, Method::Node);
         let incremental = numerical(&case, false, H, Method::Incremental);
         (exact, node, incremental)
@@ -210,13 +219,15 @@ fn a_long_computation_can_be_interrupted() {
         looks += 1;
         looks == 3
     };
+    let network = case.network();
+    let mut out = Parameters::filled(&network, 0.0);
     let answer = numerical_gradient(
-        &case.network(),
+        &network,
         case.x.view(),
         &targets,
-        H,
-        Method::Direct,
+        (H, Method::Direct),
         &mut interrupted,
+        &mut out.places(),
     );
     assert_eq!(answer.unwrap_err(), Error::Interrupted);
 }
@@ -226,7 +237,9 @@ fn what_does_not_fit_is_refused_by_name() {
     let case = Case::new(&plain(&[4, 6, 3], 3, Activation::Sigmoid));
     let network = case.network();
     let message = |network: &Network<'_, f64>, x, targets: Targets<'_, f64>, h| {
-        let answer = numerical_gradient(network, x, &targets, h, Method::Node, || false);
+        let mut out = Parameters::filled(network, 0.0);
+        let (how, places) = ((h, Method::Node), &mut out.places());
+        let answer = numerical_gradient(network, x, &targets, how, || false, places);
         answer.unwrap_err().to_string()
     };
     let x = case.x.view();
@@ -253,4 +266,11 @@ fn what_does_not_fit_is_refused_by_name() {
         let said = message(&network, x, case.targets(true), h);
         assert_eq!(said, format!("h must be a positive finite number, got {h}"));
     }
+    let other = Case::new(&plain(&[4, 5, 3], 3, Activation::Sigmoid));
+    let mut out = Parameters::filled(&other.network(), 0.0);
+    let answer = gradient(&network, x, &case.targets(true), &mut out.places());
+    assert_eq!(
+        answer.unwrap_err().to_string(),
+        "out must have the network's shapes, got 2 layers of other sizes"
+    );
 }
