@@ -143,12 +143,15 @@ impl Kernel for &mut Piece<'_> {
                 let mut scale = 0.5 / (plan.h * plan.largest * shifter.samples() as f64);
                 for (term, weights) in out.iter_mut().zip(&plan.odd.weights) {
                     let weight = weights[i] * scale;
-                    let term = &mut term[own.clone()];
+                    let term = term[own.clone()].iter_mut().zip(row);
                     if i == 0 {
-                        term.fill(0.0);
-                    }
-                    for (term, &difference) in term.iter_mut().zip(row) {
-                        *term = R::mul_add(weight, difference, *term);
+                        for (term, &difference) in term {
+                            *term = weight * difference;
+                        }
+                    } else {
+                        for (term, &difference) in term {
+                            *term = R::mul_add(weight, difference, *term);
+                        }
                     }
                     scale /= plan.largest * plan.largest;
                 }
