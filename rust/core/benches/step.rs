@@ -18,7 +18,7 @@ use kobai_core::scalar::Scalar;
 use kobai_core::shift::Shifter;
 use kobai_core::sparse::Sparse;
 use kobai_core::team::num_threads;
-use kobai_core::transposed::{multiply_transposed, Slopes, TransposedProduct};
+use kobai_core::transposed::{multiply_transposed, Slopes, Terms, TransposedProduct};
 
 const SAMPLES: usize = 100;
 const SIZES: [usize; 3] = [784, 50, 10];
@@ -166,7 +166,12 @@ fn measure_node(problem: &Problem<f64>, threads: Threads<'_>) {
     let input = batch.input();
     for (count, name) in [(1, "  its linear product"), (2, "  with the cubic one")] {
         let time = median(|| {
-            let product = TransposedProduct::new(input, terms[..count].to_vec(), true);
+            let terms = Terms {
+                each: terms[..count].to_vec(),
+                are_finite: true,
+                are_small: true,
+            };
+            let product = TransposedProduct::new(input, terms);
             multiply_transposed(vec![Slopes::new(product, &mut out)], threads);
         });
         println!("    {name:<22}{time:8.1}");

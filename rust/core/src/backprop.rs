@@ -1,5 +1,6 @@
 //! The gradient of the mean loss by backpropagation.
 
+use crate::extent::is_finite;
 use crate::forward::{Forward, Passed};
 use crate::input::Input;
 use crate::loss::{mean_loss, score_gradient, Targets};
@@ -10,7 +11,7 @@ use crate::parallel::{row_blocks, Threads};
 use crate::scalar::Scalar;
 use crate::sgd::descend;
 use crate::totals::add_columns;
-use crate::transposed::{multiply_transposed, Slopes, TransposedProduct};
+use crate::transposed::{multiply_transposed, Slopes, Terms, TransposedProduct};
 
 /// A pass of a batch, forwards and back; the next one finds its room again.
 #[derive(Debug, Default)]
@@ -118,9 +119,14 @@ pub fn slopes<T: Scalar>(
             }
         }
         let read = forward.input_of(l, input);
+        let terms = Terms {
+            each: vec![deltas.view()],
+            are_finite: is_finite(deltas.data()),
+            are_small: false,
+        };
         work = work.saturating_add(read.inputs().saturating_mul(deltas.data().len()));
         products.push(Slopes {
-            product: TransposedProduct::new(read, vec![deltas.view()], false),
+            product: TransposedProduct::new(read, terms),
             out: &mut *own.weights,
             step: step.map(|(layer, lr)| (&mut *layer.weights, lr)),
         });

@@ -23,7 +23,7 @@ use crate::parallel::{try_map, Threads};
 use crate::plan::{Plan, TOLERANCE};
 use crate::shift::Shifter;
 use crate::smoothness::analytic_radii;
-use crate::transposed::{multiply_transposed, Slopes, TransposedProduct};
+use crate::transposed::{multiply_transposed, Slopes, Terms, TransposedProduct};
 
 /// Writes the central difference of the mean loss in every parameter; `coefficients` is room for what
 /// it is found from.
@@ -52,9 +52,13 @@ pub fn node(
             own.sum(bias);
         }
         let input = shifter.input_of(plan.layer);
-        let terms = own.terms[..counted(plan, own)].iter();
-        let product =
-            TransposedProduct::new(input, terms.map(Matrix::view).collect(), plan.is_single);
+        let counted = counted(plan, own);
+        let terms = Terms {
+            each: own.terms[..counted].iter().map(Matrix::view).collect(),
+            are_finite: (0..counted).all(|p| own.size(p).is_finite()),
+            are_small: plan.is_single,
+        };
+        let product = TransposedProduct::new(input, terms);
         products.push(Slopes::new(product, &mut *out.weights));
     }
     multiply_transposed(products, threads);

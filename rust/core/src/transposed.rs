@@ -3,7 +3,6 @@
 use std::ops::Range;
 
 use crate::columns::{odd_power, SumColumns};
-use crate::extent::is_finite;
 use crate::input::Input;
 use crate::lines::BLOCK;
 use crate::matmul::{multiply, Operand};
@@ -25,6 +24,17 @@ pub struct TransposedProduct<'a, T> {
     terms: Vec<MatrixRef<'a, T>>,
     /// All terms but the first, where single precision is enough.
     single: Vec<Matrix<f32>>,
+}
+
+/// The matrices of a product, one at least, and what is known of them.
+#[derive(Debug)]
+pub struct Terms<'a, T> {
+    /// Each of shape (samples, units).
+    pub each: Vec<MatrixRef<'a, T>>,
+    /// Whether no number of theirs is infinite or NaN.
+    pub are_finite: bool,
+    /// Whether all but the first are so small that they may be summed in single precision.
+    pub are_small: bool,
 }
 
 /// A product and where it goes.
@@ -76,23 +86,20 @@ pub fn multiply_transposed<T: Scalar, P: Scalar>(
 }
 
 impl<'a, T: Scalar> TransposedProduct<'a, T> {
-    /// A product to compute, of one term at least.
-    ///
-    /// With `small`, whoever calls says that all terms but the first may be summed in single precision.
+    /// A product to compute.
     #[must_use]
-    pub fn new(input: Input<'a, T>, terms: Vec<MatrixRef<'a, T>>, small: bool) -> Self {
-        let higher = if small { &terms[1..] } else { &[] };
+    pub fn new(input: Input<'a, T>, terms: Terms<'a, T>) -> Self {
+        let each = terms.each;
+        let higher = if terms.are_small { &each[1..] } else { &[] };
         Self {
             dense: match input {
                 // A zero times an infinity or a NaN is no zero.
-                Input::Sparse(x) if !terms.iter().all(|term| is_finite(term.data())) => {
-                    Some(x.to_dense())
-                }
+                Input::Sparse(x) if !terms.are_finite => Some(x.to_dense()),
                 _ => None,
             },
             input,
             single: higher.iter().map(MatrixRef::cast).collect(),
-            terms,
+            terms: each,
         }
     }
 

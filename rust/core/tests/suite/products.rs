@@ -2,11 +2,19 @@
 
 use crate::draw::{distance, product, Draw};
 use kobai_core::input::{Batch, Input};
-use kobai_core::matrix::Matrix;
+use kobai_core::matrix::{Matrix, MatrixRef};
 use kobai_core::parallel::{block_rows, Threads};
 use kobai_core::sparse::Sparse;
-use kobai_core::transposed::{multiply_transposed, Slopes, TransposedProduct};
+use kobai_core::transposed::{multiply_transposed, Slopes, Terms, TransposedProduct};
 use proptest::prelude::*;
+
+fn finite<T>(each: Vec<MatrixRef<'_, T>>, are_small: bool) -> Terms<'_, T> {
+    Terms {
+        each,
+        are_finite: true,
+        are_small,
+    }
+}
 
 proptest! {
     #[test]
@@ -60,7 +68,7 @@ proptest! {
             let terms: Vec<_> = c.iter().map(Matrix::view).collect();
             for (small, error) in [(false, 1e-12), (true, 1e-4)] {
                 let mut out = vec![f64::NAN; d * h];
-                let product = TransposedProduct::new(input, terms.clone(), small);
+                let product = TransposedProduct::new(input, finite(terms.clone(), small));
                 multiply_transposed(vec![Slopes::new(product, &mut out)], Threads::One);
                 prop_assert!(distance(&out, wanted.data()) < error);
             }
@@ -85,7 +93,7 @@ proptest! {
         blocks.for_each(|(b, out)| batch.input().times(b, single_w.view(), None, out));
         prop_assert!(distance(&widened(&out), product(x.view(), w.view()).data()) < 1e-4);
         let mut out = vec![f32::NAN; d * h];
-        let transposed = TransposedProduct::new(batch.input(), vec![single_c.view()], false);
+        let transposed = TransposedProduct::new(batch.input(), finite(vec![single_c.view()], false));
         multiply_transposed(vec![Slopes::new(transposed, &mut out)], Threads::One);
         let wanted = product(x.view().transposed().view(), c.view());
         prop_assert!(distance(&widened(&out), wanted.data()) < 1e-4);
