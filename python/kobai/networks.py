@@ -29,6 +29,9 @@ Rng = int | np.random.Generator | np.random.SeedSequence | None
 # Samples whose answers are computed together when accuracy is taken: bounds the memory.
 _ACCURACY_ROWS = 1000
 
+# What numerical gradients are computed in, whatever the network's dtype.
+_DOUBLE = np.dtype(np.float64)
+
 
 class _Layer(NamedTuple):
     """What one layer is called in `params`, and its activation."""
@@ -117,8 +120,12 @@ class _Network:
             raise ValueError(
                 f"params must have the keys {sorted(self._shapes)}, got {sorted(map(str, params))}"
             )
+        dtype = self.dtype
         for key, shape in self._shapes.items():
-            self._check_parameter(key, params[key], shape)
+            value = params[key]
+            is_plain = type(value) is np.ndarray and value.dtype == dtype and value.shape == shape
+            if not (is_plain and value.flags.aligned):
+                self._check_parameter(key, value, shape)
         return [
             (
                 params[layer.weights],
@@ -129,9 +136,6 @@ class _Network:
         ]
 
     def _check_parameter(self, key: str, value: Any, shape: tuple[int, ...]) -> None:
-        is_plain = type(value) is np.ndarray and value.dtype == self.dtype
-        if is_plain and value.shape == shape and value.flags.aligned:
-            return
         if not isinstance(value, np.ndarray):
             raise TypeError(f"params[{key!r}] must be an array, got {type(value).__name__}")
         if value.dtype != self.dtype:
@@ -215,27 +219,30 @@ class _Network:
             The central difference in each parameter, in its shape and dtype.
         """
         half_width = positive_float("h", h)
-        double = np.dtype(np.float64)
         layers = self.core_layers()
-        if self.dtype != double:
+        rows, targets = self._batch(x, t, keep_single=True)
+        is_double = self.dtype == _DOUBLE
+        if not is_double:
             layers = [
-                (W.astype(double), None if b is None else b.astype(double), activation)
+                (W.astype(_DOUBLE), None if b is None else b.astype(_DOUBLE), activation)
                 for W, b, activation in layers
             ]
-        rows, targets = self._batch(x, t, keep_single=True)
-        if targets.dtype != np.int64:
-            targets = in_dtype(targets, double)
+            if targets.dtype != np.int64:
+                targets = targets.astype(_DOUBLE)
         loss, gradient = _core.network_numerical_gradient(layers, rows, targets, half_width, method)
-        return loss, self._named(gradient)
+        named = self._named(gradient)
+        if is_double:
+            return loss, named
+        return loss, {key: in_dtype(quotients, self.dtype) for key, quotients in named.items()}
 
     def _named(
         self, layers: list[tuple[npt.NDArray[Any], npt.NDArray[Any] | None]]
     ) -> dict[str, FloatArray]:
         named = {}
         for layer, (weights, bias) in zip(self._layers, layers, strict=True):
-            named[layer.weights] = in_dtype(weights, self.dtype)
+            named[layer.weights] = weights
             if layer.bias is not None and bias is not None:
-                named[layer.bias] = in_dtype(bias, self.dtype)
+                named[layer.bias] = bias
         return named
 
 

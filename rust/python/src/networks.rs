@@ -90,8 +90,8 @@ pub enum TargetValues<'py, T: Element> {
 impl<'py, T: Element + Scalar> TargetValues<'py, T> {
     /// The targets in `t`.
     pub fn extract(t: &Bound<'py, PyAny>) -> PyResult<Self> {
-        if let Ok(labels) = Values::extract("t", t) {
-            return Ok(Self::Labels(labels));
+        if t.is_instance_of::<PyArrayDyn<i64>>() {
+            return Values::extract("t", t).map(Self::Labels);
         }
         Values::extract("t", t)
             .map(Self::Dense)
