@@ -8,11 +8,7 @@ use crate::loss::Targets;
 use crate::matrix::{Matrix, MatrixRef};
 use crate::parallel::Threads;
 use crate::scalar::Scalar;
-use crate::simd::{prefetch, Cache};
 use crate::sparse::Sparse;
-
-/// How many rows ahead of the one that is searched are brought nearer.
-const AHEAD: usize = 2;
 
 /// A data set: inputs of type `S`, targets of type `T`.
 #[derive(Debug, Clone, Copy)]
@@ -67,12 +63,10 @@ impl<W: Scalar> Gathered<W> {
             if let Some(known) = data.lines {
                 return lines.gather(known, indices, cols, most, cast);
             }
+            // Rows of a large data set are far from the processor, and drawn in no order.
             let rows = indices.iter().enumerate().map(|(i, &n)| {
-                // Rows of a large data set are far from the processor, and drawn in no order.
-                if let Some(&next) = indices.get(i + AHEAD) {
-                    prefetch(data.x.row(next), Cache::Second);
-                }
-                data.x.row(n)
+                let next = indices.get(i + 1).map_or(&[][..], |&n| data.x.row(n));
+                (data.x.row(n), next)
             });
             lines.refill(rows, cols, most, cast)
         };

@@ -101,7 +101,7 @@ fn is_sparse<S: Scalar, T: Scalar>(
 ) -> bool {
     let shape = (x.rows(), x.cols());
     room.refill(shape, SPARSE_DENSITY, threads, |lines, range, most| {
-        lines.refill(range.map(|n| x.row(n)), x.cols(), most, cast)
+        lines.refill(range.map(|n| (x.row(n), &[][..])), x.cols(), most, cast)
     })
 }
 

@@ -55,17 +55,18 @@ impl<T: Scalar> Lines<T> {
     pub fn of_rows(matrix: MatrixRef<'_, T>, density: f64) -> Option<Self> {
         let most = most_of(density, (matrix.rows(), matrix.cols()))?;
         let mut lines = Self::default();
-        let rows = (0..matrix.rows()).map(|n| matrix.row(n));
+        let rows = (0..matrix.rows()).map(|n| (matrix.row(n), &[][..]));
         lines
             .refill(rows, matrix.cols(), most, |value| value)
             .then_some(lines)
     }
 
     /// Takes the rows of a matrix, of `places` elements each, cast by `cast`; false, and nothing of
-    /// meaning, if more than `most` elements are not zero.
+    /// meaning, if more than `most` elements are not zero. A row comes with one to be brought nearer
+    /// meanwhile, or with nothing.
     pub fn refill<'a, S: Scalar>(
         &mut self,
-        rows: impl Iterator<Item = &'a [S]> + Clone,
+        rows: impl Iterator<Item = (&'a [S], &'a [S])> + Clone,
         places: usize,
         most: usize,
         cast: impl Fn(S) -> T,
@@ -222,7 +223,7 @@ impl<'a, S, T, I, F> Kernel for Refill<'_, T, I, F>
 where
     S: Scalar,
     T: Scalar,
-    I: Iterator<Item = &'a [S]> + Clone,
+    I: Iterator<Item = (&'a [S], &'a [S])> + Clone,
     F: Fn(S) -> T,
 {
     type Output = bool;
@@ -238,8 +239,13 @@ where
             values,
         } = self.lines;
         let (mut count, mut copied) = (0, 0);
-        for (n, row) in self.rows.clone().enumerate() {
+        for (n, (row, next)) in self.rows.clone().enumerate() {
+            // A part of the next row at a time: the processor waits where much is asked for at once.
+            let mut parts = next.chunks(BLOCK);
             for block in row.chunks(BLOCK) {
+                if let Some(part) = parts.next() {
+                    prefetch(part, Cache::Second);
+                }
                 let mask = mask_of_nonzero::<S, R>(block);
                 masks.push(mask);
                 count += mask.count_ones() as usize;
@@ -256,7 +262,7 @@ where
             }
         }
         grow(values, count, 0);
-        for (n, row) in self.rows.enumerate().skip(copied) {
+        for (n, (row, _)) in self.rows.enumerate().skip(copied) {
             let own = (&masks[n * *blocks..], starts[n * *blocks] as usize);
             copy_row(row, own, &self.cast, values);
         }
