@@ -56,17 +56,18 @@ impl Coefficients {
         let (samples, units) = (shifter.samples(), plan.smooth.len());
         let block = block_rows(samples);
         let blocks = samples.div_ceil(block);
-        let lists = [&mut self.terms, &mut self.sums, &mut self.sizes];
-        let arrays = lists
-            .into_iter()
-            .zip([block, 1, 1])
-            .flat_map(|(list, rows)| {
-                list.resize_with(plan.terms, Matrix::default);
-                list.iter_mut().map(move |matrix| {
-                    matrix.reshape(if rows == 1 { blocks } else { samples }, units);
-                    (matrix.data_mut(), rows * units)
-                })
-            });
+        let lists = [
+            (&mut self.terms, samples, block),
+            (&mut self.sums, blocks, 1),
+            (&mut self.sizes, blocks, 1),
+        ];
+        let arrays = lists.into_iter().flat_map(|(list, rows, own)| {
+            list.resize_with(plan.terms, Matrix::default);
+            list.iter_mut().map(move |matrix| {
+                matrix.reshape(rows, units);
+                (matrix.data_mut(), own * units)
+            })
+        });
         let count = if plan.terms == 0 { 0 } else { blocks };
         let pieces = pieces_of(arrays, count).into_iter().enumerate();
         pieces.map(move |(b, out)| Piece {
