@@ -1,6 +1,6 @@
 //! The step of gradient descent.
 
-use crate::parallel::{for_chunks, run};
+use crate::parallel::{for_chunks, run, Threads};
 use crate::scalar::Scalar;
 use crate::simd::{dispatch, Kernel, Level};
 
@@ -13,19 +13,31 @@ pub fn descend<T: Scalar, W: Scalar>(parameters: &mut [T], slopes: &[W], lr: T) 
     });
 }
 
-/// The same of several arrays, of which large ones are shared: their numbers lie in the caches of the
-/// threads that computed the slopes, and are soon read by all of them.
+/// What a number takes, in multiplications: it must be fetched.
+const WORK: usize = 16;
+
+/// The same of several arrays.
 pub fn descend_all<T: Scalar>(arrays: Vec<(&mut [T], &[T])>, lr: T) {
-    /// What a number takes, in multiplications: it must be fetched.
-    const WORK: usize = 16;
     let count: usize = arrays.iter().map(|(own, _)| own.len()).sum();
     run(WORK * count, |threads| {
         for (own, slopes) in arrays {
-            let half = own.len().div_ceil(2).max(1);
-            for_chunks(threads.worth(WORK * own.len()), own, half, |c, own| {
-                descend(own, &slopes[c * half..], lr);
-            });
+            descend_shared(own, slopes, lr, threads);
         }
+    });
+}
+
+/// The same of an array that is shared, if it is large: its numbers lie in the caches of the threads that
+/// computed the slopes, and are soon read by all of them.
+pub fn descend_shared<T: Scalar, W: Scalar>(
+    parameters: &mut [T],
+    slopes: &[W],
+    lr: T,
+    threads: Threads<'_>,
+) {
+    let half = parameters.len().div_ceil(2).max(1);
+    let threads = threads.worth(WORK * parameters.len());
+    for_chunks(threads, parameters, half, |c, own| {
+        descend(own, &slopes[c * half..], lr);
     });
 }
 

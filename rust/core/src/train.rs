@@ -116,7 +116,7 @@ pub fn train<S: Scalar, T: Scalar>(
                     let loss = quotients.find(parameters, network, batch, &batch.targets(data));
                     let slopes = quotients.slopes.slices();
                     for (own, slopes) in parameters.slices_mut().zip(slopes) {
-                        sgd::descend(own, slopes, lr);
+                        sgd::descend_shared(own, slopes, lr, threads);
                     }
                     loss
                 })
