@@ -54,10 +54,10 @@ impl<T: Scalar> Pass<T> {
             deltas.reshape(samples, layer.units());
         }
         let deltas = row_blocks(&mut self.deltas, samples);
-        let back = |deltas: Vec<&mut [T]>, passed: &Passed<'_, T>| {
-            go_back(network, targets, passed, deltas);
-        };
-        self.forward.run_then(network, input, threads, deltas, back);
+        self.forward
+            .run_then(network, input, threads, deltas, |deltas, passed| {
+                go_back(network, targets, passed, deltas);
+            });
         mean_loss(self.forward.probabilities(), targets)
     }
 }

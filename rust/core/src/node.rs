@@ -52,10 +52,11 @@ pub fn node(
             own.sum(bias);
         }
         let input = shifter.input_of(plan.layer);
-        let counted = counted(plan, own);
+        let sizes: Vec<f64> = (0..plan.terms).map(|p| own.size(p)).collect();
+        let counted = counted(plan, &sizes);
         let terms = Terms {
             each: own.terms[..counted].iter().map(Matrix::view).collect(),
-            are_finite: (0..counted).all(|p| own.size(p).is_finite()),
+            are_finite: sizes[..counted].iter().all(|size| size.is_finite()),
             are_small: plan.is_single,
         };
         let product = TransposedProduct::new(input, terms);
@@ -68,13 +69,13 @@ pub fn node(
     Ok(())
 }
 
-/// How many terms count: the highest, as far as they add up to [`TOLERANCE`] at most in any quotient, do
-/// not.
-fn counted(plan: &Plan<'_>, coefficients: &Coefficients) -> usize {
+/// How many terms, of these [sizes](Coefficients::size), count: the highest, as far as they add up to
+/// [`TOLERANCE`] at most in any quotient, do not.
+fn counted(plan: &Plan<'_>, sizes: &[f64]) -> usize {
     let mut power = plan.largest;
-    let higher = (1..plan.terms).map(|p| {
+    let higher = sizes.iter().skip(1).map(|size| {
         power *= plan.largest * plan.largest;
-        power * coefficients.size(p)
+        power * size
     });
     let bounds: Vec<f64> = higher.collect();
     let is_enough = |&counted: &usize| bounds[counted - 1..].iter().sum::<f64>() <= TOLERANCE;

@@ -91,7 +91,7 @@ pub fn train<S: Scalar, T: Scalar>(
     match gradient {
         Gradient::Backprop => Ok(run(all(3 * network.work() * largest), |threads| {
             let mut pass = Pass::default();
-            let mut slopes = Parameters::like(&Parameters::copied(network), T::zero());
+            let mut slopes = Parameters::filled(network, T::zero());
             descend(
                 network,
                 data,

@@ -36,12 +36,15 @@ pub enum Values<'py, T: Element> {
 impl<'py, T: Element + Copy> Values<'py, T> {
     /// The values of the argument called `name` as they are at this moment: a copy.
     pub fn copied(name: &str, object: &Bound<'py, PyAny>) -> PyResult<Self> {
-        let array = array_of::<T>(name, object)?;
+        Self::copy_of(name, array_of(name, object)?)
+    }
+
+    fn copy_of(name: &str, array: &Bound<'py, PyArrayDyn<T>>) -> PyResult<Self> {
         if let Some(values) = few(array) {
             return Ok(Self::Copied(values, array.shape().to_vec()));
         }
         // By NumPy, which knows any number of axes and raises where memory ends.
-        let copy = array.call_method1(intern!(object.py(), "copy"), ("C",))?;
+        let copy = array.call_method1(intern!(array.py(), "copy"), ("C",))?;
         Self::of(name, copy)
     }
 
@@ -52,7 +55,7 @@ impl<'py, T: Element + Copy> Values<'py, T> {
     pub fn extract(name: &str, object: &Bound<'py, PyAny>) -> PyResult<Self> {
         let array = array_of::<T>(name, object)?;
         if !array.is_c_contiguous() || !is_large(array) {
-            return Self::copied(name, object);
+            return Self::copy_of(name, array);
         }
         // Marks go by the owner of the memory, which for this array is the memory view.
         let view = PyMemoryView::from(object)?;
