@@ -32,6 +32,9 @@ _ACCURACY_ROWS = 1000
 # What numerical gradients are computed in, whatever the network's dtype.
 _DOUBLE = np.dtype(np.float64)
 
+# What the core takes labels in.
+_LABEL = np.dtype(np.int64)
+
 
 class _Layer(NamedTuple):
     """What one layer is called in `params`, and its activation."""
@@ -171,8 +174,9 @@ class _Network:
         rows, is_single = self._rows(x, keep_single=keep_single)
         targets = plain_array("t", t)
         if are_labels(targets, () if is_single else rows.shape[:1]):
-            # A copy is also what an unaligned array needs.
-            return rows, targets.reshape(-1).astype(np.int64)
+            if targets.dtype == _LABEL and targets.ndim == 1 and targets.flags.aligned:
+                return rows, targets
+            return rows, targets.reshape(-1).astype(_LABEL)
         weights = in_dtype(real_array("t", targets), self.dtype)
         classes = self._shapes[self._layers[-1].weights][1]
         shape = (classes,) if is_single else (len(rows), classes)

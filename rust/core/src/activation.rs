@@ -94,6 +94,15 @@ impl Activation {
         }
     }
 
+    /// The largest absolute value it has, if there is one.
+    #[must_use]
+    pub fn bound(self) -> Option<f64> {
+        match self {
+            Self::Sigmoid => Some(1.0),
+            Self::Identity | Self::Relu => None,
+        }
+    }
+
     /// The largest change of an activation, as it is computed, when the pre-activation moves by `shift`.
     #[must_use]
     pub fn reach(self, shift: f64) -> f64 {

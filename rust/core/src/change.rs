@@ -77,23 +77,11 @@ impl Pull {
     pub fn of_weights(weights: MatrixRef<'_, f64>) -> Self {
         let width = weights.rows().next_multiple_of(LANES);
         let mut powers = Matrix::zeros(weights.cols(), TERMS * width);
-        for (k, row) in powers
-            .data_mut()
-            .chunks_exact_mut(TERMS * width)
-            .enumerate()
-        {
-            for (j, weight) in row.iter_mut().take(weights.rows()).enumerate() {
-                *weight = weights.row(j)[k];
-            }
-            for m in 1..TERMS {
-                let (lower, own) = row.split_at_mut(m * width);
-                let (weights, before) = (&lower[..width], &lower[(m - 1) * width..]);
-                let share = 1.0 / (m + 1) as f64;
-                for ((own, &before), &weight) in own.iter_mut().zip(before).zip(weights) {
-                    *own = before * (weight * share);
-                }
-            }
-        }
+        dispatch(FillPowers {
+            weights,
+            width,
+            powers: powers.data_mut(),
+        });
         Self {
             powers,
             width,
@@ -350,6 +338,36 @@ impl Pull {
             }
         }
         growth
+    }
+}
+
+/// Fills [`Pull::powers`].
+struct FillPowers<'a> {
+    weights: MatrixRef<'a, f64>,
+    width: usize,
+    powers: &'a mut [f64],
+}
+
+impl Kernel for FillPowers<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<R: Level>(self) {
+        let (classes, width) = (self.weights.cols(), self.width);
+        for (k, row) in self.powers.chunks_exact_mut(TERMS * width).enumerate() {
+            let own = self.weights.data()[k..].iter().step_by(classes);
+            for (weight, &own) in row.iter_mut().zip(own) {
+                *weight = own;
+            }
+            for m in 1..TERMS {
+                let (lower, own) = row.split_at_mut(m * width);
+                let (weights, before) = (&lower[..width], &lower[(m - 1) * width..]);
+                let share = 1.0 / (m + 1) as f64;
+                for ((own, &before), &weight) in own.iter_mut().zip(before).zip(weights) {
+                    *own = before * (weight * share);
+                }
+            }
+        }
     }
 }
 

@@ -7,7 +7,7 @@
 use std::ops::Range;
 
 use crate::bits::{transpose, Bits};
-use crate::lines::{Lines, BLOCK};
+use crate::lines::{blocks_of, Lines, BLOCK};
 use crate::matrix::MatrixRef;
 use crate::packed::{by_groups, ByGroups, Packed};
 use crate::scalar::Scalar;
@@ -62,7 +62,7 @@ impl<T: Scalar, C: Scalar> Kernel for SumColumns<'_, T, C> {
 
 impl<T: Scalar, C: Scalar> SumColumns<'_, T, C> {
     fn blocks(&self) -> Range<usize> {
-        self.columns.start / BLOCK..self.columns.end.div_ceil(BLOCK)
+        blocks_of(&self.columns)
     }
 
     /// Rows shorter than a vector.

@@ -44,6 +44,7 @@ pub mod matrix;
 pub mod memory;
 pub mod network;
 pub mod node;
+pub mod nonzero;
 pub mod numerical;
 pub mod packed;
 pub mod parallel;

@@ -1,10 +1,12 @@
 //! The non-zero elements of the lines of a matrix, which are its rows.
 
+use std::ops::Range;
+
 use crate::bits::Bits;
 use crate::matrix::MatrixRef;
+use crate::nonzero::{mask_of_nonzero, take_nonzero};
 use crate::scalar::Scalar;
 use crate::simd::{dispatch, prefetch, Cache, Kernel, Level};
-use crate::vector::mask_of_nonzero;
 
 /// The elements of a line are kept in blocks of so many places, a bit of a word each.
 pub const BLOCK: usize = 64;
@@ -47,6 +49,13 @@ impl<T> Default for Lines<T> {
 pub fn most_of(density: f64, (rows, cols): (usize, usize)) -> Option<usize> {
     let most = (density * rows.saturating_mul(cols) as f64) as usize;
     (most > 0).then_some(most)
+}
+
+/// The blocks of these places, whole blocks of them or all to the last.
+#[inline(always)]
+#[must_use]
+pub fn blocks_of(places: &Range<usize>) -> Range<usize> {
+    places.start / BLOCK..places.end.div_ceil(BLOCK)
 }
 
 impl<T: Scalar> Lines<T> {
@@ -168,6 +177,13 @@ impl<T: Scalar> Lines<T> {
         &self.values[self.start(i, b)..end]
     }
 
+    /// The number of elements in blocks `blocks` of all lines.
+    #[must_use]
+    pub fn count_in(&self, blocks: &Range<usize>) -> usize {
+        let own = |i| self.start(i, blocks.end) - self.start(i, blocks.start);
+        (0..self.len()).map(own).sum()
+    }
+
     /// Calls `visit` with the place and the value of each element of line `i`, in order.
     pub fn for_each(&self, i: usize, mut visit: impl FnMut(usize, T)) {
         for b in 0..self.blocks {
@@ -233,20 +249,29 @@ where
     #[inline(always)]
     fn run<R: Level>(self) -> bool {
         let Lines {
-            blocks,
             masks,
             starts,
             values,
+            ..
         } = self.lines;
         let (mut count, mut copied) = (0, 0);
         for (n, (row, next)) in self.rows.clone().enumerate() {
+            let is_copied = copied == n && count <= row.len() * (n + 1) / 2;
+            if is_copied {
+                grow(values, count, row.len());
+                copied += 1;
+            }
             // A part of the next row at a time: the processor waits where much is asked for at once.
             let mut parts = next.chunks(BLOCK);
             for block in row.chunks(BLOCK) {
                 if let Some(part) = parts.next() {
                     prefetch(part, Cache::Second);
                 }
-                let mask = mask_of_nonzero::<S, R>(block);
+                let mask = if is_copied {
+                    take_nonzero::<S, T, R>(block, &self.cast, &mut values[count..])
+                } else {
+                    mask_of_nonzero::<S, R>(block)
+                };
                 masks.push(mask);
                 count += mask.count_ones() as usize;
                 starts.push(numbered(count));
@@ -254,39 +279,15 @@ where
             if count > self.most {
                 return false;
             }
-            if copied == n && count <= row.len() * (n + 2) / 2 {
-                grow(values, count, 0);
-                let own = (&masks[n * *blocks..], starts[n * *blocks] as usize);
-                copy_row(row, own, &self.cast, values);
-                copied += 1;
+        }
+        grow(values, count, BLOCK);
+        let mut rest = starts.iter().skip(copied * self.lines.blocks);
+        for (row, _) in self.rows.skip(copied) {
+            for (block, &start) in row.chunks(BLOCK).zip(&mut rest) {
+                let _ = take_nonzero::<S, T, R>(block, &self.cast, &mut values[start as usize..]);
             }
         }
-        grow(values, count, 0);
-        for (n, (row, _)) in self.rows.enumerate().skip(copied) {
-            let own = (&masks[n * *blocks..], starts[n * *blocks] as usize);
-            copy_row(row, own, &self.cast, values);
-        }
         true
-    }
-}
-
-/// Copies the elements of a row that its masks name to `values`, from `start` on.
-#[inline(always)]
-fn copy_row<S: Scalar, T: Scalar>(
-    row: &[S],
-    (masks, start): (&[u64], usize),
-    cast: &impl Fn(S) -> T,
-    values: &mut [T],
-) {
-    let mut start = start;
-    for (block, &mask) in row.chunks(BLOCK).zip(masks) {
-        let room = &mut values[start..];
-        let mut found = 0;
-        for place in Bits(mask) {
-            room[found] = cast(block[place]);
-            found += 1;
-        }
-        start += found;
     }
 }
 

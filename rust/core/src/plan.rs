@@ -46,18 +46,22 @@ impl<'a> Plan<'a> {
         (radii, h): (&[f64], f64),
         threads: Threads<'_>,
     ) -> Self {
-        let largest = shifter.input_of(layer).max_abs(threads).max(1.0);
+        let largest = shifter.largest_input(layer, threads).max(1.0);
         let s = h * largest;
         let bound = SCORE_BOUND * shifter.targets().mass() / h;
-        let terms = |&radius: &f64| {
-            terms_for(s / radius, bound, TOLERANCE)
-                .filter(|_| largest <= LARGEST_INPUT && h >= SMALLEST_WIDTH)
+        let fits = largest <= LARGEST_INPUT && h >= SMALLEST_WIDTH;
+        let terms_of = |radius: f64| terms_for(s / radius, bound, TOLERANCE).filter(|_| fits);
+        let least = radii.iter().copied().fold(f64::INFINITY, f64::min);
+        let (terms, smooth) = if let Some(terms) = terms_of(least) {
+            // No unit needs more than the one whose radius is the least.
+            (terms, vec![true; radii.len()])
+        } else {
+            let needed: Vec<_> = radii.iter().map(|&radius| terms_of(radius)).collect();
+            let terms = needed.iter().flatten().copied().max().unwrap_or(0);
+            (terms, needed.iter().map(Option::is_some).collect())
         };
-        let needed: Vec<Option<usize>> = radii.iter().map(terms).collect();
         // Of a sum in single precision, one term a sample, each of two rounded factors.
         let rounding = (shifter.samples() + 3) as f64 * f64::from(f32::EPSILON) / 2.0;
-        let least = radii.iter().copied().fold(f64::INFINITY, f64::min);
-        let terms = needed.iter().flatten().copied().max().unwrap_or(0);
         Self {
             layer,
             is_single: higher_terms(s / least, bound) * rounding <= TOLERANCE,
@@ -65,7 +69,7 @@ impl<'a> Plan<'a> {
             largest,
             terms,
             odd: OddInterpolation::new(terms),
-            smooth: needed.iter().map(Option::is_some).collect(),
+            smooth,
             kinks: KinkFinder::new(shifter.network(), shifter.forward(), layer, s),
         }
     }

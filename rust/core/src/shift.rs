@@ -14,6 +14,7 @@ use crate::input::Input;
 use crate::loss::{lane_losses, Targets};
 use crate::matrix::{Matrix, MatrixRef};
 use crate::network::{Layer, Network};
+use crate::parallel::Threads;
 use crate::simd::{Level, LANES};
 use crate::softmax::softmax_weights;
 
@@ -163,6 +164,16 @@ impl<'a> Shifter<'a> {
     #[must_use]
     pub fn input_of(&self, l: usize) -> Input<'a, f64> {
         self.forward.input_of(l, self.input)
+    }
+
+    /// The largest absolute input of layer `l`, or a bound on it that is at most 1.
+    #[must_use]
+    pub fn largest_input(&self, l: usize, threads: Threads<'_>) -> f64 {
+        let below = l.checked_sub(1).map(|below| self.activation(below));
+        match below.and_then(Activation::bound) {
+            Some(bound) if bound <= 1.0 => bound,
+            _ => self.input_of(l).max_abs(threads),
+        }
     }
 
     /// The number of samples in the batch.

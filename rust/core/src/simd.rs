@@ -157,13 +157,15 @@ fn is_x86_feature_set_v4() -> bool {
 #[cfg(target_arch = "x86_64")]
 #[inline]
 fn is_x86_feature_set_v3() -> bool {
-    std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma")
+    std::arch::is_x86_feature_detected!("avx2")
+        && std::arch::is_x86_feature_detected!("fma")
+        && std::arch::is_x86_feature_detected!("popcnt")
 }
 
 /// # Safety
 /// The processor must have AVX-512 F, DQ, VL and BW, AVX2 and FMA.
 #[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512bw,avx2,fma")]
+#[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512bw,avx2,fma,popcnt")]
 unsafe fn run_v4<K: Kernel>(kernel: K) -> K::Output {
     kernel.run::<Avx512>()
 }
@@ -171,7 +173,7 @@ unsafe fn run_v4<K: Kernel>(kernel: K) -> K::Output {
 /// # Safety
 /// The processor must have AVX2 and FMA.
 #[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,fma")]
+#[target_feature(enable = "avx2,fma,popcnt")]
 unsafe fn run_v3<K: Kernel>(kernel: K) -> K::Output {
     kernel.run::<Avx2>()
 }

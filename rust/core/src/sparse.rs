@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::extent::max_abs;
-use crate::lines::{most_of, Lines};
+use crate::lines::{blocks_of, most_of, Lines};
 use crate::matrix::Matrix;
 use crate::parallel::{block_rows, for_each, Threads};
 use crate::scalar::Scalar;
@@ -78,6 +78,13 @@ impl<T: Scalar> Sparse<T> {
     #[must_use]
     pub fn row_parts(&self) -> &[Lines<T>] {
         &self.rows
+    }
+
+    /// The number of elements in these columns, whole blocks of them or all to the last.
+    #[must_use]
+    pub fn count_in(&self, columns: &Range<usize>) -> usize {
+        let blocks = blocks_of(columns);
+        self.rows.iter().map(|part| part.count_in(&blocks)).sum()
     }
 
     /// Calls `visit` with the column and the value of each element of row `n`, in order.

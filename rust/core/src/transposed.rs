@@ -1,5 +1,6 @@
 //! Products with the transpose of what a layer reads: what gradients of weights are.
 
+use std::cmp::Reverse;
 use std::ops::Range;
 
 use crate::columns::{odd_power, SumColumns};
@@ -70,14 +71,17 @@ pub fn multiply_transposed<T: Scalar, P: Scalar>(
         for (c, out) in out.chunks_mut(size).enumerate() {
             let step = steps.as_mut();
             let step = step.and_then(|(chunks, lr)| Some((chunks.next()?, *lr)));
-            pieces.push((&*product, c * columns, out, step));
+            let columns = c * columns..c * columns + out.len() / product.units();
+            pieces.push((&*product, columns, out, step));
         }
     }
+    // What takes longest comes first: what is left at the end then takes both threads about as long.
+    pieces.sort_by_cached_key(|(product, columns, ..)| Reverse(product.work(columns)));
     for_each(
         threads,
         pieces.into_iter(),
-        |(product, first, out, step)| {
-            product.write(first, out);
+        |(product, columns, out, step)| {
+            product.write(&columns, out);
             if let Some((parameters, lr)) = step {
                 descend(parameters, out, lr);
             }
@@ -128,12 +132,20 @@ impl<'a, T: Scalar> TransposedProduct<'a, T> {
         }
     }
 
-    /// Writes the rows of the result from `first` on.
-    fn write(&self, first: usize, out: &mut [T]) {
-        let columns = first..first + out.len() / self.units();
+    /// How many multiplications these rows of the result take.
+    fn work(&self, columns: &Range<usize>) -> usize {
+        let elements = match self.input() {
+            Input::Sparse(x) => x.count_in(columns),
+            Input::Dense(x) => x.rows() * columns.len(),
+        };
+        elements * self.units() * self.terms.len()
+    }
+
+    /// Writes these rows of the result.
+    fn write(&self, columns: &Range<usize>, out: &mut [T]) {
         let (input, linear) = (self.input(), self.terms[0]);
         match input {
-            Input::Sparse(x) => sum_columns(x, &columns, 0, linear, out),
+            Input::Sparse(x) => sum_columns(x, columns, 0, linear, out),
             Input::Dense(x) => {
                 let x = Operand::plain(x).columns(columns.start, columns.end);
                 multiply(x.transposed(), Operand::plain(linear), false, out);
@@ -141,8 +153,8 @@ impl<'a, T: Scalar> TransposedProduct<'a, T> {
         }
         for (p, &term) in self.terms.iter().enumerate().skip(1) {
             match self.single.get(p - 1) {
-                Some(term) => add_power(input, &columns, p, term.view(), out),
-                None => add_power(input, &columns, p, term, out),
+                Some(term) => add_power(input, columns, p, term.view(), out),
+                None => add_power(input, columns, p, term, out),
             }
         }
     }

@@ -2,8 +2,12 @@
 //! sums of rows, of which a whole row of vectors must stay in registers.
 #![allow(unsafe_code)]
 
+#[cfg(target_arch = "x86_64")]
+pub mod x86;
+
 use std::ops::Range;
 
+use crate::nonzero::mask_one_by_one;
 use crate::scalar::Scalar;
 use crate::simd::{Baseline, Level};
 
@@ -37,6 +41,10 @@ pub trait Vector<T>: Copy {
     /// Which lanes are not zero, lane `i` in bit `i`; a NaN is not.
     #[must_use]
     fn nonzero(self) -> u64;
+
+    /// The lanes that `mask` names come first, in their order; behind them, lanes without meaning.
+    #[must_use]
+    fn compress(self, mask: u64) -> Self;
 }
 
 /// What is left to the compiler.
@@ -73,7 +81,20 @@ impl<T: Scalar, const LANES: usize> Vector<T> for [T; LANES] {
     fn nonzero(self) -> u64 {
         mask_one_by_one(&self)
     }
+
+    #[inline(always)]
+    fn compress(self, mask: u64) -> Self {
+        let (mut first, mut count) = (self, 0);
+        for l in 0..LANES {
+            first[count] = self[l];
+            count += usize::from(mask >> l & 1 > 0);
+        }
+        first
+    }
 }
+
+/// The lanes of the widest vector.
+pub const MOST_LANES: usize = 16;
 
 /// Where the vectors of a row begin: one after the other from column `first` on, but the last one at
 /// column `end`.
@@ -151,42 +172,6 @@ impl Columns {
     }
 }
 
-/// Which elements of a block of at most 64 are not zero, element `i` in bit `i`; a NaN is not.
-#[inline(always)]
-#[must_use]
-pub fn mask_of_nonzero<T: Scalar, R: Level>(block: &[T]) -> u64 {
-    // Of a whole block the loop over its vectors is known beforehand, and goes away.
-    match <&[T; 64]>::try_from(block) {
-        Ok(block) => mask_of_vectors::<T, R>(block),
-        Err(_) => mask_of_vectors::<T, R>(block),
-    }
-}
-
-#[inline(always)]
-fn mask_of_vectors<T: Scalar, R: Level>(block: &[T]) -> u64 {
-    let lanes = T::Vector::<R>::LANES;
-    let vectors = block.chunks_exact(lanes);
-    let rest = vectors.remainder();
-    let mut mask = 0;
-    for (v, vector) in vectors.enumerate() {
-        // SAFETY: the chunk is as long as a vector.
-        mask |= unsafe { T::Vector::<R>::load(vector.as_ptr()) }.nonzero() << (v * lanes);
-    }
-    if rest.is_empty() {
-        return mask;
-    }
-    mask | mask_one_by_one(rest) << (block.len() - rest.len())
-}
-
-#[inline(always)]
-fn mask_one_by_one<T: Scalar>(elements: &[T]) -> u64 {
-    let mut mask = 0;
-    for (i, &x) in elements.iter().enumerate() {
-        mask |= u64::from(x != T::zero()) << i;
-    }
-    mask
-}
-
 /// Room for `count` numbers that begin with a cache line, and where in it they stand.
 #[must_use]
 pub fn aligned<T: Scalar>(count: usize) -> (Vec<T>, Range<usize>) {
@@ -194,85 +179,4 @@ pub fn aligned<T: Scalar>(count: usize) -> (Vec<T>, Range<usize>) {
     let room = vec![T::zero(); count + LINE_BYTES];
     let start = room.as_ptr().align_offset(LINE_BYTES).min(LINE_BYTES);
     (room, start..start + count)
-}
-
-/// The registers of AVX2 and AVX-512.
-#[cfg(target_arch = "x86_64")]
-pub mod x86 {
-    use super::Vector;
-    use std::arch::x86_64 as arch;
-
-    /// A NaN is not equal to zero.
-    const NONZERO: i32 = arch::_CMP_NEQ_UQ;
-
-    macro_rules! register {
-        ($(#[$doc:meta])* $name:ident, $inner:ident, $t:ty, $lanes:expr,
-         $splat:ident, $load:ident, $store:ident, $fma:ident,
-         |$x:ident| $nonzero:expr) => {
-            $(#[$doc])*
-            #[derive(Debug, Clone, Copy)]
-            pub struct $name(arch::$inner);
-
-            impl Vector<$t> for $name {
-                const LANES: usize = $lanes;
-
-                #[inline(always)]
-                fn splat(x: $t) -> Self {
-                    // SAFETY: only kernels compiled for a level that has the instructions use
-                    // its registers.
-                    Self(unsafe { arch::$splat(x) })
-                }
-
-                #[inline(always)]
-                unsafe fn load(at: *const $t) -> Self {
-                    // SAFETY: asked of the caller; instructions as above.
-                    Self(unsafe { arch::$load(at) })
-                }
-
-                #[inline(always)]
-                unsafe fn store(self, at: *mut $t) {
-                    // SAFETY: asked of the caller; instructions as above.
-                    unsafe { arch::$store(at, self.0) };
-                }
-
-                #[inline(always)]
-                fn mul_add(self, b: Self, c: Self) -> Self {
-                    // SAFETY: instructions as above.
-                    Self(unsafe { arch::$fma(self.0, b.0, c.0) })
-                }
-
-                #[inline(always)]
-                fn nonzero(self) -> u64 {
-                    let $x = self.0;
-                    // SAFETY: instructions as above.
-                    u64::from(unsafe { $nonzero })
-                }
-            }
-        };
-    }
-
-    register!(
-        /// 8 numbers of single precision.
-        Single8, __m256, f32, 8,
-        _mm256_set1_ps, _mm256_loadu_ps, _mm256_storeu_ps, _mm256_fmadd_ps,
-        |x| arch::_mm256_movemask_ps(arch::_mm256_cmp_ps::<NONZERO>(x, arch::_mm256_setzero_ps())).cast_unsigned()
-    );
-    register!(
-        /// 4 numbers of double precision.
-        Double4, __m256d, f64, 4,
-        _mm256_set1_pd, _mm256_loadu_pd, _mm256_storeu_pd, _mm256_fmadd_pd,
-        |x| arch::_mm256_movemask_pd(arch::_mm256_cmp_pd::<NONZERO>(x, arch::_mm256_setzero_pd())).cast_unsigned()
-    );
-    register!(
-        /// 16 numbers of single precision.
-        Single16, __m512, f32, 16,
-        _mm512_set1_ps, _mm512_loadu_ps, _mm512_storeu_ps, _mm512_fmadd_ps,
-        |x| arch::_mm512_cmp_ps_mask::<NONZERO>(x, arch::_mm512_setzero_ps())
-    );
-    register!(
-        /// 8 numbers of double precision.
-        Double8, __m512d, f64, 8,
-        _mm512_set1_pd, _mm512_loadu_pd, _mm512_storeu_pd, _mm512_fmadd_pd,
-        |x| arch::_mm512_cmp_pd_mask::<NONZERO>(x, arch::_mm512_setzero_pd())
-    );
 }

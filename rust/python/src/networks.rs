@@ -91,7 +91,8 @@ impl<'py, T: Element + Scalar> TargetValues<'py, T> {
     /// The targets in `t`.
     pub fn extract(t: &Bound<'py, PyAny>) -> PyResult<Self> {
         if t.is_instance_of::<PyArrayDyn<i64>>() {
-            return Values::extract("t", t).map(Self::Labels);
+            // Once they are known to name classes they must not change.
+            return Values::copied("t", t).map(Self::Labels);
         }
         Values::extract("t", t)
             .map(Self::Dense)

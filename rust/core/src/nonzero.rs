@@ -1,0 +1,159 @@
+//! Where the elements of a block are that are not zero, and what they are: found without a branch that
+//! depends on them, as where they stand is hard to predict.
+#![allow(unsafe_code)]
+
+use crate::scalar::Scalar;
+use crate::simd::Level;
+use crate::vector::{Vector, MOST_LANES};
+
+/// Which elements of a block of at most 64 are not zero, element `i` in bit `i`; a NaN is not.
+#[inline(always)]
+#[must_use]
+pub fn mask_of_nonzero<T: Scalar, R: Level>(block: &[T]) -> u64 {
+    // Of a whole block the loop over its vectors is known beforehand, and goes away.
+    match <&[T; 64]>::try_from(block) {
+        Ok(block) => mask_of_vectors::<T, R>(block),
+        Err(_) => mask_of_vectors::<T, R>(block),
+    }
+}
+
+/// The same, and writes these elements, cast, to the first places of `out`, which has a place for each
+/// of the block; behind them it has no meaning afterwards.
+#[inline(always)]
+#[must_use]
+pub fn take_nonzero<S: Scalar, T: Scalar, R: Level>(
+    block: &[S],
+    cast: &impl Fn(S) -> T,
+    out: &mut [T],
+) -> u64 {
+    match <&[S; 64]>::try_from(block) {
+        Ok(block) => take_vectors::<S, T, R>(block, cast, &mut out[..64]),
+        Err(_) => take_vectors::<S, T, R>(block, cast, &mut out[..block.len()]),
+    }
+}
+
+#[inline(always)]
+fn take_vectors<S: Scalar, T: Scalar, R: Level>(
+    block: &[S],
+    cast: &impl Fn(S) -> T,
+    out: &mut [T],
+) -> u64 {
+    let lanes = S::Vector::<R>::LANES;
+    let vectors = block.chunks_exact(lanes);
+    let rest = vectors.remainder();
+    let (mut mask, mut count) = (0, 0);
+    let mut first = [S::zero(); MOST_LANES];
+    for (v, vector) in vectors.enumerate() {
+        // SAFETY: the chunk is as long as a vector.
+        let vector = unsafe { S::Vector::<R>::load(vector.as_ptr()) };
+        let own = vector.nonzero();
+        // SAFETY: there is room for the widest vector.
+        unsafe { vector.compress(own).store(first.as_mut_ptr()) };
+        for (out, &x) in out[count..count + lanes].iter_mut().zip(&first) {
+            *out = cast(x);
+        }
+        mask |= own << (v * lanes);
+        count += own.count_ones() as usize;
+    }
+    for (i, &x) in rest.iter().enumerate() {
+        let own = u64::from(x != S::zero());
+        out[count] = cast(x);
+        mask |= own << (block.len() - rest.len() + i);
+        count += usize::from(own > 0);
+    }
+    mask
+}
+
+#[inline(always)]
+fn mask_of_vectors<T: Scalar, R: Level>(block: &[T]) -> u64 {
+    let lanes = T::Vector::<R>::LANES;
+    let vectors = block.chunks_exact(lanes);
+    let rest = vectors.remainder();
+    let mut mask = 0;
+    for (v, vector) in vectors.enumerate() {
+        // SAFETY: the chunk is as long as a vector.
+        mask |= unsafe { T::Vector::<R>::load(vector.as_ptr()) }.nonzero() << (v * lanes);
+    }
+    if rest.is_empty() {
+        return mask;
+    }
+    mask | mask_one_by_one(rest) << (block.len() - rest.len())
+}
+
+/// Which elements are not zero, one by one.
+#[inline(always)]
+pub fn mask_one_by_one<T: Scalar>(elements: &[T]) -> u64 {
+    let mut mask = 0;
+    for (i, &x) in elements.iter().enumerate() {
+        mask |= u64::from(x != T::zero()) << i;
+    }
+    mask
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::simd::{dispatch, Baseline, Kernel};
+
+    struct Take<'a, T>(&'a [T], &'a mut [f64]);
+
+    impl<T: Scalar> Kernel for Take<'_, T> {
+        type Output = u64;
+
+        #[inline(always)]
+        fn run<R: Level>(self) -> u64 {
+            take_nonzero::<T, f64, R>(self.0, &|x: T| x.widen(), self.1)
+        }
+    }
+
+    fn agree<T: Scalar>(block: &[T]) {
+        let is_taken = |x: &T| *x != T::zero();
+        let taken = block.iter().filter(|x| is_taken(x));
+        let wanted: Vec<u64> = taken.map(|x| x.widen().to_bits()).collect();
+        let mut mask = 0;
+        for (i, x) in block.iter().enumerate() {
+            mask |= u64::from(is_taken(x)) << i;
+        }
+        for is_best in [true, false] {
+            let mut out = vec![-1.0; block.len()];
+            let take = Take(block, &mut out);
+            let found = if is_best {
+                dispatch(take)
+            } else {
+                take.run::<Baseline>()
+            };
+            assert_eq!(found, mask);
+            let first: Vec<u64> = out[..wanted.len()].iter().map(|x| x.to_bits()).collect();
+            assert_eq!(first, wanted);
+        }
+    }
+
+    #[test]
+    fn every_set_of_lanes_comes_first_in_order() {
+        for set in 0..1_u32 << 16 {
+            let block: Vec<f32> = (0..16)
+                .map(|i| (set >> i & 1) as f32 * (i + 1) as f32)
+                .collect();
+            agree(&block);
+            if set < 1 << 8 {
+                let wide: Vec<f64> = block.iter().map(|x| x.widen()).collect();
+                agree(&wide);
+            }
+        }
+    }
+
+    #[test]
+    fn blocks_of_any_length_and_odd_numbers_are_taken() {
+        let number = |i: usize| match i % 5 {
+            0 => 0.0,
+            1 => -0.0,
+            2 => f64::NAN,
+            3 => f64::NEG_INFINITY,
+            _ => i as f64,
+        };
+        for len in 0..=64 {
+            let block: Vec<f64> = (0..len).map(number).collect();
+            agree(&block);
+        }
+    }
+}
