@@ -8,6 +8,7 @@ use kobai_core::activation::Activation;
 use kobai_core::backprop::{backprop, Pass};
 use kobai_core::cancel::Cancel;
 use kobai_core::forward::Forward;
+use kobai_core::goal::Goal;
 use kobai_core::input::Batch;
 use kobai_core::loss::{mean_loss, Targets};
 use kobai_core::matrix::{Matrix, MatrixRef};
@@ -18,7 +19,7 @@ use kobai_core::scalar::Scalar;
 use kobai_core::shift::Shifter;
 use kobai_core::sparse::Sparse;
 use kobai_core::team::num_threads;
-use kobai_core::transposed::{multiply_transposed, Slopes, Terms, TransposedProduct};
+use kobai_core::transposed::{multiply_transposed, Terms, TransposedProduct};
 
 const SAMPLES: usize = 100;
 const SIZES: [usize; 3] = [784, 50, 10];
@@ -168,11 +169,13 @@ fn measure_node(problem: &Problem<f64>, threads: Threads<'_>) {
         let time = median(|| {
             let terms = Terms {
                 each: terms[..count].to_vec(),
+                largest: 1.0,
                 are_finite: true,
                 are_small: true,
             };
             let product = TransposedProduct::new(input, terms);
-            multiply_transposed(vec![Slopes::new(product, &mut out)], threads);
+            let goal = Goal::<f64>::Written(&mut out);
+            multiply_transposed(vec![(product, goal)], threads);
         });
         println!("    {name:<22}{time:8.1}");
     }

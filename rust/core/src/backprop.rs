@@ -2,16 +2,16 @@
 
 use crate::extent::is_finite;
 use crate::forward::{Forward, Passed};
+use crate::goal::{written, LayerGoals};
 use crate::input::Input;
 use crate::loss::{mean_loss, score_gradient, Targets};
 use crate::matmul::{multiply, Operand};
 use crate::matrix::{Matrix, MatrixRef};
-use crate::network::{LayerPlaces, Network, Places};
+use crate::network::{Network, Places};
 use crate::parallel::{row_blocks, Threads};
 use crate::scalar::Scalar;
-use crate::sgd::descend;
 use crate::totals::add_columns;
-use crate::transposed::{multiply_transposed, Slopes, Terms, TransposedProduct};
+use crate::transposed::{multiply_transposed, Terms, TransposedProduct};
 
 /// A pass of a batch, forwards and back; the next one finds its room again.
 #[derive(Debug, Default)]
@@ -35,7 +35,7 @@ pub fn backprop<T: Scalar>(
     gradient: &mut Places<'_, T>,
 ) -> T {
     let loss = pass.run(network, input, targets, threads);
-    slopes((input, pass), gradient, None, threads);
+    slopes((input, pass), written::<T, T>(gradient), threads);
     loss
 }
 
@@ -90,46 +90,31 @@ fn go_back<T: Scalar>(
     }
 }
 
-/// Writes the gradient, from that pass of `input`; with parameters and a learning rate, these also take a
-/// step along it.
+/// Finds the gradient, from that pass of `input`.
 pub fn slopes<T: Scalar>(
     (input, pass): (Input<'_, T>, &Pass<T>),
-    gradient: &mut Places<'_, T>,
-    step: Option<(&mut Places<'_, T>, T)>,
+    goals: Vec<LayerGoals<'_, T>>,
     threads: Threads<'_>,
 ) {
     let Pass { forward, deltas } = pass;
     let mut products = Vec::with_capacity(deltas.len());
     let mut work = 0_usize;
-    let (parameters, lr) = step.unzip();
-    let mut stepping = parameters.map(|parameters| parameters.layers.iter_mut());
-    for (l, (own, deltas)) in gradient.layers.iter_mut().zip(deltas).enumerate() {
-        let mut step = stepping.as_mut().and_then(Iterator::next).zip(lr);
-        if let Some(slopes) = &mut own.bias {
-            slopes.fill(T::zero());
-            add_columns(deltas.view(), slopes);
-            if let Some((
-                LayerPlaces {
-                    bias: Some(bias), ..
-                },
-                lr,
-            )) = &mut step
-            {
-                descend(bias, slopes, *lr);
-            }
+    for (l, (goal, deltas)) in goals.into_iter().zip(deltas).enumerate() {
+        if let Some(bias) = goal.bias {
+            bias.reach(|slopes| {
+                slopes.fill(T::zero());
+                add_columns(deltas.view(), slopes);
+            });
         }
         let read = forward.input_of(l, input);
         let terms = Terms {
             each: vec![deltas.view()],
+            largest: T::one(),
             are_finite: is_finite(deltas.data()),
             are_small: false,
         };
         work = work.saturating_add(read.inputs().saturating_mul(deltas.data().len()));
-        products.push(Slopes {
-            product: TransposedProduct::new(read, terms),
-            out: &mut *own.weights,
-            step: step.map(|(layer, lr)| (&mut *layer.weights, lr)),
-        });
+        products.push((TransposedProduct::new(read, terms), goal.weights));
     }
     multiply_transposed(products, threads.worth(work));
 }

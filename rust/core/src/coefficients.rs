@@ -1,24 +1,34 @@
-//! What each sample and unit contributes to the quotients of a layer, by odd powers of the input.
+//! What each sample and unit contributes to the quotients of a layer, by odd polynomials of the input.
 
 use crate::cancel::Cancel;
 use crate::error::Error;
 use crate::extent::max_abs;
 use crate::matrix::{Matrix, MatrixRef};
 use crate::parallel::{block_rows, for_each, pieces_of, Threads};
-use crate::plan::Plan;
+use crate::plan::{Plan, TOLERANCE};
+use crate::polynomial::odd_chebyshev;
 use crate::shift::{Scratch, Shifter};
 use crate::simd::{dispatch, Kernel, Level};
 use crate::totals::{add_column_sizes, add_columns};
+use crate::transposed::Terms;
 
-/// The coefficients of `phi_nj`'s odd part, divided by `h N`, scaled to powers of `x`.
+/// The coefficients of `phi_nj`'s odd part, divided by `h N`: those of Chebyshev's polynomials of the input
+/// over the largest, the first of the input itself.
 #[derive(Debug, Default)]
 pub struct Coefficients {
-    /// One of each power, shape (samples, units).
-    pub terms: Vec<Matrix<f64>>,
+    /// One of each polynomial, shape (samples, units).
+    terms: Vec<Matrix<f64>>,
     /// For each of them the sums of its columns in each block of samples, shape (blocks, units).
     sums: Vec<Matrix<f64>>,
     /// The sums of absolute values.
     sizes: Vec<Matrix<f64>>,
+    /// The largest absolute input.
+    largest: f64,
+    /// How many of the terms count: the higher ones, as far as they add up to [`TOLERANCE`] at most in
+    /// any quotient, do not.
+    counted: usize,
+    are_finite: bool,
+    are_small: bool,
 }
 
 impl Coefficients {
@@ -35,7 +45,7 @@ impl Coefficients {
     ) -> Result<(), Error> {
         all.resize_with(plans.len(), Self::default);
         let mut pieces = Vec::new();
-        for (plan, own) in plans.iter().zip(all) {
+        for (plan, own) in plans.iter().zip(&mut *all) {
             pieces.extend(own.pieces(plan, shifter));
         }
         for_each(threads, pieces.into_iter(), |mut piece| {
@@ -44,7 +54,39 @@ impl Coefficients {
                 piece.sum_up();
             }
         });
-        cancel.check()
+        cancel.check()?;
+        for (plan, own) in plans.iter().zip(all) {
+            own.count(plan);
+        }
+        Ok(())
+    }
+
+    /// Finds which terms count, and what is known of them.
+    fn count(&mut self, plan: &Plan<'_>) {
+        let sizes: Vec<f64> = self
+            .sizes
+            .iter()
+            .map(|sizes| largest_sum(sizes.view()))
+            .collect();
+        let is_enough = |&counted: &usize| sizes[counted..].iter().sum::<f64>() <= TOLERANCE;
+        self.counted = (1..plan.terms).find(is_enough).unwrap_or(plan.terms);
+        self.are_finite = sizes[..self.counted].iter().all(|size| size.is_finite());
+        self.are_small = plan.is_single;
+        self.largest = plan.largest;
+    }
+
+    /// The terms that count, if there are any.
+    #[must_use]
+    pub fn terms(&self) -> Option<Terms<'_, f64>> {
+        (self.counted > 0).then(|| Terms {
+            each: self.terms[..self.counted]
+                .iter()
+                .map(Matrix::view)
+                .collect(),
+            largest: self.largest,
+            are_finite: self.are_finite,
+            are_small: self.are_small,
+        })
     }
 
     /// Blocks of samples to be computed.
@@ -81,19 +123,26 @@ impl Coefficients {
     /// Writes the sums of all terms, one a unit: the quotients of an input that is always 1.
     pub fn sum(&self, out: &mut [f64]) {
         out.fill(0.0);
-        for sums in &self.sums {
-            add_columns(sums.view(), out);
+        let mut own = vec![0.0; out.len()];
+        for (p, sums) in self.sums.iter().enumerate() {
+            own.fill(0.0);
+            add_columns(sums.view(), &mut own);
+            let factor = match p {
+                0 => 1.0,
+                _ => odd_chebyshev(1.0 / self.largest, p),
+            };
+            for (out, own) in out.iter_mut().zip(&own) {
+                *out += factor * own;
+            }
         }
     }
+}
 
-    /// The largest sum of absolute values that a unit has in term `p`.
-    #[must_use]
-    pub fn size(&self, p: usize) -> f64 {
-        let sizes = self.sizes[p].view();
-        let mut sums = vec![0.0; sizes.cols()];
-        add_columns(sizes, &mut sums);
-        max_abs(&sums)
-    }
+/// The largest of the sums of the columns.
+fn largest_sum(matrix: MatrixRef<'_, f64>) -> f64 {
+    let mut sums = vec![0.0; matrix.cols()];
+    add_columns(matrix, &mut sums);
+    max_abs(&sums)
 }
 
 /// The coefficients of some samples, from `first` on.
@@ -140,10 +189,9 @@ impl Kernel for &mut Piece<'_> {
             for (i, point) in plan.odd.points.iter().enumerate() {
                 let shift = point * plan.h * plan.largest;
                 let row = shifter.row_differences::<R>((plan.layer, n), shift, &mut scratch);
-                // Of powers of x, not of x over the largest.
-                let mut scale = 0.5 / (plan.h * plan.largest * shifter.samples() as f64);
-                for (term, weights) in out.iter_mut().zip(&plan.odd.weights) {
-                    let weight = weights[i] * scale;
+                let scale = 0.5 / (plan.h * shifter.samples() as f64);
+                for (p, (term, weights)) in out.iter_mut().zip(&plan.odd.weights).enumerate() {
+                    let weight = weights[i] * if p == 0 { scale / plan.largest } else { scale };
                     let term = term[own.clone()].iter_mut().zip(row);
                     if i == 0 {
                         for (term, &difference) in term {
@@ -154,7 +202,6 @@ impl Kernel for &mut Piece<'_> {
                             *term = R::mul_add(weight, difference, *term);
                         }
                     }
-                    scale /= plan.largest * plan.largest;
                 }
             }
             if plan.has_exceptions() {

@@ -10,40 +10,47 @@ use crate::bits::{transpose, Bits};
 use crate::lines::{blocks_of, Lines, BLOCK};
 use crate::matrix::MatrixRef;
 use crate::packed::{by_groups, ByGroups, Packed};
+use crate::polynomial::odd_chebyshev;
 use crate::scalar::Scalar;
 use crate::simd::{prefetch, Cache, Kernel, Level};
 use crate::vector::{Columns, Vector};
 
-/// Writes `sum_n x[n, i]^(2 power + 1) matrix[n]` to row `i - columns.start` of `out`, for `i` in
-/// `columns`.
+/// Writes `sum_n weigh(x[n, i]) matrix[n]` to row `i - columns.start` of `out`, for `i` in `columns`.
 pub struct SumColumns<'a, T, C> {
     /// The sparse rows `x`, in pieces of [`BLOCK`] at most.
     pub lines: &'a [Lines<T>],
     /// The columns wanted, whole blocks of them or all to the last.
     pub columns: Range<usize>,
-    /// Half the power that elements are raised to, rounded down.
-    pub power: usize,
+    /// What is done to elements first.
+    pub weighing: Weighing<T>,
     /// A row for each sparse row.
     pub matrix: MatrixRef<'a, C>,
     /// Where the sums go, row after row.
     pub out: &'a mut [C],
 }
 
-/// `value^(2 power + 1)`, rounded to `C`.
-#[inline(always)]
-pub fn odd_power<T: Scalar, C: Scalar>(value: T, power: usize) -> C {
-    let raised = match power {
-        0 => value,
-        1 => value * (value * value),
-        _ => {
-            let mut raised = value;
-            for _ in 0..power {
-                raised *= value * value;
-            }
-            raised
-        }
-    };
-    C::from_f64(raised.widen())
+/// What is done to the elements of an input before they are multiplied.
+#[derive(Debug, Clone, Copy)]
+pub enum Weighing<T> {
+    /// Nothing.
+    Plain,
+    /// Chebyshev's polynomial of order `2p + 1` of the element times a number.
+    Odd(usize, T),
+}
+
+impl<T: Scalar> Weighing<T> {
+    /// What becomes of `x`, rounded to `C`.
+    #[inline(always)]
+    #[must_use]
+    pub fn of<C: Scalar>(self, x: T) -> C {
+        let weight = match self {
+            Self::Plain => x,
+            // Most often.
+            Self::Odd(1, scale) => odd_chebyshev(x * scale, 1),
+            Self::Odd(p, scale) => odd_chebyshev(x * scale, p),
+        };
+        C::from_f64(weight.widen())
+    }
 }
 
 impl<T: Scalar, C: Scalar> Kernel for SumColumns<'_, T, C> {
@@ -76,7 +83,7 @@ impl<T: Scalar, C: Scalar> SumColumns<'_, T, C> {
                 for b in self.blocks() {
                     let first = (b * BLOCK - self.columns.start) * cols;
                     for (place, &x) in Bits(part.mask(i, b)).zip(part.block(i, b)) {
-                        let weight = odd_power(x, self.power);
+                        let weight = self.weighing.of(x);
                         let sums = self.out[first + place * cols..].iter_mut();
                         for (sum, &c) in sums.zip(row) {
                             *sum = R::mul_add(weight, c, *sum);
@@ -133,7 +140,7 @@ impl<T: Scalar, C: Scalar> ByGroups<C> for SumColumns<'_, T, C> {
                     for n in Bits(mask) {
                         let x = part.values()[crossing.next[n]];
                         crossing.next[n] += 1;
-                        rows.add(n, odd_power(x, self.power), &mut sums);
+                        rows.add(n, self.weighing.of(x), &mut sums);
                     }
                     columns.store::<C, R, V>(&sums, out);
                 }

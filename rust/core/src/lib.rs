@@ -35,6 +35,7 @@ pub mod extent;
 pub mod forward;
 pub mod functions;
 pub mod gather;
+pub mod goal;
 pub mod incremental;
 pub mod input;
 pub mod lines;

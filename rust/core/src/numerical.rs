@@ -5,12 +5,14 @@ use crate::coefficients::Coefficients;
 use crate::direct::direct;
 use crate::error::Error;
 use crate::forward::Forward;
+use crate::goal::LayerGoals;
 use crate::incremental::incremental;
 use crate::input::Input;
 use crate::loss::{mean_loss, Targets};
 use crate::network::{Layer, Network, Places};
-use crate::node::node;
+use crate::node::{multiply, node, plans};
 use crate::parallel::Threads;
+use crate::plan::Plan;
 use crate::scalar::Scalar;
 use crate::shift::Shifter;
 
@@ -61,6 +63,45 @@ impl Method {
 pub struct Space {
     forward: Forward<f64>,
     coefficients: Vec<Coefficients>,
+}
+
+impl Space {
+    /// The mean loss, if all its quotients follow from polynomials: what they are found from is left
+    /// here. Nothing, and the gradient is to be found whole, where a loss is not a number or not smooth.
+    ///
+    /// # Errors
+    /// [`Error::Interrupted`] if cancelled.
+    pub fn prepare(
+        &mut self,
+        network: &Network<'_, f64>,
+        input: Input<'_, f64>,
+        targets: &Targets<'_, f64>,
+        h: f64,
+        (threads, cancel): (Threads<'_>, &Cancel),
+    ) -> Result<Option<f64>, Error> {
+        self.forward.run(network, input, threads);
+        let loss = mean_loss(self.forward.probabilities(), targets);
+        if !loss.is_finite() {
+            return Ok(None);
+        }
+        let shifter = Shifter::new(network, input, &self.forward, targets);
+        let plans = plans(&shifter, h, threads);
+        if plans.iter().any(Plan::has_exceptions) {
+            return Ok(None);
+        }
+        Coefficients::find(&mut self.coefficients, &plans, &shifter, threads, cancel)?;
+        Ok(Some(loss))
+    }
+
+    /// Finds the quotients of what was [prepared](Self::prepare) for `input`.
+    pub fn finish<P: Scalar>(
+        &self,
+        input: Input<'_, f64>,
+        goals: Vec<LayerGoals<'_, f64, P>>,
+        threads: Threads<'_>,
+    ) {
+        multiply(&self.coefficients, (input, &self.forward), goals, threads);
+    }
 }
 
 /// The mean loss; its central difference, of half-width `h`, in every parameter goes to `gradient`.

@@ -11,9 +11,6 @@ use crate::smoothness::{KinkFinder, SCORE_BOUND};
 /// about 10 with `h = 1e-4`.
 pub const TOLERANCE: f64 = 1e-11;
 
-/// Powers of larger inputs than this could overflow.
-const LARGEST_INPUT: f64 = 1e18;
-
 /// The inverse of a smaller half-width could overflow.
 const SMALLEST_WIDTH: f64 = 1e-290;
 
@@ -49,7 +46,7 @@ impl<'a> Plan<'a> {
         let largest = shifter.largest_input(layer, threads).max(1.0);
         let s = h * largest;
         let bound = SCORE_BOUND * shifter.targets().mass() / h;
-        let fits = largest <= LARGEST_INPUT && h >= SMALLEST_WIDTH;
+        let fits = h >= SMALLEST_WIDTH;
         let terms_of = |radius: f64| terms_for(s / radius, bound, TOLERANCE).filter(|_| fits);
         let least = radii.iter().copied().fold(f64::INFINITY, f64::min);
         let (terms, smooth) = if let Some(terms) = terms_of(least) {

@@ -1,20 +1,26 @@
-//! Odd polynomials through values at Chebyshev points, and how far they can be off.
+//! Odd polynomials through values at Chebyshev points, as sums of Chebyshev polynomials, and how far they
+//! can be off.
 //!
 //! An odd function `psi` on `[-1, 1]` is `x g(x^2)`. With `x_i = cos((2i - 1) pi / 4m)`, the squares
 //! `x_i^2` are the Chebyshev points of `[0, 1]`, so `g` is interpolated there by a polynomial of `m`
-//! terms, and `psi` by one of degree `2m - 1`.
+//! terms, and `psi` by one of degree `2m - 1`: the sum of `b_p T_(2p+1)`, with
+//! `b_p = 2/m sum_i psi(x_i) T_(2p+1)(x_i)` (Mason and Handscomb, "Chebyshev Polynomials", 2003, 6.3.1).
+//! As no `T` exceeds 1, a term that is left out is off by `b_p` at most, a quarter of what its power
+//! would be without the lower ones that `T` has ("economization", Lanczos 1938).
 
 use std::f64::consts::PI;
+
+use crate::scalar::Scalar;
 
 /// The most terms ever used: beyond, rounding in the coefficients would show.
 pub const MAX_TERMS: usize = 6;
 
-/// Interpolation by `m` odd powers.
+/// Interpolation by `m` odd Chebyshev polynomials.
 #[derive(Debug)]
 pub struct OddInterpolation {
     /// The positive points `x_i` at which the function is wanted.
     pub points: Vec<f64>,
-    /// `weights[p][i]` is what the value at `x_i` contributes to the coefficient of `x^(2p + 1)`.
+    /// `weights[p][i]` is what the value at `x_i` contributes to the coefficient of `T_(2p + 1)`.
     pub weights: Vec<Vec<f64>>,
 }
 
@@ -23,34 +29,31 @@ impl OddInterpolation {
     #[must_use]
     pub fn new(terms: usize) -> Self {
         let angle = |i: usize| (2 * i + 1) as f64 * PI / (4 * terms) as f64;
-        let points: Vec<f64> = (0..terms).map(|i| angle(i).cos()).collect();
-        let mut weights = vec![vec![0.0; terms]; terms];
-        for i in 0..terms {
-            for (p, coefficient) in lagrange(&points, i).into_iter().enumerate() {
-                weights[p][i] = coefficient / points[i];
-            }
+        let weight =
+            |p: usize, i: usize| 2.0 / terms as f64 * ((2 * p + 1) as f64 * angle(i)).cos();
+        Self {
+            points: (0..terms).map(|i| angle(i).cos()).collect(),
+            weights: (0..terms)
+                .map(|p| (0..terms).map(|i| weight(p, i)).collect())
+                .collect(),
         }
-        Self { points, weights }
     }
 }
 
-/// The coefficients, by powers of `u`, of the polynomial that is 1 at `u = x_i^2` and 0 at the
-/// squares of the other points.
-fn lagrange(points: &[f64], i: usize) -> Vec<f64> {
-    let mut coefficients = vec![0.0; points.len()];
-    coefficients[0] = 1.0;
-    let own = points[i] * points[i];
-    for (_, x) in points.iter().enumerate().filter(|&(k, _)| k != i) {
-        let other = x * x;
-        for p in (0..coefficients.len()).rev() {
-            let lower = if p == 0 { 0.0 } else { coefficients[p - 1] };
-            coefficients[p] = (lower - other * coefficients[p]) / (own - other);
-        }
+/// `T_(2p + 1)(x)`, by the recurrence `T_(k+2) = (4 x^2 - 2) T_k - T_(k-2)`.
+#[inline(always)]
+#[must_use]
+pub fn odd_chebyshev<T: Scalar>(x: T, p: usize) -> T {
+    let (two, four) = (T::from_f64(2.0), T::from_f64(4.0));
+    let factor = four * x * x - two;
+    let (mut before, mut own) = (x, x);
+    for _ in 0..p {
+        (before, own) = (own, factor * own - before);
     }
-    coefficients
+    own
 }
 
-/// A bound on the error of interpolation by `terms` odd powers, on the whole interval.
+/// A bound on the error of interpolation by `terms` odd polynomials, on the whole interval.
 ///
 /// For a function analytic and at most `bound` in absolute value on a disc `1 / ratio` times as
 /// wide as the interval, Hermite's formula for the remainder of `g` in `u = x^2` gives
@@ -70,8 +73,9 @@ pub fn error_bound(terms: usize, ratio: f64, bound: f64) -> f64 {
 /// A bound on what all terms but the first add up to, on the whole interval, for such a function.
 ///
 /// By Cauchy's estimate the coefficient of `d^k` is at most `bound` times the radius to the power
-/// `-k`, so the terms from the third power on sum to `bound * q^3 / (1 - q^2)` at most. Those of the
-/// interpolating polynomial are as near to the function's own as [`error_bound`] says.
+/// `-k`, so the terms from the third power on sum to `bound * q^3 / (1 - q^2)` at most; in Chebyshev
+/// polynomials they are no more, as a power is a mean of such. Those of the interpolating polynomial are
+/// as near to the function's own as [`error_bound`] says.
 #[must_use]
 pub fn higher_terms(ratio: f64, bound: f64) -> f64 {
     let room = 1.0 - ratio * ratio;
@@ -100,9 +104,9 @@ mod tests {
         (-100..=100)
             .map(|i| f64::from(i) / 100.0)
             .map(|x| {
-                let u = x * x;
-                let p = x * coefficients.iter().rev().fold(0.0, |sum, c| sum * u + c);
-                (psi(s * x) - p).abs()
+                let terms = coefficients.iter().enumerate();
+                let sum: f64 = terms.map(|(p, b)| b * odd_chebyshev(x, p)).sum();
+                (psi(s * x) - sum).abs()
             })
             .fold(0.0, f64::max)
     }
@@ -127,6 +131,17 @@ mod tests {
         let cubic = |x: f64| 3.0 * x - 2.0 * x * x * x;
         assert!(worst(cubic, 2, 1.0) < 1e-15);
         assert!(worst(cubic, 1, 1.0) > 1e-2);
+    }
+
+    #[test]
+    fn polynomials_are_those_of_chebyshev() {
+        for p in 0..MAX_TERMS {
+            for i in 0..=100 {
+                let angle = f64::from(i) * PI / 100.0;
+                let wanted = ((2 * p + 1) as f64 * angle).cos();
+                assert!((odd_chebyshev(angle.cos(), p) - wanted).abs() < 1e-14);
+            }
+        }
     }
 
     #[test]

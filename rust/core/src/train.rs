@@ -12,6 +12,8 @@ use crate::cancel::Cancel;
 use crate::error::Error;
 use crate::evaluate::{check_batch, check_half_width};
 use crate::gather::{Data, Gathered};
+use crate::goal;
+use crate::input::Input;
 use crate::loss::Targets;
 use crate::network::{Network, Parameters};
 use crate::numerical::{self, numerical_gradient, Method};
@@ -91,7 +93,6 @@ pub fn train<S: Scalar, T: Scalar>(
     match gradient {
         Gradient::Backprop => Ok(run(all(3 * network.work() * largest), |threads| {
             let mut pass = Pass::default();
-            let mut slopes = Parameters::filled(network, T::zero());
             descend(
                 network,
                 data,
@@ -101,8 +102,8 @@ pub fn train<S: Scalar, T: Scalar>(
                     let (input, targets) = (batch.input(), batch.targets(data));
                     let own = parameters.network(network);
                     let loss = pass.run(&own, input, &targets, threads);
-                    let (mut own, mut slopes) = (parameters.places(), slopes.places());
-                    backprop::slopes((input, &pass), &mut slopes, Some((&mut own, lr)), threads);
+                    let mut places = parameters.places();
+                    backprop::slopes((input, &pass), goal::step(&mut places, lr), threads);
                     loss.widen()
                 },
             )
@@ -113,12 +114,8 @@ pub fn train<S: Scalar, T: Scalar>(
             Ok(run(all(work), |threads| {
                 let mut quotients = Quotients::new(network, (h, method), threads);
                 descend(network, data, batches, threads, |parameters, batch| {
-                    let loss = quotients.find(parameters, network, batch, &batch.targets(data));
-                    let slopes = quotients.slopes.slices();
-                    for (own, slopes) in parameters.slices_mut().zip(slopes) {
-                        sgd::descend_shared(own, slopes, lr, threads);
-                    }
-                    loss
+                    let batch = (batch.input(), batch.targets(data));
+                    quotients.follow(parameters, network, batch, lr)
                 })
             }))
         }
@@ -167,14 +164,15 @@ impl<'t> Quotients<'t> {
         }
     }
 
-    fn find<T: Scalar>(
+    /// Takes a step; returns the loss before it.
+    fn follow<T: Scalar>(
         &mut self,
-        parameters: &Parameters<T>,
+        parameters: &mut Parameters<T>,
         like: &Network<'_, T>,
-        batch: &Gathered<f64>,
-        targets: &Targets<'_, f64>,
+        (input, targets): (Input<'_, f64>, Targets<'_, f64>),
+        lr: T,
     ) -> f64 {
-        let wide = if let Some(own) = (parameters as &dyn Any).downcast_ref() {
+        let wide = if let Some(own) = (&*parameters as &dyn Any).downcast_ref() {
             own
         } else {
             for (wide, own) in self.wide.slices_mut().zip(parameters.slices()) {
@@ -184,16 +182,28 @@ impl<'t> Quotients<'t> {
             }
             &self.wide
         };
-        numerical_gradient(
-            &wide.network(like),
-            batch.input(),
-            targets,
+        let (network, watched) = (wide.network(like), (self.threads, &self.cancel));
+        if let (h, Method::Node) = self.how {
+            let space = &mut self.space;
+            if let Ok(Some(loss)) = space.prepare(&network, input, &targets, h, watched) {
+                let mut places = parameters.places();
+                space.finish(input, goal::step(&mut places, lr), self.threads);
+                return loss;
+            }
+        }
+        let loss = numerical_gradient(
+            &network,
+            input,
+            &targets,
             self.how,
             &mut self.space,
-            (self.threads, &self.cancel),
+            watched,
             &mut self.slopes.places(),
-        )
+        );
+        for (own, slopes) in parameters.slices_mut().zip(self.slopes.slices()) {
+            sgd::descend_shared(own, slopes, lr, self.threads);
+        }
         // Nobody else holds the flag that could stop it.
-        .unwrap_or(f64::NAN)
+        loss.unwrap_or(f64::NAN)
     }
 }

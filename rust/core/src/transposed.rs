@@ -3,26 +3,27 @@
 use std::cmp::Reverse;
 use std::ops::Range;
 
-use crate::columns::{odd_power, SumColumns};
+use crate::columns::{SumColumns, Weighing};
+use crate::goal::Goal;
 use crate::input::Input;
 use crate::lines::BLOCK;
 use crate::matmul::{multiply, Operand};
 use crate::matrix::{Matrix, MatrixRef};
 use crate::parallel::{for_each, Threads};
 use crate::scalar::Scalar;
-use crate::sgd::descend;
 use crate::simd::{dispatch, Kernel, Level};
 use crate::sparse::Sparse;
 
-/// `sum_p (input^(2p + 1))^T @ terms[p]`, powers taken element by element: coefficients of shape
-/// (samples, units), the result of shape (inputs, units). One term gives the plain product with the
-/// transpose.
+/// `input^T @ terms[0] + sum_p T_(2p+1)(input / largest)^T @ terms[p]`, Chebyshev's polynomials taken
+/// element by element: coefficients of shape (samples, units), the result of shape (inputs, units). One
+/// term gives the plain product with the transpose.
 #[derive(Debug)]
 pub struct TransposedProduct<'a, T> {
     input: Input<'a, T>,
     /// The input with its zeros, where they must not be skipped.
     dense: Option<Matrix<T>>,
     terms: Vec<MatrixRef<'a, T>>,
+    largest: T,
     /// All terms but the first, where single precision is enough.
     single: Vec<Matrix<f32>>,
 }
@@ -32,61 +33,33 @@ pub struct TransposedProduct<'a, T> {
 pub struct Terms<'a, T> {
     /// Each of shape (samples, units).
     pub each: Vec<MatrixRef<'a, T>>,
+    /// What the input is divided by in all but the first.
+    pub largest: T,
     /// Whether no number of theirs is infinite or NaN.
     pub are_finite: bool,
     /// Whether all but the first are so small that they may be summed in single precision.
     pub are_small: bool,
 }
 
-/// A product and where it goes.
-#[derive(Debug)]
-pub struct Slopes<'a, T, P = T> {
-    /// What is computed.
-    pub product: TransposedProduct<'a, T>,
-    /// Where it is written.
-    pub out: &'a mut [T],
-    /// Parameters that take a step along it at once, while it is near, and the learning rate.
-    pub step: Option<(&'a mut [P], P)>,
-}
-
-impl<'a, T> Slopes<'a, T> {
-    /// A product that is only written.
-    #[must_use]
-    pub fn new(product: TransposedProduct<'a, T>, out: &'a mut [T]) -> Self {
-        let step = None;
-        Self { product, out, step }
-    }
-}
-
 /// Computes products. The pieces of all of them are shared.
 pub fn multiply_transposed<T: Scalar, P: Scalar>(
-    mut all: Vec<Slopes<'_, T, P>>,
+    all: Vec<(TransposedProduct<'_, T>, Goal<'_, T, P>)>,
     threads: Threads<'_>,
 ) {
+    let (products, goals): (Vec<_>, Vec<_>) = all.into_iter().unzip();
     let mut pieces = Vec::new();
-    for Slopes { product, out, step } in &mut all {
-        let columns = product.part();
-        let size = columns * product.units();
-        let mut steps = step.as_mut().map(|(own, lr)| (own.chunks_mut(size), *lr));
-        for (c, out) in out.chunks_mut(size).enumerate() {
-            let step = steps.as_mut();
-            let step = step.and_then(|(chunks, lr)| Some((chunks.next()?, *lr)));
-            let columns = c * columns..c * columns + out.len() / product.units();
-            pieces.push((&*product, columns, out, step));
+    for (product, goal) in products.iter().zip(goals) {
+        let (part, units) = (product.part(), product.units());
+        for (c, goal) in goal.chunks(part * units).into_iter().enumerate() {
+            let columns = c * part..c * part + goal.len() / units;
+            pieces.push((product, columns, goal));
         }
     }
     // What takes longest comes first: what is left at the end then takes both threads about as long.
-    pieces.sort_by_cached_key(|(product, columns, ..)| Reverse(product.work(columns)));
-    for_each(
-        threads,
-        pieces.into_iter(),
-        |(product, columns, out, step)| {
-            product.write(&columns, out);
-            if let Some((parameters, lr)) = step {
-                descend(parameters, out, lr);
-            }
-        },
-    );
+    pieces.sort_by_cached_key(|(product, columns, _)| Reverse(product.work(columns)));
+    for_each(threads, pieces.into_iter(), |(product, columns, goal)| {
+        goal.reach(|out| product.write(&columns, out));
+    });
 }
 
 impl<'a, T: Scalar> TransposedProduct<'a, T> {
@@ -104,6 +77,7 @@ impl<'a, T: Scalar> TransposedProduct<'a, T> {
             input,
             single: higher.iter().map(MatrixRef::cast).collect(),
             terms: each,
+            largest: terms.largest,
         }
     }
 
@@ -145,42 +119,42 @@ impl<'a, T: Scalar> TransposedProduct<'a, T> {
     fn write(&self, columns: &Range<usize>, out: &mut [T]) {
         let (input, linear) = (self.input(), self.terms[0]);
         match input {
-            Input::Sparse(x) => sum_columns(x, columns, 0, linear, out),
+            Input::Sparse(x) => sum_columns(x, columns, Weighing::Plain, linear, out),
             Input::Dense(x) => {
                 let x = Operand::plain(x).columns(columns.start, columns.end);
                 multiply(x.transposed(), Operand::plain(linear), false, out);
             }
         }
         for (p, &term) in self.terms.iter().enumerate().skip(1) {
+            let weighing = Weighing::Odd(p, T::one() / self.largest);
             match self.single.get(p - 1) {
-                Some(term) => add_power(input, columns, p, term.view(), out),
-                None => add_power(input, columns, p, term, out),
+                Some(term) => add_weighed(input, columns, weighing, term.view(), out),
+                None => add_weighed(input, columns, weighing, term, out),
             }
         }
     }
 }
 
-/// Adds the product of columns raised to an odd power, transposed, with a matrix, computed in the type
-/// of the matrix.
-fn add_power<T: Scalar, C: Scalar>(
+/// Adds the product of weighed columns, transposed, with a matrix, computed in the type of the matrix.
+fn add_weighed<T: Scalar, C: Scalar>(
     input: Input<'_, T>,
     columns: &Range<usize>,
-    power: usize,
+    weighing: Weighing<T>,
     matrix: MatrixRef<'_, C>,
     out: &mut [T],
 ) {
     let mut product = vec![C::zero(); out.len()];
     match input {
-        Input::Sparse(x) => sum_columns(x, columns, power, matrix, &mut product),
+        Input::Sparse(x) => sum_columns(x, columns, weighing, matrix, &mut product),
         Input::Dense(x) => {
             let mut data = Vec::with_capacity(x.rows() * columns.len());
             for n in 0..x.rows() {
                 let row = x.row(n)[columns.clone()].iter();
-                data.extend(row.map(|&x| odd_power::<T, C>(x, power)));
+                data.extend(row.map(|&x| weighing.of::<C>(x)));
             }
-            let raised = MatrixRef::new(&data, x.rows(), columns.len());
-            let raised = Operand::plain(raised).transposed();
-            multiply(raised, Operand::plain(matrix), false, &mut product);
+            let weighed = MatrixRef::new(&data, x.rows(), columns.len());
+            let weighed = Operand::plain(weighed).transposed();
+            multiply(weighed, Operand::plain(matrix), false, &mut product);
         }
     }
     dispatch(Add(out, &product));
@@ -189,14 +163,14 @@ fn add_power<T: Scalar, C: Scalar>(
 fn sum_columns<T: Scalar, C: Scalar>(
     x: &Sparse<T>,
     columns: &Range<usize>,
-    power: usize,
+    weighing: Weighing<T>,
     matrix: MatrixRef<'_, C>,
     out: &mut [C],
 ) {
     dispatch(SumColumns {
         lines: x.row_parts(),
         columns: columns.clone(),
-        power,
+        weighing,
         matrix,
         out,
     });

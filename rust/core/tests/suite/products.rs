@@ -1,16 +1,22 @@
 //! The products of an input with dense matrices against their definition.
 
 use crate::draw::{distance, product, Draw};
+use kobai_core::goal::Goal;
 use kobai_core::input::{Batch, Input};
 use kobai_core::matrix::{Matrix, MatrixRef};
 use kobai_core::parallel::{block_rows, Threads};
+use kobai_core::scalar::Scalar;
 use kobai_core::sparse::Sparse;
-use kobai_core::transposed::{multiply_transposed, Slopes, Terms, TransposedProduct};
+use kobai_core::transposed::{multiply_transposed, Terms, TransposedProduct};
 use proptest::prelude::*;
 
-fn finite<T>(each: Vec<MatrixRef<'_, T>>, are_small: bool) -> Terms<'_, T> {
+/// What the inputs of weighed products are divided by: those drawn are 1 at most.
+const LARGEST: f32 = 1.5;
+
+fn finite<T: Scalar>(each: Vec<MatrixRef<'_, T>>, are_small: bool) -> Terms<'_, T> {
     Terms {
         each,
+        largest: T::from_f64(LARGEST.into()),
         are_finite: true,
         are_small,
     }
@@ -43,7 +49,7 @@ proptest! {
     }
 
     #[test]
-    fn odd_powers_are_summed(
+    fn odd_polynomials_are_summed(
         seed: u64,
         (n, d, h) in (1..150_usize, 1..150_usize, 1..80_usize),
         terms in 1..4_usize,
@@ -55,9 +61,15 @@ proptest! {
         let mut wanted = Matrix::zeros(d, h);
         for i in 0..d {
             for j in 0..h {
-                let term = |n: usize, p: usize| {
-                    (0..=2 * p).map(|_| x.row(n)[i]).product::<f64>() * c[p].row(n)[j]
+                let weighed = |x: f64, p: usize| {
+                    let u = x / f64::from(LARGEST);
+                    match p {
+                        0 => x,
+                        1 => 4.0 * u.powi(3) - 3.0 * u,
+                        _ => 16.0 * u.powi(5) - 20.0 * u.powi(3) + 5.0 * u,
+                    }
                 };
+                let term = |n: usize, p: usize| weighed(x.row(n)[i], p) * c[p].row(n)[j];
                 let all = (0..n).flat_map(|n| (0..terms).map(move |p| (n, p)));
                 wanted.data_mut()[i * h + j] = all.map(|(n, p)| term(n, p)).sum();
             }
@@ -69,7 +81,7 @@ proptest! {
             for (small, error) in [(false, 1e-12), (true, 1e-4)] {
                 let mut out = vec![f64::NAN; d * h];
                 let product = TransposedProduct::new(input, finite(terms.clone(), small));
-                multiply_transposed(vec![Slopes::new(product, &mut out)], Threads::One);
+                multiply_transposed(vec![(product, Goal::<f64>::Written(&mut out))], Threads::One);
                 prop_assert!(distance(&out, wanted.data()) < error);
             }
         }
@@ -94,7 +106,7 @@ proptest! {
         prop_assert!(distance(&widened(&out), product(x.view(), w.view()).data()) < 1e-4);
         let mut out = vec![f32::NAN; d * h];
         let transposed = TransposedProduct::new(batch.input(), finite(vec![single_c.view()], false));
-        multiply_transposed(vec![Slopes::new(transposed, &mut out)], Threads::One);
+        multiply_transposed(vec![(transposed, Goal::<f32>::Written(&mut out))], Threads::One);
         let wanted = product(x.view().transposed().view(), c.view());
         prop_assert!(distance(&widened(&out), wanted.data()) < 1e-4);
     }
