@@ -14,6 +14,7 @@
 //!                         └──────> loss, activation, network, matrix
 //! ```
 //!
+//! What becomes of a gradient, written down or followed at once, is a [`goal`].
 //! [`parallel`] cuts work into pieces; [`team`] keeps the threads that share them. [`simd`] compiles a
 //! kernel for each level of vector instructions.
 //!

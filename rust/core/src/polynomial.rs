@@ -4,9 +4,9 @@
 //! An odd function `psi` on `[-1, 1]` is `x g(x^2)`. With `x_i = cos((2i - 1) pi / 4m)`, the squares
 //! `x_i^2` are the Chebyshev points of `[0, 1]`, so `g` is interpolated there by a polynomial of `m`
 //! terms, and `psi` by one of degree `2m - 1`: the sum of `b_p T_(2p+1)`, with
-//! `b_p = 2/m sum_i psi(x_i) T_(2p+1)(x_i)` (Mason and Handscomb, "Chebyshev Polynomials", 2003, 6.3.1).
+//! `b_p = 2/m sum_i psi(x_i) T_(2p+1)(x_i)` (Mason and Handscomb, "Chebyshev Polynomials", 2003, chapter 6).
 //! As no `T` exceeds 1, a term that is left out is off by `b_p` at most, a quarter of what its power
-//! would be without the lower ones that `T` has ("economization", Lanczos 1938).
+//! would be without the lower ones that `T` has (economization: Lanczos, "Applied Analysis", 1956).
 
 use std::f64::consts::PI;
 
