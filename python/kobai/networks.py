@@ -32,9 +32,6 @@ _ACCURACY_ROWS = 1000
 # What numerical gradients are computed in, whatever the network's dtype.
 _DOUBLE = np.dtype(np.float64)
 
-# What the core takes labels in.
-_LABEL = np.dtype(np.int64)
-
 
 class _Layer(NamedTuple):
     """What one layer is called in `params`, and its activation."""
@@ -174,9 +171,8 @@ class _Network:
         rows, is_single = self._rows(x, keep_single=keep_single)
         targets = plain_array("t", t)
         if are_labels(targets, () if is_single else rows.shape[:1]):
-            if targets.dtype == _LABEL and targets.ndim == 1 and targets.flags.aligned:
-                return rows, targets
-            return rows, targets.reshape(-1).astype(_LABEL)
+            # The core copies labels, but only aligned ones.
+            return rows, targets.reshape(-1).astype(np.int64, copy=not targets.flags.aligned)
         weights = in_dtype(real_array("t", targets), self.dtype)
         classes = self._shapes[self._layers[-1].weights][1]
         shape = (classes,) if is_single else (len(rows), classes)

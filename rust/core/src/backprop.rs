@@ -10,7 +10,7 @@ use crate::matrix::{Matrix, MatrixRef};
 use crate::network::{Network, Places};
 use crate::parallel::{row_blocks, Threads};
 use crate::scalar::Scalar;
-use crate::totals::add_columns;
+use crate::totals::column_sums;
 use crate::transposed::{multiply_transposed, Terms, TransposedProduct};
 
 /// A pass of a batch, forwards and back; the next one finds its room again.
@@ -101,10 +101,7 @@ pub fn slopes<T: Scalar>(
     let mut work = 0_usize;
     for (l, (goal, deltas)) in goals.into_iter().zip(deltas).enumerate() {
         if let Some(bias) = goal.bias {
-            bias.reach(|slopes| {
-                slopes.fill(T::zero());
-                add_columns(deltas.view(), slopes);
-            });
+            bias.reach(|slopes| column_sums(deltas.view(), slopes));
         }
         let read = forward.input_of(l, input);
         let terms = Terms {

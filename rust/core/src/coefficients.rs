@@ -9,7 +9,7 @@ use crate::plan::{Plan, TOLERANCE};
 use crate::polynomial::odd_chebyshev;
 use crate::shift::{Scratch, Shifter};
 use crate::simd::{dispatch, Kernel, Level};
-use crate::totals::{add_column_sizes, add_columns};
+use crate::totals::{column_sizes, column_sums};
 use crate::transposed::Terms;
 
 /// The coefficients of `phi_nj`'s odd part, divided by `h N`: those of Chebyshev's polynomials of the input
@@ -125,8 +125,7 @@ impl Coefficients {
         out.fill(0.0);
         let mut own = vec![0.0; out.len()];
         for (p, sums) in self.sums.iter().enumerate() {
-            own.fill(0.0);
-            add_columns(sums.view(), &mut own);
+            column_sums(sums.view(), &mut own);
             let factor = match p {
                 0 => 1.0,
                 _ => odd_chebyshev(1.0 / self.largest, p),
@@ -141,7 +140,7 @@ impl Coefficients {
 /// The largest of the sums of the columns.
 fn largest_sum(matrix: MatrixRef<'_, f64>) -> f64 {
     let mut sums = vec![0.0; matrix.cols()];
-    add_columns(matrix, &mut sums);
+    column_sums(matrix, &mut sums);
     max_abs(&sums)
 }
 
@@ -161,10 +160,8 @@ impl Piece<'_> {
         let (sums, sizes) = totals.split_at_mut(terms.len());
         for (term, (sums, sizes)) in terms.iter().zip(sums.iter_mut().zip(sizes)) {
             let term = MatrixRef::new(term, term.len() / units, units);
-            sums.fill(0.0);
-            add_columns(term, sums);
-            sizes.fill(0.0);
-            add_column_sizes(term, sizes);
+            column_sums(term, sums);
+            column_sizes(term, sizes);
         }
     }
 }

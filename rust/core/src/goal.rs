@@ -21,17 +21,11 @@ pub enum Goal<'a, T, P = T> {
 impl<T: Scalar, P: Scalar> Goal<'_, T, P> {
     /// How many numbers are wanted.
     #[must_use]
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         match self {
             Self::Written(out) => out.len(),
             Self::Step(own, _) => own.len(),
         }
-    }
-
-    /// Whether none is.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
     }
 
     /// The same for chunks of `size` numbers.

@@ -29,8 +29,17 @@ use crate::shift::Shifter;
 use crate::smoothness::analytic_radii;
 use crate::transposed::{multiply_transposed, TransposedProduct};
 
-/// Writes the central difference of the mean loss in every parameter; `coefficients` is room for what
-/// it is found from.
+/// What has been found of a gradient.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Found {
+    /// All of it, which is written.
+    Gradient,
+    /// The coefficients it [follows](multiply) from, as the polynomials hold everywhere.
+    Coefficients,
+}
+
+/// Finds the central difference of the mean loss in every parameter, or only its `coefficients`, which are
+/// room for what it is found from.
 ///
 /// # Errors
 /// [`Error::Interrupted`] if cancelled.
@@ -40,23 +49,20 @@ pub fn node(
     (threads, cancel): (Threads<'_>, &Cancel),
     coefficients: &mut Vec<Coefficients>,
     gradient: &mut Places<'_, f64>,
-) -> Result<(), Error> {
-    let plans = plans(shifter, h, threads);
+) -> Result<Found, Error> {
+    let radii = analytic_radii(shifter.network());
+    let plan = |(l, radii): (usize, &Vec<f64>)| Plan::new(shifter, l, (radii, h), threads);
+    let plans: Vec<Plan<'_>> = radii.iter().enumerate().map(plan).collect();
     Coefficients::find(coefficients, &plans, shifter, threads, cancel)?;
+    if !plans.iter().any(Plan::has_exceptions) {
+        return Ok(Found::Coefficients);
+    }
     let pass = (shifter.input_of(0), shifter.forward());
     multiply(coefficients, pass, written::<_, f64>(gradient), threads);
     for (plan, out) in plans.iter().zip(&mut gradient.layers) {
         evaluate_the_rest(plan, shifter, threads, cancel, out)?;
     }
-    Ok(())
-}
-
-/// How the quotients of each layer are found.
-#[must_use]
-pub fn plans<'a>(shifter: &Shifter<'a>, h: f64, threads: Threads<'_>) -> Vec<Plan<'a>> {
-    let radii = analytic_radii(shifter.network());
-    let plan = |(l, radii): (usize, &Vec<f64>)| Plan::new(shifter, l, (radii, h), threads);
-    radii.iter().enumerate().map(plan).collect()
+    Ok(Found::Gradient)
 }
 
 /// Finds the central difference from the coefficients of a pass, as far as the polynomials hold.

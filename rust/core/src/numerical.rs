@@ -5,14 +5,13 @@ use crate::coefficients::Coefficients;
 use crate::direct::direct;
 use crate::error::Error;
 use crate::forward::Forward;
-use crate::goal::LayerGoals;
+use crate::goal::{written, LayerGoals};
 use crate::incremental::incremental;
 use crate::input::Input;
 use crate::loss::{mean_loss, Targets};
 use crate::network::{Layer, Network, Places};
-use crate::node::{multiply, node, plans};
+use crate::node::{multiply, node, Found};
 use crate::parallel::Threads;
-use crate::plan::Plan;
 use crate::scalar::Scalar;
 use crate::shift::Shifter;
 
@@ -66,34 +65,45 @@ pub struct Space {
 }
 
 impl Space {
-    /// The mean loss, if all its quotients follow from polynomials: what they are found from is left
-    /// here. Nothing, and the gradient is to be found whole, where a loss is not a number or not smooth.
+    /// The mean loss, and what has been found of its central difference, of half-width `h`, in every
+    /// parameter: all of it in `gradient`, or coefficients that are left here.
+    ///
+    /// Where the loss itself is not a number, no quotient is.
     ///
     /// # Errors
     /// [`Error::Interrupted`] if cancelled.
-    pub fn prepare(
+    pub fn begin(
         &mut self,
         network: &Network<'_, f64>,
         input: Input<'_, f64>,
         targets: &Targets<'_, f64>,
-        h: f64,
+        (h, method): (f64, Method),
         (threads, cancel): (Threads<'_>, &Cancel),
-    ) -> Result<Option<f64>, Error> {
-        self.forward.run(network, input, threads);
-        let loss = mean_loss(self.forward.probabilities(), targets);
+        gradient: &mut Places<'_, f64>,
+    ) -> Result<(f64, Found), Error> {
+        let Self {
+            forward,
+            coefficients,
+        } = self;
+        forward.run(network, input, threads);
+        let loss = mean_loss(forward.probabilities(), targets);
         if !loss.is_finite() {
-            return Ok(None);
+            gradient.fill(f64::NAN);
+            return Ok((loss, Found::Gradient));
         }
-        let shifter = Shifter::new(network, input, &self.forward, targets);
-        let plans = plans(&shifter, h, threads);
-        if plans.iter().any(Plan::has_exceptions) {
-            return Ok(None);
+        let shifter = || Shifter::new(network, input, forward, targets);
+        match method {
+            Method::Direct => direct(network, input, targets, h, threads, cancel, gradient)?,
+            Method::Incremental => incremental(&shifter(), h, threads, cancel, gradient)?,
+            Method::Node => {
+                let found = node(&shifter(), h, (threads, cancel), coefficients, gradient)?;
+                return Ok((loss, found));
+            }
         }
-        Coefficients::find(&mut self.coefficients, &plans, &shifter, threads, cancel)?;
-        Ok(Some(loss))
+        Ok((loss, Found::Gradient))
     }
 
-    /// Finds the quotients of what was [prepared](Self::prepare) for `input`.
+    /// Finds the quotients from the coefficients of what was [begun](Self::begin) for `input`.
     pub fn finish<P: Scalar>(
         &self,
         input: Input<'_, f64>,
@@ -114,27 +124,14 @@ pub fn numerical_gradient(
     network: &Network<'_, f64>,
     input: Input<'_, f64>,
     targets: &Targets<'_, f64>,
-    (h, method): (f64, Method),
+    how: (f64, Method),
     space: &mut Space,
     (threads, cancel): (Threads<'_>, &Cancel),
     gradient: &mut Places<'_, f64>,
 ) -> Result<f64, Error> {
-    let Space {
-        forward,
-        coefficients,
-    } = space;
-    forward.run(network, input, threads);
-    let y = forward.probabilities();
-    let loss = mean_loss(y, targets);
-    if !loss.is_finite() {
-        gradient.fill(f64::NAN);
-        return Ok(loss);
-    }
-    let shifter = || Shifter::new(network, input, forward, targets);
-    match method {
-        Method::Direct => direct(network, input, targets, h, threads, cancel, gradient)?,
-        Method::Incremental => incremental(&shifter(), h, threads, cancel, gradient)?,
-        Method::Node => node(&shifter(), h, (threads, cancel), coefficients, gradient)?,
+    let (loss, found) = space.begin(network, input, targets, how, (threads, cancel), gradient)?;
+    if found == Found::Coefficients {
+        space.finish(input, written::<_, f64>(gradient), threads);
     }
     Ok(loss)
 }

@@ -47,7 +47,7 @@ impl Level for Baseline {
     }
 }
 
-/// AVX2 and FMA.
+/// AVX2, FMA and POPCNT.
 #[cfg(target_arch = "x86_64")]
 #[derive(Debug, Clone, Copy)]
 pub struct Avx2;
@@ -63,7 +63,7 @@ impl Level for Avx2 {
     }
 }
 
-/// AVX-512 F, DQ, VL and BW, AVX2 and FMA.
+/// AVX-512 F, DQ, VL and BW, AVX2, FMA and POPCNT.
 #[cfg(target_arch = "x86_64")]
 #[derive(Debug, Clone, Copy)]
 pub struct Avx512;
@@ -163,7 +163,7 @@ fn is_x86_feature_set_v3() -> bool {
 }
 
 /// # Safety
-/// The processor must have AVX-512 F, DQ, VL and BW, AVX2 and FMA.
+/// The processor must have AVX-512 F, DQ, VL and BW, AVX2, FMA and POPCNT.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512bw,avx2,fma,popcnt")]
 unsafe fn run_v4<K: Kernel>(kernel: K) -> K::Output {
@@ -171,7 +171,7 @@ unsafe fn run_v4<K: Kernel>(kernel: K) -> K::Output {
 }
 
 /// # Safety
-/// The processor must have AVX2 and FMA.
+/// The processor must have AVX2, FMA and POPCNT.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma,popcnt")]
 unsafe fn run_v3<K: Kernel>(kernel: K) -> K::Output {

@@ -4,7 +4,7 @@ use crate::extent::max_abs;
 use crate::forward::Forward;
 use crate::matrix::{Matrix, MatrixRef};
 use crate::network::Network;
-use crate::totals::add_column_sizes;
+use crate::totals::column_sizes;
 
 /// Complex shifts of every score up to this radius leave the loss of a sample analytic and move it
 /// by at most [`SCORE_BOUND`] times the mass of its target.
@@ -47,7 +47,7 @@ pub fn analytic_radii(network: &Network<'_, f64>) -> Vec<Vec<f64>> {
         let largest = (0..weights.rows()).map(size);
         radii.push(largest.map(|w| disc.min(above_all / (slope * w))).collect());
         let mut sizes = vec![0.0; weights.cols()];
-        add_column_sizes(weights, &mut sizes);
+        column_sizes(weights, &mut sizes);
         above_all = disc.min(above_all / (slope * max_abs(&sizes)));
     }
     radii.reverse();

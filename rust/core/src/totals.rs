@@ -4,8 +4,8 @@ use crate::matrix::MatrixRef;
 use crate::scalar::Scalar;
 use crate::simd::{dispatch, Kernel, Level};
 
-/// Adds the columns of `matrix` to `sums`, rows in order.
-pub fn add_columns<T: Scalar>(matrix: MatrixRef<'_, T>, sums: &mut [T]) {
+/// Writes the sums of the columns of `matrix`, added up row after row.
+pub fn column_sums<T: Scalar>(matrix: MatrixRef<'_, T>, sums: &mut [T]) {
     dispatch(AddRows {
         matrix,
         sums,
@@ -13,8 +13,8 @@ pub fn add_columns<T: Scalar>(matrix: MatrixRef<'_, T>, sums: &mut [T]) {
     });
 }
 
-/// Adds the absolute values of the columns of `matrix` to `sums`.
-pub fn add_column_sizes<T: Scalar>(matrix: MatrixRef<'_, T>, sums: &mut [T]) {
+/// Writes the sums of the absolute values of the columns of `matrix`.
+pub fn column_sizes<T: Scalar>(matrix: MatrixRef<'_, T>, sums: &mut [T]) {
     dispatch(AddRows {
         matrix,
         sums,
@@ -33,6 +33,7 @@ impl<T: Scalar> Kernel for AddRows<'_, T> {
 
     #[inline(always)]
     fn run<R: Level>(self) {
+        self.sums.fill(T::zero());
         for n in 0..self.matrix.rows() {
             let row = self.sums.iter_mut().zip(self.matrix.row(n));
             if self.of_sizes {

@@ -16,7 +16,8 @@ use crate::goal;
 use crate::input::Input;
 use crate::loss::Targets;
 use crate::network::{Network, Parameters};
-use crate::numerical::{self, numerical_gradient, Method};
+use crate::node::Found;
+use crate::numerical::{self, Method};
 use crate::parallel::{run, Threads};
 use crate::scalar::Scalar;
 use crate::sgd;
@@ -182,28 +183,30 @@ impl<'t> Quotients<'t> {
             }
             &self.wide
         };
-        let (network, watched) = (wide.network(like), (self.threads, &self.cancel));
-        if let (h, Method::Node) = self.how {
-            let space = &mut self.space;
-            if let Ok(Some(loss)) = space.prepare(&network, input, &targets, h, watched) {
-                let mut places = parameters.places();
-                space.finish(input, goal::step(&mut places, lr), self.threads);
-                return loss;
-            }
-        }
-        let loss = numerical_gradient(
-            &network,
+        let begun = self.space.begin(
+            &wide.network(like),
             input,
             &targets,
             self.how,
-            &mut self.space,
-            watched,
+            (self.threads, &self.cancel),
             &mut self.slopes.places(),
         );
-        for (own, slopes) in parameters.slices_mut().zip(self.slopes.slices()) {
-            sgd::descend_shared(own, slopes, lr, self.threads);
-        }
         // Nobody else holds the flag that could stop it.
-        loss.unwrap_or(f64::NAN)
+        let Ok((loss, found)) = begun else {
+            return f64::NAN;
+        };
+        match found {
+            Found::Coefficients => {
+                let mut places = parameters.places();
+                let goals = goal::step(&mut places, lr);
+                self.space.finish(input, goals, self.threads);
+            }
+            Found::Gradient => {
+                for (own, slopes) in parameters.slices_mut().zip(self.slopes.slices()) {
+                    sgd::descend_shared(own, slopes, lr, self.threads);
+                }
+            }
+        }
+        loss
     }
 }

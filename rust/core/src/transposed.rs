@@ -51,7 +51,7 @@ pub fn multiply_transposed<T: Scalar, P: Scalar>(
     for (product, goal) in products.iter().zip(goals) {
         let (part, units) = (product.part(), product.units());
         for (c, goal) in goal.chunks(part * units).into_iter().enumerate() {
-            let columns = c * part..c * part + goal.len() / units;
+            let columns = c * part..c * part + goal.count() / units;
             pieces.push((product, columns, goal));
         }
     }
