@@ -1,24 +1,25 @@
 //! The product of the transpose of a sparse matrix with a dense one: rows weighted by a column.
 //!
-//! The sparse matrix is kept by rows. Where the elements of a column stand is found by transposing the
-//! bits that say where those of 64 rows do; as each row's elements are met in their order, one number a
-//! row says where the next one is. So each sum stays in registers until its column ends.
+//! The sparse matrix is kept in tiles, of rows. Where the elements of a column stand is found by transposing
+//! the bits that say where those of 64 rows do; as each row's elements are met in their order, one number
+//! a row says where the next one is. So each sum stays in registers until its column ends.
 
 use std::ops::Range;
 
 use crate::bits::{transpose, Bits};
-use crate::lines::{blocks_of, Lines, BLOCK};
+use crate::lines::{blocks_of, BLOCK};
 use crate::matrix::MatrixRef;
 use crate::packed::{by_groups, ByGroups, Packed};
 use crate::polynomial::odd_chebyshev;
 use crate::scalar::Scalar;
-use crate::simd::{prefetch, Cache, Kernel, Level};
+use crate::simd::{Kernel, Level};
+use crate::tiles::Tiles;
 use crate::vector::{Columns, Vector};
 
 /// Writes `sum_n weigh(x[n, i]) matrix[n]` to row `i - columns.start` of `out`, for `i` in `columns`.
 pub struct SumColumns<'a, T, C> {
     /// The sparse rows `x`, in pieces of [`BLOCK`] at most.
-    pub lines: &'a [Lines<T>],
+    pub parts: &'a [Tiles<T>],
     /// The columns wanted, whole blocks of them or all to the last.
     pub columns: Range<usize>,
     /// What is done to elements first.
@@ -77,42 +78,40 @@ impl<T: Scalar, C: Scalar> SumColumns<'_, T, C> {
     fn sum_short<R: Level>(&mut self) {
         let cols = self.matrix.cols();
         self.out.fill(C::zero());
-        let mut rows = self.matrix.data().chunks_exact(cols);
-        for part in self.lines {
-            for (i, row) in (0..part.len()).zip(&mut rows) {
-                for b in self.blocks() {
-                    let first = (b * BLOCK - self.columns.start) * cols;
-                    for (place, &x) in Bits(part.mask(i, b)).zip(part.block(i, b)) {
+        let mut first = 0;
+        for part in self.parts {
+            for b in self.blocks() {
+                let out = &mut self.out[(b * BLOCK - self.columns.start) * cols..];
+                let mut values = part.values(b).iter();
+                for (i, &mask) in part.masks(b).iter().enumerate() {
+                    let row = self.matrix.row(first + i);
+                    for (place, &x) in Bits(mask).zip(&mut values) {
                         let weight = self.weighing.of(x);
-                        let sums = self.out[first + place * cols..].iter_mut();
-                        for (sum, &c) in sums.zip(row) {
+                        for (sum, &c) in out[place * cols..].iter_mut().zip(row) {
                             *sum = R::mul_add(weight, c, *sum);
                         }
                     }
                 }
             }
+            first += part.rows();
         }
     }
 }
 
-/// Where the elements of a block of columns stand in some lines.
+/// Where the elements of a tile stand, column by column.
 struct Crossing {
-    /// For each column, in which lines: bit `i` for line `i`.
+    /// For each column, in which rows: bit `i` for row `i`.
     masks: [u64; BLOCK],
-    /// For each line, where its next element is among the values.
-    next: [usize; BLOCK],
+    /// For each row, where its next element is among those of the tile.
+    next: [u32; BLOCK],
 }
 
 impl Crossing {
     #[inline(always)]
-    fn of<T: Scalar>(lines: &Lines<T>, b: usize) -> Self {
+    fn of<T: Scalar>(part: &Tiles<T>, b: usize) -> Self {
         let (mut masks, mut next) = ([0; BLOCK], [0; BLOCK]);
-        for i in 0..lines.len() {
-            masks[i] = lines.mask(i, b);
-            next[i] = lines.start(i, b);
-            // They are met column by column, a line of the cache for each row.
-            prefetch(lines.block(i, b), Cache::First);
-        }
+        masks[..part.rows()].copy_from_slice(part.masks(b));
+        next[..part.rows()].copy_from_slice(part.starts(b));
         transpose(&mut masks);
         Self { masks, next }
     }
@@ -123,13 +122,13 @@ impl<T: Scalar, C: Scalar> ByGroups<C> for SumColumns<'_, T, C> {
     #[inline(always)]
     fn sum<R: Level, const V: usize>(&mut self, columns: Columns) {
         let cols = self.matrix.cols();
-        let mut packed = Packed::new::<R, V>(1);
+        let mut packed = Packed::new::<R, V>();
         let mut first = 0;
-        for part in self.lines {
-            packed.fill::<R, V>(self.matrix, first..first + part.len(), columns);
-            let rows = packed.block::<R, V>(0);
+        for part in self.parts {
+            packed.fill::<R, V>(self.matrix, first..first + part.rows(), columns);
+            let rows = packed.rows::<R, V>();
             for b in self.blocks() {
-                let mut crossing = Crossing::of(part, b);
+                let (mut crossing, values) = (Crossing::of(part, b), part.values(b));
                 let out = &mut self.out[(b * BLOCK - self.columns.start) * cols..];
                 for (&mask, out) in crossing.masks.iter().zip(out.chunks_exact_mut(cols)) {
                     let mut sums = match first {
@@ -138,14 +137,14 @@ impl<T: Scalar, C: Scalar> ByGroups<C> for SumColumns<'_, T, C> {
                         _ => columns.load::<C, R, V>(out),
                     };
                     for n in Bits(mask) {
-                        let x = part.values()[crossing.next[n]];
+                        let x = values[crossing.next[n] as usize];
                         crossing.next[n] += 1;
                         rows.add(n, self.weighing.of(x), &mut sums);
                     }
                     columns.store::<C, R, V>(&sums, out);
                 }
             }
-            first += part.len();
+            first += part.rows();
         }
     }
 }

@@ -3,10 +3,16 @@
 use crate::scalar::Scalar;
 use crate::simd::{dispatch, Kernel, Level, LANES};
 
-/// The largest absolute value, 0 for none, NaN where one occurs.
+/// The largest absolute value, 0 for none; infinite or NaN where such a value occurs.
 #[must_use]
 pub fn max_abs<T: Scalar>(values: &[T]) -> T {
-    dispatch(MaxAbs(values))
+    max_abs_of(std::iter::once(values))
+}
+
+/// The same of several lists.
+#[must_use]
+pub fn max_abs_of<'a, T: Scalar>(lists: impl Iterator<Item = &'a [T]>) -> T {
+    dispatch(MaxAbs(lists))
 }
 
 /// Whether no number is infinite or NaN.
@@ -16,36 +22,65 @@ pub fn is_finite<T: Scalar>(values: &[T]) -> bool {
     max_abs(values).is_finite()
 }
 
-struct MaxAbs<'a, T>(&'a [T]);
+/// As many lanes as keep several comparisons under way at once.
+const WIDTH: usize = 4 * LANES;
 
-impl<T: Scalar> Kernel for MaxAbs<'_, T> {
+struct MaxAbs<I>(I);
+
+impl<'a, T: Scalar, I: Iterator<Item = &'a [T]>> Kernel for MaxAbs<I> {
     type Output = T;
 
     #[inline(always)]
     fn run<R: Level>(self) -> T {
-        // As many lanes as keep several comparisons under way at once.
-        const WIDTH: usize = 4 * LANES;
-        let (blocks, rest) = self.0.as_chunks::<WIDTH>();
-        let mut largest = [T::zero(); WIDTH];
-        // A NaN is passed over by the comparisons, but makes this sum NaN; so does an infinity,
-        // which then is the largest.
-        let mut zeros = [T::zero(); WIDTH];
-        for block in blocks {
-            for l in 0..WIDTH {
-                let size = block[l].abs();
-                largest[l] = if size > largest[l] { size } else { largest[l] };
-                zeros[l] += block[l] * T::zero();
+        let mut extent = Extent {
+            largest: [T::zero(); WIDTH],
+            zeros: [T::zero(); WIDTH],
+        };
+        for list in self.0 {
+            let (blocks, rest) = list.as_chunks::<WIDTH>();
+            for block in blocks {
+                extent.add(block);
             }
+            let mut last = [T::zero(); WIDTH];
+            last[..rest.len()].copy_from_slice(rest);
+            extent.add(&last);
         }
-        let mut all = T::zero();
-        let mut nan = T::zero();
+        extent.all()
+    }
+}
+
+/// The largest absolute value in each lane.
+struct Extent<T> {
+    largest: [T; WIDTH],
+    /// A NaN is passed over by the comparisons, but makes this sum NaN; so does an infinity, which then is
+    /// the largest.
+    zeros: [T; WIDTH],
+}
+
+impl<T: Scalar> Extent<T> {
+    #[inline(always)]
+    fn add(&mut self, block: &[T; WIDTH]) {
         for l in 0..WIDTH {
-            all = if largest[l] > all { largest[l] } else { all };
-            nan += zeros[l];
+            let size = block[l].abs();
+            self.largest[l] = if size > self.largest[l] {
+                size
+            } else {
+                self.largest[l]
+            };
+            self.zeros[l] += block[l] * T::zero();
         }
-        for &value in rest {
-            all = if value.abs() > all { value.abs() } else { all };
-            nan += value * T::zero();
+    }
+
+    #[inline(always)]
+    fn all(&self) -> T {
+        let (mut all, mut nan) = (T::zero(), T::zero());
+        for l in 0..WIDTH {
+            all = if self.largest[l] > all {
+                self.largest[l]
+            } else {
+                all
+            };
+            nan += self.zeros[l];
         }
         if nan.is_nan() && all.is_finite() {
             nan

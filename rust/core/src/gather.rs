@@ -9,6 +9,7 @@ use crate::matrix::{Matrix, MatrixRef};
 use crate::parallel::Threads;
 use crate::scalar::Scalar;
 use crate::sparse::Sparse;
+use crate::tiles::Tiles;
 
 /// A data set: inputs of type `S`, targets of type `T`.
 #[derive(Debug, Clone, Copy)]
@@ -58,17 +59,17 @@ impl<W: Scalar> Gathered<W> {
         let cols = data.x.cols();
         let shape = (indices.len(), cols);
         let sparse = &mut self.sparse;
-        let refill = |lines: &mut Lines<W>, range: Range<usize>, most| {
+        let refill = |tiles: &mut Tiles<W>, range: Range<usize>, most| {
             let indices = &indices[range];
             if let Some(known) = data.lines {
-                return lines.gather(known, indices, cols, most, cast);
+                return tiles.gather(known, indices, cols, most, cast);
             }
             // Rows of a large data set are far from the processor, and drawn in no order.
             let rows = indices.iter().enumerate().map(|(i, &n)| {
-                let next = indices.get(i + 1).map_or(&[][..], |&n| data.x.row(n));
+                let next = indices.get(i + 2).map_or(&[][..], |&n| data.x.row(n));
                 (data.x.row(n), next)
             });
-            lines.refill(rows, cols, most, cast)
+            tiles.refill(rows, cols, most, cast)
         };
         self.is_sparse = sparse.refill(shape, SPARSE_DENSITY, threads, refill);
         if !self.is_sparse {

@@ -100,8 +100,8 @@ fn is_sparse<S: Scalar, T: Scalar>(
     room: &mut Sparse<T>,
 ) -> bool {
     let shape = (x.rows(), x.cols());
-    room.refill(shape, SPARSE_DENSITY, threads, |lines, range, most| {
-        lines.refill(range.map(|n| (x.row(n), &[][..])), x.cols(), most, cast)
+    room.refill(shape, SPARSE_DENSITY, threads, |tiles, range, most| {
+        tiles.refill(range.map(|n| (x.row(n), &[][..])), x.cols(), most, cast)
     })
 }
 
@@ -164,7 +164,7 @@ impl<T: Scalar> Input<'_, T> {
             Self::Dense(x) => times(x.row_range(rows.start, rows.end), weights, bias, out),
             Self::Sparse(x) => {
                 let are_finite = dispatch(SumRows {
-                    lines: &x.row_parts()[b],
+                    tiles: &x.row_parts()[b],
                     bias,
                     matrix: weights,
                     out,

@@ -61,6 +61,7 @@ pub mod smoothness;
 pub mod softmax;
 pub mod sparse;
 pub mod team;
+pub mod tiles;
 pub mod totals;
 pub mod train;
 pub mod transposed;

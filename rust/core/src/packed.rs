@@ -17,10 +17,6 @@ use crate::vector::{aligned, Columns, Vector};
 /// The most vectors of a row that are summed at once: with a factor they fill 16 registers.
 const MOST_VECTORS: usize = 13;
 
-/// The most bytes of rows that are worked with at once: of a first-level cache of 32 KiB, the rest is
-/// for the sums and their weights.
-const MOST_BYTES: usize = 28 << 10;
-
 /// A sum over rows of a matrix of which a group of columns is done at once.
 pub trait ByGroups<T: Scalar> {
     /// Computes the sums of `V` vectors of columns.
@@ -59,7 +55,7 @@ pub fn by_groups<T: Scalar, R: Level>(sums: &mut impl ByGroups<T>, cols: usize) 
     }
 }
 
-/// Blocks of [`BLOCK`] rows each, of `V` aligned vectors a row.
+/// A block of at most [`BLOCK`] rows, of `V` aligned vectors each.
 #[derive(Debug)]
 pub struct Packed<T> {
     room: Vec<T>,
@@ -67,27 +63,19 @@ pub struct Packed<T> {
 }
 
 impl<T: Scalar> Packed<T> {
-    /// How many blocks of rows of `V` vectors are worked with at once, of `blocks`.
+    /// Room for a block.
     #[inline(always)]
     #[must_use]
-    pub fn blocks<R: Level, const V: usize>(blocks: usize) -> usize {
-        let bytes = BLOCK * V * T::Vector::<R>::LANES * std::mem::size_of::<T>();
-        (MOST_BYTES / bytes).clamp(1, blocks.max(1))
-    }
-
-    /// Room for so many blocks.
-    #[inline(always)]
-    #[must_use]
-    pub fn new<R: Level, const V: usize>(blocks: usize) -> Self {
-        let (room, range) = aligned(blocks * BLOCK * V * T::Vector::<R>::LANES);
+    pub fn new<R: Level, const V: usize>() -> Self {
+        let (room, range) = aligned(BLOCK * V * T::Vector::<R>::LANES);
         Self {
             room,
             start: range.start,
         }
     }
 
-    /// Copies `columns` of rows `first` to `end` of a matrix, as many as there is room for at most;
-    /// whether they are finite.
+    /// Copies `columns` of `rows` of a matrix, as many as there is room for at most; whether they are
+    /// finite.
     #[inline(always)]
     pub fn fill<R: Level, const V: usize>(
         &mut self,
@@ -113,14 +101,13 @@ impl<T: Scalar> Packed<T> {
         odd == 0
     }
 
-    /// The rows of block `b`.
+    /// The rows.
     #[inline(always)]
     #[must_use]
-    pub fn block<R: Level, const V: usize>(&self, b: usize) -> PackedBlock<'_, T, R, V> {
+    pub fn rows<R: Level, const V: usize>(&self) -> PackedRows<'_, T, R, V> {
         let len = BLOCK * V * T::Vector::<R>::LANES;
-        let start = self.start + b * len;
-        PackedBlock {
-            rows: &self.room[start..start + len],
+        PackedRows {
+            rows: &self.room[self.start..self.start + len],
             level: PhantomData,
         }
     }
@@ -128,12 +115,12 @@ impl<T: Scalar> Packed<T> {
 
 /// [`BLOCK`] rows of `V` vectors.
 #[derive(Debug, Clone, Copy)]
-pub struct PackedBlock<'a, T, R, const V: usize> {
+pub struct PackedRows<'a, T, R, const V: usize> {
     rows: &'a [T],
     level: PhantomData<R>,
 }
 
-impl<T: Scalar, R: Level, const V: usize> PackedBlock<'_, T, R, V> {
+impl<T: Scalar, R: Level, const V: usize> PackedRows<'_, T, R, V> {
     /// Adds `weight` times row `i`, of [`BLOCK`] at most, to `sums`.
     #[inline(always)]
     pub fn add(self, i: usize, weight: T, sums: &mut [T::Vector<R>; V]) {

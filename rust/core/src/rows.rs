@@ -2,20 +2,21 @@
 
 use crate::bits::Bits;
 use crate::extent::is_finite;
-use crate::lines::{Lines, BLOCK};
+use crate::lines::BLOCK;
 use crate::matrix::MatrixRef;
 use crate::packed::{by_groups, ByGroups, Packed};
 use crate::scalar::Scalar;
 use crate::simd::{Kernel, Level};
+use crate::tiles::Tiles;
 use crate::vector::{Columns, Vector};
 
 /// How often, on average, a row must be used for its copy to pay.
 const WORTH_PACKING: usize = 3;
 
-/// Rows of `out` (one for each of `lines`) become `bias + sum_i line[i] matrix[i]`.
+/// Rows of `out` (one for each of `tiles`) become `bias + sum_i row[i] matrix[i]`.
 pub struct SumRows<'a, T> {
     /// The weights of the rows that each sum takes.
-    pub lines: &'a Lines<T>,
+    pub tiles: &'a Tiles<T>,
     /// What every sum is added to, if anything.
     pub bias: Option<&'a [T]>,
     /// The rows.
@@ -25,13 +26,14 @@ pub struct SumRows<'a, T> {
 }
 
 impl<T: Scalar> Kernel for SumRows<'_, T> {
-    /// Whether all rows are finite, also those that no line sums.
+    /// Whether all rows are finite, also those that are in no sum.
     type Output = bool;
 
     #[inline(always)]
     fn run<R: Level>(mut self) -> bool {
         let (lanes, cols) = (T::Vector::<R>::LANES, self.matrix.cols());
-        if cols < lanes || self.lines.values().len() < WORTH_PACKING * self.matrix.rows() {
+        let count = self.tiles.count_in(0..self.tiles.len());
+        if cols < lanes || count < WORTH_PACKING * self.matrix.rows() {
             self.sum_standing::<R>();
             return is_finite(self.matrix.data());
         }
@@ -45,17 +47,21 @@ impl<T: Scalar> Kernel for SumRows<'_, T> {
 }
 
 impl<T: Scalar> SumRows<'_, T> {
-    /// Row by row from where they stand.
+    /// Tile by tile, from where the rows stand.
     #[inline(always)]
     fn sum_standing<R: Level>(&mut self) {
-        for (i, out) in self.out.chunks_exact_mut(self.matrix.cols()).enumerate() {
+        let cols = self.matrix.cols();
+        for out in self.out.chunks_exact_mut(cols) {
             match self.bias {
                 Some(bias) => out.copy_from_slice(bias),
                 None => out.fill(T::zero()),
             }
-            for b in 0..self.lines.blocks() {
-                let places = Bits(self.lines.mask(i, b));
-                for (place, &weight) in places.zip(self.lines.block(i, b)) {
+        }
+        for b in 0..self.tiles.len() {
+            let mut weights = self.tiles.values(b).iter();
+            let masks = self.tiles.masks(b).iter();
+            for (&mask, out) in masks.zip(self.out.chunks_exact_mut(cols)) {
+                for (place, &weight) in Bits(mask).zip(&mut weights) {
                     let row = self.matrix.row(b * BLOCK + place);
                     for (sum, &x) in out.iter_mut().zip(row) {
                         *sum = R::mul_add(weight, x, *sum);
@@ -73,32 +79,30 @@ struct SumPacked<'a, T> {
 }
 
 impl<T: Scalar> ByGroups<T> for SumPacked<'_, T> {
-    /// Block after block of rows, each for all lines.
+    /// Tile after tile, each for all sums.
     #[inline(always)]
     fn sum<R: Level, const V: usize>(&mut self, columns: Columns) {
         let SumRows {
-            lines,
+            tiles,
             bias,
             matrix,
             out,
         } = &mut self.sums;
-        let at_once = Packed::<T>::blocks::<R, V>(lines.blocks());
-        let mut packed = Packed::new::<R, V>(at_once);
-        for first in (0..lines.blocks()).step_by(at_once) {
-            let blocks = first..lines.blocks().min(first + at_once);
-            let rows = first * BLOCK..matrix.rows().min(blocks.end * BLOCK);
+        let mut packed = Packed::new::<R, V>();
+        for b in 0..tiles.len() {
+            let rows = b * BLOCK..matrix.rows().min((b + 1) * BLOCK);
             self.are_finite &= packed.fill::<R, V>(*matrix, rows, columns);
-            for (i, out) in out.chunks_exact_mut(matrix.cols()).enumerate() {
+            let rows = packed.rows::<R, V>();
+            let mut weights = tiles.values(b).iter();
+            let masks = tiles.masks(b).iter();
+            for (&mask, out) in masks.zip(out.chunks_exact_mut(matrix.cols())) {
                 let mut sums = match bias {
-                    _ if first > 0 => columns.load::<T, R, V>(out),
+                    _ if b > 0 => columns.load::<T, R, V>(out),
                     Some(bias) => columns.load::<T, R, V>(bias),
                     None => [T::Vector::<R>::splat(T::zero()); V],
                 };
-                for b in blocks.clone() {
-                    let rows = packed.block::<R, V>(b - first);
-                    for (place, &weight) in Bits(lines.mask(i, b)).zip(lines.block(i, b)) {
-                        rows.add(place, weight, &mut sums);
-                    }
+                for (place, &weight) in Bits(mask).zip(&mut weights) {
+                    rows.add(place, weight, &mut sums);
                 }
                 columns.store::<T, R, V>(&sums, out);
             }

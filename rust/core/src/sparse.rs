@@ -4,23 +4,23 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::extent::max_abs;
-use crate::lines::{blocks_of, most_of, Lines};
+use crate::lines::{blocks_of, most_of};
 use crate::matrix::Matrix;
 use crate::parallel::{block_rows, for_each, Threads};
 use crate::scalar::Scalar;
+use crate::tiles::Tiles;
 
-/// The non-zero elements of a batch, by rows (compressed sparse rows), in the pieces in which they are
-/// worked on.
+/// The non-zero elements of a batch, in the pieces of rows in which they are worked on.
 #[derive(Debug, Clone, Default)]
 pub struct Sparse<T> {
     shape: (usize, usize),
-    rows: Vec<Lines<T>>,
+    rows: Vec<Tiles<T>>,
     /// The largest absolute value of each piece, found while the piece is near.
     largest: Vec<T>,
 }
 
 impl<T: Scalar> Sparse<T> {
-    /// Takes rows, `shape` all together; `refill` fills the lines of rows `start..end`, unless they
+    /// Takes rows, `shape` all together; `refill` fills the tiles of rows `start..end`, unless they
     /// hold more elements than it is told. False, and nothing of meaning, if more than a share of
     /// `density` of the elements of any piece is not zero.
     pub fn refill(
@@ -28,22 +28,22 @@ impl<T: Scalar> Sparse<T> {
         shape: (usize, usize),
         density: f64,
         threads: Threads<'_>,
-        refill: impl Fn(&mut Lines<T>, Range<usize>, usize) -> bool + Sync,
+        refill: impl Fn(&mut Tiles<T>, Range<usize>, usize) -> bool + Sync,
     ) -> bool {
         self.shape = shape;
         let block = block_rows(shape.0);
         self.rows
-            .resize_with(shape.0.div_ceil(block), Lines::default);
+            .resize_with(shape.0.div_ceil(block), Tiles::default);
         self.largest.resize(self.rows.len(), T::zero());
         let are_few = AtomicBool::new(true);
         let pieces = self.rows.iter_mut().zip(&mut self.largest).enumerate();
-        for_each(threads, pieces, |(b, (lines, largest))| {
+        for_each(threads, pieces, |(b, (tiles, largest))| {
             let range = b * block..shape.0.min((b + 1) * block);
             let most = most_of(density, (range.len(), shape.1));
             // Once there are too many in one piece, it does not matter how many are in others.
             if are_few.load(Ordering::Relaxed) {
-                if most.is_some_and(|most| refill(lines, range, most)) {
-                    *largest = max_abs(lines.values());
+                if most.is_some_and(|most| refill(tiles, range, most)) {
+                    *largest = tiles.max_abs();
                 } else {
                     are_few.store(false, Ordering::Relaxed);
                 }
@@ -76,7 +76,7 @@ impl<T: Scalar> Sparse<T> {
 
     /// The rows, in pieces of [`block_rows`].
     #[must_use]
-    pub fn row_parts(&self) -> &[Lines<T>] {
+    pub fn row_parts(&self) -> &[Tiles<T>] {
         &self.rows
     }
 
@@ -84,7 +84,8 @@ impl<T: Scalar> Sparse<T> {
     #[must_use]
     pub fn count_in(&self, columns: &Range<usize>) -> usize {
         let blocks = blocks_of(columns);
-        self.rows.iter().map(|part| part.count_in(&blocks)).sum()
+        let counts = self.rows.iter().map(|part| part.count_in(blocks.clone()));
+        counts.sum()
     }
 
     /// Calls `visit` with the column and the value of each element of row `n`, in order.

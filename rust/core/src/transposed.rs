@@ -168,7 +168,7 @@ fn sum_columns<T: Scalar, C: Scalar>(
     out: &mut [C],
 ) {
     dispatch(SumColumns {
-        lines: x.row_parts(),
+        parts: x.row_parts(),
         columns: columns.clone(),
         weighing,
         matrix,
