@@ -161,7 +161,7 @@ fn measure_node(problem: &Problem<f64>, threads: Threads<'_>) {
         let found = node(&shifter, 1e-4, (threads, &cancel), &mut room, out);
         if found.expect("nobody cancels") == Found::Coefficients {
             let pass = (batch.input(), &forward);
-            multiply(&room, pass, written::<_, f64>(out), threads);
+            multiply(&room, pass, written::<_, f64>(&mut out.layers), threads);
         }
     });
     println!("    {:<22}{time:8.1}", "node");

@@ -1,7 +1,7 @@
 //! The gradient of the mean loss by backpropagation.
 
 use crate::extent::is_finite;
-use crate::forward::{Forward, Passed};
+use crate::forward::{start_of, Forward, Passed};
 use crate::goal::{written, LayerGoals};
 use crate::input::Input;
 use crate::loss::{mean_loss, score_gradient, Targets};
@@ -16,7 +16,8 @@ use crate::transposed::{multiply_transposed, Terms, TransposedProduct};
 /// A pass of a batch, forwards and back; the next one finds its room again.
 #[derive(Debug, Default)]
 pub struct Pass<T> {
-    forward: Forward<T>,
+    /// Forwards.
+    pub forward: Forward<T>,
     /// The derivative of the mean loss by the pre-activations of each layer, shape (samples, units).
     deltas: Vec<Matrix<T>>,
 }
@@ -35,7 +36,11 @@ pub fn backprop<T: Scalar>(
     gradient: &mut Places<'_, T>,
 ) -> T {
     let loss = pass.run(network, input, targets, threads);
-    slopes((input, pass), written::<T, T>(gradient), threads);
+    let goals = written::<T, T>(&mut gradient.layers)
+        .into_iter()
+        .enumerate();
+    let goals = goals.map(|(l, goal)| (l, pass.forward.input_of(l, input), goal));
+    pass.slopes(goals, threads);
     loss
 }
 
@@ -48,17 +53,78 @@ impl<T: Scalar> Pass<T> {
         targets: &Targets<'_, T>,
         threads: Threads<'_>,
     ) -> T {
-        let (layers, samples) = (network.layers(), input.samples());
+        self.run_from(network, start_of(network, input), targets, threads);
+        self.loss(targets)
+    }
+
+    /// The same, without the loss; `start` is as for [`Forward::run_then`].
+    pub fn run_from(
+        &mut self,
+        network: &Network<'_, T>,
+        start: impl Fn(usize, &mut [T]) + Sync,
+        targets: &Targets<'_, T>,
+        threads: Threads<'_>,
+    ) {
+        let (layers, samples) = (network.layers(), targets.samples());
         self.deltas.resize_with(layers.len(), Matrix::default);
         for (layer, deltas) in layers.iter().zip(&mut self.deltas) {
             deltas.reshape(samples, layer.units());
         }
         let deltas = row_blocks(&mut self.deltas, samples);
-        self.forward
-            .run_then(network, input, threads, deltas, |deltas, passed| {
+        let forward = &mut self.forward;
+        forward.run_then(
+            network,
+            samples,
+            start,
+            threads,
+            deltas,
+            |deltas, passed| {
                 go_back(network, targets, passed, deltas);
-            });
+            },
+        );
+    }
+
+    /// The derivatives of the mean loss by the pre-activations of layer `l`, shape (samples, units).
+    #[must_use]
+    pub fn deltas(&self, l: usize) -> MatrixRef<'_, T> {
+        self.deltas[l].view()
+    }
+
+    /// Whether no derivative is infinite or NaN.
+    #[must_use]
+    pub fn is_finite(&self) -> bool {
+        self.deltas.iter().all(|deltas| is_finite(deltas.data()))
+    }
+
+    /// The mean loss of the batch that has passed.
+    #[must_use]
+    pub fn loss(&self, targets: &Targets<'_, T>) -> T {
         mean_loss(self.forward.probabilities(), targets)
+    }
+
+    /// Finds the gradient of some layers: their numbers, what they read, and what becomes of it.
+    pub fn slopes<'a>(
+        &'a self,
+        layers: impl Iterator<Item = (usize, Input<'a, T>, LayerGoals<'a, T>)>,
+        threads: Threads<'_>,
+    ) {
+        let mut products = Vec::with_capacity(self.deltas.len());
+        let mut work = 0_usize;
+        for (l, read, goal) in layers {
+            let deltas = &self.deltas[l];
+            if let Some(bias) = goal.bias {
+                bias.reach(|slopes| column_sums(deltas.view(), slopes));
+            }
+            let terms = Terms {
+                each: vec![deltas.view()],
+                largest: T::one(),
+                are_finite: is_finite(deltas.data()),
+                are_small: false,
+            };
+            work = work.saturating_add(read.inputs().saturating_mul(deltas.data().len()));
+            products.push((TransposedProduct::new(read, terms), goal.weights));
+        }
+        multiply_transposed(products, threads.worth(work));
     }
 }
 
@@ -88,30 +154,4 @@ fn go_back<T: Scalar>(
         let activation = network.layers()[l - 1].activation;
         activation.times_derivative(z.data(), below[l - 1]);
     }
-}
-
-/// Finds the gradient, from that pass of `input`.
-pub fn slopes<T: Scalar>(
-    (input, pass): (Input<'_, T>, &Pass<T>),
-    goals: Vec<LayerGoals<'_, T>>,
-    threads: Threads<'_>,
-) {
-    let Pass { forward, deltas } = pass;
-    let mut products = Vec::with_capacity(deltas.len());
-    let mut work = 0_usize;
-    for (l, (goal, deltas)) in goals.into_iter().zip(deltas).enumerate() {
-        if let Some(bias) = goal.bias {
-            bias.reach(|slopes| column_sums(deltas.view(), slopes));
-        }
-        let read = forward.input_of(l, input);
-        let terms = Terms {
-            each: vec![deltas.view()],
-            largest: T::one(),
-            are_finite: is_finite(deltas.data()),
-            are_small: false,
-        };
-        work = work.saturating_add(read.inputs().saturating_mul(deltas.data().len()));
-        products.push((TransposedProduct::new(read, terms), goal.weights));
-    }
-    multiply_transposed(products, threads.worth(work));
 }

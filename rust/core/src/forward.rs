@@ -3,7 +3,7 @@
 use crate::input::{times, Input};
 use crate::matrix::{Matrix, MatrixRef};
 use crate::network::Network;
-use crate::parallel::{block_rows, for_each, row_blocks, Threads};
+use crate::parallel::{block_rows, for_each_again, row_blocks, Threads};
 use crate::scalar::Scalar;
 use crate::softmax::softmax;
 
@@ -31,14 +31,19 @@ pub struct Passed<'a, T> {
 }
 
 impl<'a, T: Scalar> Piece<'a, T> {
-    /// Computes block `b` of the pass.
-    fn run(self, b: usize, network: &Network<'_, T>, input: Input<'_, T>) -> Passed<'a, T> {
+    /// Computes block `b` of the pass of so many samples; `start` the pre-activations of its first layer.
+    fn run(
+        self,
+        (b, samples): (usize, usize),
+        network: &Network<'_, T>,
+        start: &impl Fn(usize, &mut [T]),
+    ) -> Passed<'a, T> {
         let mut passed: Vec<MatrixRef<'a, T>> = Vec::with_capacity(self.pre.len());
         let last = self.pre.len() - 1;
         for (l, (pre, post)) in self.pre.into_iter().zip(self.post).enumerate() {
             let layer = &network.layers()[l];
             match passed.last() {
-                None => input.times(b, layer.weights, layer.bias, pre),
+                None => start(b, pre),
                 Some(z) => times(*z, layer.weights, layer.bias, pre),
             }
             post.copy_from_slice(pre);
@@ -51,10 +56,19 @@ impl<'a, T: Scalar> Piece<'a, T> {
             passed.push(MatrixRef::new(post, rows, layer.units()));
         }
         Passed {
-            first: b * block_rows(input.samples()),
+            first: b * block_rows(samples),
             post: passed,
         }
     }
+}
+
+/// How a pass of `input` starts.
+pub fn start_of<'a, T: Scalar>(
+    network: &Network<'a, T>,
+    input: Input<'a, T>,
+) -> impl Fn(usize, &mut [T]) + Sync + use<'a, T> {
+    let first = network.layers()[0];
+    move |b, pre| input.times(b, first.weights, first.bias, pre)
 }
 
 impl<T: Scalar> Forward<T> {
@@ -71,33 +85,50 @@ impl<T: Scalar> Forward<T> {
     /// some samples through all layers.
     pub fn run(&mut self, network: &Network<'_, T>, input: Input<'_, T>, threads: Threads<'_>) {
         let blocks = input.samples().div_ceil(block_rows(input.samples()));
-        self.run_then(network, input, threads, vec![(); blocks], |(), _| {});
+        let start = start_of(network, input);
+        let samples = input.samples();
+        self.run_then(
+            network,
+            samples,
+            start,
+            threads,
+            vec![(); blocks],
+            |(), _| {},
+        );
     }
 
-    /// The same; `then` gets each block of [`block_rows`] samples as soon as it has passed, and what `beside`
-    /// holds for it.
+    /// Makes room for so many samples; returns that for the pre-activations of the first layer.
+    pub fn reshape(&mut self, network: &Network<'_, T>, samples: usize) -> &mut [T] {
+        for matrices in [&mut self.pre, &mut self.post] {
+            matrices.resize_with(network.layers().len(), Matrix::default);
+            for (layer, matrix) in network.layers().iter().zip(matrices) {
+                matrix.reshape(samples, layer.units());
+            }
+        }
+        self.pre[0].data_mut()
+    }
+
+    /// The same of so many samples; `start` computes the pre-activations of the first layer for a block of
+    /// [`block_rows`] samples, or what there is left to do of them since the last run; `then` gets each block
+    /// as soon as it has passed, and what `beside` holds for it.
     pub fn run_then<E: Send>(
         &mut self,
         network: &Network<'_, T>,
-        input: Input<'_, T>,
+        samples: usize,
+        start: impl Fn(usize, &mut [T]) + Sync,
         threads: Threads<'_>,
         beside: Vec<E>,
         then: impl Fn(E, &Passed<'_, T>) + Sync,
     ) {
-        let (layers, samples) = (network.layers(), input.samples());
-        for matrices in [&mut self.pre, &mut self.post] {
-            matrices.resize_with(layers.len(), Matrix::default);
-            for (layer, matrix) in layers.iter().zip(matrices) {
-                matrix.reshape(samples, layer.units());
-            }
-        }
+        self.reshape(network, samples);
         let pieces = row_blocks(&mut self.pre, samples)
             .into_iter()
             .zip(row_blocks(&mut self.post, samples))
             .zip(beside);
         let threads = threads.worth(network.work().saturating_mul(samples));
-        for_each(threads, pieces.enumerate(), |(b, ((pre, post), beside))| {
-            then(beside, &Piece { pre, post }.run(b, network, input));
+        for_each_again(threads, pieces.enumerate(), |(b, ((pre, post), beside))| {
+            let passed = Piece { pre, post }.run((b, samples), network, &start);
+            then(beside, &passed);
         });
     }
 

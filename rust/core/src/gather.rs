@@ -22,14 +22,92 @@ pub struct Data<'a, S, T> {
     pub targets: Targets<'a, T>,
 }
 
+impl<S: Scalar, T: Scalar> Data<'_, S, T> {
+    /// Takes what is not zero in some columns, whole blocks of them or all to the last, of some samples;
+    /// false, and nothing of meaning, if that is more than `most` elements.
+    pub fn take<W: Scalar>(
+        &self,
+        samples: &[usize],
+        columns: &Range<usize>,
+        most: usize,
+        tiles: &mut Tiles<W>,
+    ) -> bool {
+        let cast = cast::<S, T, W>;
+        if let Some(known) = self.lines {
+            return tiles.gather(known, samples, columns, most, cast);
+        }
+        // Rows of a large data set are far from the processor, and drawn in no order.
+        let row = |n: usize| &self.x.row(n)[columns.clone()];
+        let rows = samples.iter().enumerate().map(|(i, &n)| {
+            let soon = samples.get(i + AHEAD);
+            (row(n), soon.map_or(&[][..], |&n| row(n)))
+        });
+        tiles.refill(rows, columns.len(), most, cast)
+    }
+}
+
+/// How many rows ahead of the one that is searched are brought nearer.
+const AHEAD: usize = 4;
+
+/// A number of a data set, rounded to the network's type `T` on its way.
+#[inline(always)]
+fn cast<S: Scalar, T: Scalar, W: Scalar>(value: S) -> W {
+    W::from_f64(T::from_f64(value.widen()).widen())
+}
+
+/// The targets of some samples.
+#[derive(Debug)]
+pub struct GatheredTargets<W> {
+    labels: Vec<i64>,
+    weights: Matrix<W>,
+    are_labels: bool,
+}
+
+impl<W: Scalar> GatheredTargets<W> {
+    /// Takes those of the samples `indices`.
+    pub fn fill<T: Scalar>(&mut self, targets: Targets<'_, T>, indices: &[usize]) {
+        match targets {
+            Targets::Labels(labels) => {
+                self.labels.clear();
+                self.labels.extend(indices.iter().map(|&n| labels[n]));
+                self.are_labels = true;
+            }
+            Targets::Dense(t) => {
+                let widened = |value: T| W::from_f64(value.widen());
+                gather_rows(t, indices, widened, &mut self.weights);
+                self.are_labels = false;
+            }
+        }
+    }
+
+    /// They, of the form they had.
+    #[must_use]
+    pub fn view(&self) -> Targets<'_, W> {
+        if self.are_labels {
+            Targets::Labels(&self.labels)
+        } else {
+            Targets::Dense(self.weights.view())
+        }
+    }
+}
+
+impl<W: Scalar> Default for GatheredTargets<W> {
+    fn default() -> Self {
+        Self {
+            labels: Vec::new(),
+            weights: Matrix::zeros(0, 0),
+            are_labels: true,
+        }
+    }
+}
+
 /// Some samples of a data set, of type `W`.
 #[derive(Debug)]
 pub struct Gathered<W> {
     rows: Matrix<W>,
     sparse: Sparse<W>,
     is_sparse: bool,
-    labels: Vec<i64>,
-    weights: Matrix<W>,
+    targets: GatheredTargets<W>,
 }
 
 impl<W: Scalar> Gathered<W> {
@@ -40,8 +118,7 @@ impl<W: Scalar> Gathered<W> {
             rows: Matrix::zeros(0, 0),
             sparse: Sparse::default(),
             is_sparse: false,
-            labels: Vec::new(),
-            weights: Matrix::zeros(0, 0),
+            targets: GatheredTargets::default(),
         }
     }
 
@@ -55,36 +132,16 @@ impl<W: Scalar> Gathered<W> {
         indices: &[usize],
         threads: Threads<'_>,
     ) {
-        let cast = |value: S| W::from_f64(T::from_f64(value.widen()).widen());
         let cols = data.x.cols();
         let shape = (indices.len(), cols);
-        let sparse = &mut self.sparse;
-        let refill = |tiles: &mut Tiles<W>, range: Range<usize>, most| {
-            let indices = &indices[range];
-            if let Some(known) = data.lines {
-                return tiles.gather(known, indices, cols, most, cast);
-            }
-            // Rows of a large data set are far from the processor, and drawn in no order.
-            let rows = indices.iter().enumerate().map(|(i, &n)| {
-                let next = indices.get(i + 2).map_or(&[][..], |&n| data.x.row(n));
-                (data.x.row(n), next)
-            });
-            tiles.refill(rows, cols, most, cast)
+        let take = |tiles: &mut Tiles<W>, range: Range<usize>, most| {
+            data.take(&indices[range], &(0..cols), most, tiles)
         };
-        self.is_sparse = sparse.refill(shape, SPARSE_DENSITY, threads, refill);
+        self.is_sparse = self.sparse.refill(shape, SPARSE_DENSITY, threads, take);
         if !self.is_sparse {
-            gather_rows(data.x, indices, cast, &mut self.rows);
+            gather_rows(data.x, indices, cast::<S, T, W>, &mut self.rows);
         }
-        match data.targets {
-            Targets::Labels(labels) => {
-                self.labels.clear();
-                self.labels.extend(indices.iter().map(|&n| labels[n]));
-            }
-            Targets::Dense(t) => {
-                let widened = |value: T| W::from_f64(value.widen());
-                gather_rows(t, indices, widened, &mut self.weights);
-            }
-        }
+        self.targets.fill(data.targets, indices);
     }
 
     /// The inputs.
@@ -97,13 +154,10 @@ impl<W: Scalar> Gathered<W> {
         }
     }
 
-    /// The targets, of the form that those of `data` have.
+    /// The targets.
     #[must_use]
-    pub fn targets<S, T>(&self, data: &Data<'_, S, T>) -> Targets<'_, W> {
-        match data.targets {
-            Targets::Labels(_) => Targets::Labels(&self.labels),
-            Targets::Dense(_) => Targets::Dense(self.weights.view()),
-        }
+    pub fn targets(&self) -> Targets<'_, W> {
+        self.targets.view()
     }
 }
 

@@ -2,7 +2,7 @@
 //! is near, and nothing of it is kept.
 
 use crate::memory::reused;
-use crate::network::Places;
+use crate::network::LayerPlaces;
 use crate::scalar::Scalar;
 use crate::sgd::descend;
 
@@ -68,8 +68,8 @@ pub struct LayerGoals<'a, T, P = T> {
 
 /// A gradient that is written to `places`.
 #[must_use]
-pub fn written<'a, T, P>(places: &'a mut Places<'_, T>) -> Vec<LayerGoals<'a, T, P>> {
-    let layers = places.layers.iter_mut().map(|layer| LayerGoals {
+pub fn written<'a, T, P>(places: &'a mut [LayerPlaces<'_, T>]) -> Vec<LayerGoals<'a, T, P>> {
+    let layers = places.iter_mut().map(|layer| LayerGoals {
         weights: Goal::Written(&mut *layer.weights),
         bias: layer.bias.as_deref_mut().map(Goal::Written),
     });
@@ -78,8 +78,11 @@ pub fn written<'a, T, P>(places: &'a mut Places<'_, T>) -> Vec<LayerGoals<'a, T,
 
 /// A step of learning rate `lr` along it by the parameters in `places`.
 #[must_use]
-pub fn step<'a, T, P: Copy>(places: &'a mut Places<'_, P>, lr: P) -> Vec<LayerGoals<'a, T, P>> {
-    let layers = places.layers.iter_mut().map(|layer| LayerGoals {
+pub fn step<'a, T, P: Copy>(
+    places: &'a mut [LayerPlaces<'_, P>],
+    lr: P,
+) -> Vec<LayerGoals<'a, T, P>> {
+    let layers = places.iter_mut().map(|layer| LayerGoals {
         weights: Goal::Step(&mut *layer.weights, lr),
         bias: layer.bias.as_deref_mut().map(|bias| Goal::Step(bias, lr)),
     });

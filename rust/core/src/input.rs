@@ -7,7 +7,7 @@ use crate::extent::max_abs;
 use crate::matmul::{multiply, Operand};
 use crate::matrix::{Matrix, MatrixRef};
 use crate::parallel::{block_rows, for_chunks, Threads};
-use crate::rows::SumRows;
+use crate::rows::{half_of, SumRows};
 use crate::scalar::Scalar;
 use crate::simd::dispatch;
 use crate::sparse::Sparse;
@@ -164,7 +164,8 @@ impl<T: Scalar> Input<'_, T> {
             Self::Dense(x) => times(x.row_range(rows.start, rows.end), weights, bias, out),
             Self::Sparse(x) => {
                 let are_finite = dispatch(SumRows {
-                    tiles: &x.row_parts()[b],
+                    parts: std::slice::from_ref(&x.row_parts()[b]),
+                    half: half_of(weights.rows()),
                     bias,
                     matrix: weights,
                     out,

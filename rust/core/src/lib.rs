@@ -37,6 +37,7 @@ pub mod forward;
 pub mod functions;
 pub mod gather;
 pub mod goal;
+pub mod halves;
 pub mod incremental;
 pub mod input;
 pub mod lines;

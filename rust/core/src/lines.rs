@@ -65,12 +65,6 @@ impl<T: Scalar> Lines<T> {
         })
     }
 
-    /// The number of blocks in a line.
-    #[must_use]
-    pub fn blocks(&self) -> usize {
-        self.blocks
-    }
-
     /// Where in block `b` of line `i` elements stand.
     #[inline(always)]
     #[must_use]
@@ -86,24 +80,18 @@ impl<T: Scalar> Lines<T> {
         &self.values[self.starts[i * self.blocks + b] as usize..]
     }
 
-    /// The elements of line `i`.
+    /// The elements of some blocks of line `i`.
     #[must_use]
-    pub fn line(&self, i: usize) -> &[T] {
-        let starts = self.starts(i);
-        &self.values[starts[0] as usize..starts[self.blocks] as usize]
+    pub fn part(&self, i: usize, blocks: &Range<usize>) -> &[T] {
+        let start = |b| self.starts[i * self.blocks + b] as usize;
+        &self.values[start(blocks.start)..start(blocks.end)]
     }
 
-    /// Brings what says where the elements of line `i` are nearer.
-    pub fn approach(&self, i: usize) {
-        prefetch(
-            &self.masks[i * self.blocks..(i + 1) * self.blocks],
-            Cache::Second,
-        );
-        prefetch(self.starts(i), Cache::Second);
-    }
-
-    fn starts(&self, i: usize) -> &[u32] {
-        &self.starts[i * self.blocks..=(i + 1) * self.blocks]
+    /// Brings what says where the elements of some blocks of line `i` are nearer.
+    pub fn approach(&self, i: usize, blocks: &Range<usize>) {
+        let (start, end) = (i * self.blocks + blocks.start, i * self.blocks + blocks.end);
+        prefetch(&self.masks[start..end], Cache::Second);
+        prefetch(&self.starts[start..=end], Cache::Second);
     }
 }
 

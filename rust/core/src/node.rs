@@ -58,7 +58,12 @@ pub fn node(
         return Ok(Found::Coefficients);
     }
     let pass = (shifter.input_of(0), shifter.forward());
-    multiply(coefficients, pass, written::<_, f64>(gradient), threads);
+    multiply(
+        coefficients,
+        pass,
+        written::<_, f64>(&mut gradient.layers),
+        threads,
+    );
     for (plan, out) in plans.iter().zip(&mut gradient.layers) {
         evaluate_the_rest(plan, shifter, threads, cancel, out)?;
     }

@@ -131,7 +131,7 @@ pub fn numerical_gradient(
 ) -> Result<f64, Error> {
     let (loss, found) = space.begin(network, input, targets, how, (threads, cancel), gradient)?;
     if found == Found::Coefficients {
-        space.finish(input, written::<_, f64>(gradient), threads);
+        space.finish(input, written::<_, f64>(&mut gradient.layers), threads);
     }
     Ok(loss)
 }

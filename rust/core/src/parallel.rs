@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::cancel::Cancel;
 use crate::matrix::Matrix;
 use crate::scalar::Scalar;
-use crate::team::Team;
+use crate::team::{is_helper, Team};
 
 /// Below this many multiplications, some ten microseconds, a computation, or a piece of one, is not
 /// shared with another thread: sharing costs about one.
@@ -32,6 +32,15 @@ pub enum Threads<'t> {
 }
 
 impl Threads<'_> {
+    /// How many there are, at most.
+    #[must_use]
+    pub fn count(self) -> usize {
+        match self {
+            Self::One => 1,
+            Self::With(team, most) => 1 + team.size().min(most),
+        }
+    }
+
     /// As many threads as a piece of that many multiplications deserves.
     #[must_use]
     pub fn worth(self, work: usize) -> Self {
@@ -106,6 +115,30 @@ pub fn for_each<P: Send>(
         Threads::With(team, most) => {
             let pieces = Mutex::new(pieces);
             let next = || pieces.lock().unwrap_or_else(PoisonError::into_inner).next();
+            team.share(most, &|| next().map(&compute).is_some());
+        }
+    }
+}
+
+/// The same for pieces that come again and again: the calling thread takes them from the front, helpers from
+/// the back, so that each finds most of what it needs in its cache.
+pub fn for_each_again<P: Send>(
+    threads: Threads<'_>,
+    pieces: impl DoubleEndedIterator<Item = P> + Send,
+    compute: impl Fn(P) + Sync,
+) {
+    match threads {
+        Threads::One => pieces.for_each(compute),
+        Threads::With(team, most) => {
+            let pieces = Mutex::new(pieces);
+            let next = || {
+                let mut pieces = pieces.lock().unwrap_or_else(PoisonError::into_inner);
+                if is_helper() {
+                    pieces.next_back()
+                } else {
+                    pieces.next()
+                }
+            };
             team.share(most, &|| next().map(&compute).is_some());
         }
     }

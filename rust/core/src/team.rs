@@ -204,6 +204,12 @@ pub fn set_num_threads(threads: usize) {
     }
 }
 
+/// Whether the thread that asks is a helper.
+#[must_use]
+pub fn is_helper() -> bool {
+    rayon::current_thread_index().is_some()
+}
+
 /// The helpers, for one call.
 pub struct Team {
     crew: Arc<Crew>,
@@ -229,6 +235,12 @@ impl Team {
         let most = most.min(crew.helpers.len());
         crew.helpers[..most].iter().for_each(Helper::wake);
         Some(Self { crew, most })
+    }
+
+    /// How many helpers there are.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.most
     }
 
     /// Calls `step` on this thread and, at the same time, on at most `most` helpers, until it answers

@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use crate::bits::Bits;
 use crate::extent::max_abs_of;
-use crate::lines::{Lines, BLOCK};
+use crate::lines::{blocks_of, Lines, BLOCK};
 use crate::nonzero::{mask_of_nonzero, take_nonzero};
 use crate::scalar::Scalar;
 use crate::simd::{dispatch, prefetch, Cache, Kernel, Level};
@@ -50,20 +50,21 @@ impl<T: Scalar> Tiles<T> {
         })
     }
 
-    /// Takes some lines of others, of `places` places each, cast by `cast`; false, and nothing of
-    /// meaning, if they hold more than `most` elements.
+    /// Takes `places`, whole blocks of them or all to the last, of some lines, cast by `cast`; false, and
+    /// nothing of meaning, if they hold more than `most` elements.
     pub fn gather<S: Scalar>(
         &mut self,
         from: &Lines<S>,
         indices: &[usize],
-        places: usize,
+        places: &Range<usize>,
         most: usize,
         cast: impl Fn(S) -> T,
     ) -> bool {
-        self.clear(indices.len(), places);
+        self.clear(indices.len(), places.len());
         dispatch(Gather {
             tiles: self,
             from,
+            blocks: blocks_of(places),
             indices,
             most,
             cast,
@@ -107,6 +108,12 @@ impl<T: Scalar> Tiles<T> {
     #[must_use]
     pub fn values(&self, b: usize) -> &[T] {
         &self.values[b * room(self.rows)..][..self.end(b)]
+    }
+
+    /// The number of elements.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.count_in(0..self.len())
     }
 
     /// The number of elements in some tiles.
@@ -235,6 +242,7 @@ where
 struct Gather<'a, S, T, F> {
     tiles: &'a mut Tiles<T>,
     from: &'a Lines<S>,
+    blocks: Range<usize>,
     indices: &'a [usize],
     most: usize,
     cast: F,
@@ -248,6 +256,7 @@ impl<S: Scalar, T: Scalar, F: Fn(S) -> T> Kernel for Gather<'_, S, T, F> {
         let Self {
             tiles,
             from,
+            blocks,
             indices,
             ..
         } = self;
@@ -256,18 +265,19 @@ impl<S: Scalar, T: Scalar, F: Fn(S) -> T> Kernel for Gather<'_, S, T, F> {
             // Lines of a large data set are far from the processor, and drawn in no order. What says
             // where a line is must be near before the line is brought nearer itself.
             if let Some(&next) = indices.get(i + AHEAD) {
-                from.approach(next);
+                from.approach(next, &blocks);
             }
-            let line = from.line(index);
+            let line = from.part(index, &blocks);
             prefetch(line, Cache::Second);
             count += line.len();
         }
         if count > self.most {
             return false;
         }
-        for b in 0..from.blocks() {
+        for (b, block) in blocks.enumerate() {
             for (i, &index) in indices.iter().enumerate() {
-                let (mask, values) = (from.mask(index, b), from.block_and_behind(index, b));
+                let mask = from.mask(index, block);
+                let values = from.block_and_behind(index, block);
                 let out = tiles.place(i, b);
                 // Whole steps: behind the last element there is room on both sides.
                 copy::<S, T, STEP>(values, &self.cast, out);
@@ -324,12 +334,20 @@ mod tests {
             let order = [rows - 1, 0, rows / 2];
             let lines = Lines::of_rows(matrix, 1.0).expect("all may be non-zero");
             let total = order.iter().map(|&n| wanted(n).len()).sum();
-            assert!(total == 0 || !tiles.gather(&lines, &order, cols, total - 1, |x| x));
-            assert!(tiles.gather(&lines, &order, cols, total, |x| x));
+            assert!(total == 0 || !tiles.gather(&lines, &order, &(0..cols), total - 1, |x| x));
+            assert!(tiles.gather(&lines, &order, &(0..cols), total, |x| x));
             for (i, n) in order.into_iter().enumerate() {
                 assert_eq!(elements(&tiles, i), wanted(n));
             }
             assert_eq!(tiles.count_in(0..tiles.len()), total);
+            if cols > BLOCK {
+                assert!(tiles.gather(&lines, &order, &(BLOCK..cols), total, |x| x));
+                for (i, n) in order.into_iter().enumerate() {
+                    let wanted = wanted(n).into_iter().filter(|&(place, _)| place >= BLOCK);
+                    let wanted: Vec<_> = wanted.map(|(place, x)| (place - BLOCK, x)).collect();
+                    assert_eq!(elements(&tiles, i), wanted);
+                }
+            }
         }
     }
 

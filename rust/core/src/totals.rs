@@ -1,4 +1,4 @@
-//! Sums of the columns of a matrix.
+//! Sums of the columns of a matrix, and of two lists.
 
 use crate::matrix::MatrixRef;
 use crate::scalar::Scalar;
@@ -45,6 +45,24 @@ impl<T: Scalar> Kernel for AddRows<'_, T> {
                     *sum += x;
                 }
             }
+        }
+    }
+}
+
+/// Adds numbers to others, of their type.
+pub fn add<T: Scalar, C: Scalar>(sums: &mut [T], terms: &[C]) {
+    dispatch(Add(sums, terms));
+}
+
+struct Add<'a, T, C>(&'a mut [T], &'a [C]);
+
+impl<T: Scalar, C: Scalar> Kernel for Add<'_, T, C> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<R: Level>(self) {
+        for (sum, &term) in self.0.iter_mut().zip(self.1) {
+            *sum += T::from_f64(term.widen());
         }
     }
 }

@@ -7,14 +7,13 @@
 
 use std::any::Any;
 
-use crate::backprop::{self, Pass};
+use crate::backprop::Pass;
 use crate::cancel::Cancel;
 use crate::error::Error;
 use crate::evaluate::{check_batch, check_half_width};
 use crate::gather::{Data, Gathered};
 use crate::goal;
-use crate::input::Input;
-use crate::loss::Targets;
+use crate::halves;
 use crate::network::{Network, Parameters};
 use crate::node::Found;
 use crate::numerical::{self, Method};
@@ -91,54 +90,50 @@ pub fn train<S: Scalar, T: Scalar>(
         0..WORTH_SHARING => 0,
         _ => step.saturating_mul(batches.sizes.len()),
     };
+    let mut parameters = Parameters::copied(network);
+    let mut losses = Vec::with_capacity(batches.sizes.len());
     match gradient {
-        Gradient::Backprop => Ok(run(all(3 * network.work() * largest), |threads| {
+        Gradient::Backprop => run(all(3 * network.work() * largest), |threads| {
+            let how = (lr, threads);
+            let (own, losses) = (&mut parameters, &mut losses);
+            halves::descend(network, data, batches.iter(), how, own, losses);
             let mut pass = Pass::default();
-            descend(
-                network,
-                data,
-                batches,
-                threads,
-                |parameters, batch: &Gathered<T>| {
-                    let (input, targets) = (batch.input(), batch.targets(data));
-                    let own = parameters.network(network);
-                    let loss = pass.run(&own, input, &targets, threads);
-                    let mut places = parameters.places();
-                    backprop::slopes((input, &pass), goal::step(&mut places, lr), threads);
-                    loss.widen()
-                },
-            )
-        })),
+            let mut batch = Gathered::new();
+            for indices in batches.iter().skip(losses.len()) {
+                batch.fill(data, indices, threads);
+                losses.push(backprop(&mut pass, own, network, &batch, how));
+            }
+        }),
         Gradient::Numerical(h, method) => {
             check_half_width(h)?;
-            let work = method.work(network, largest);
-            Ok(run(all(work), |threads| {
+            run(all(method.work(network, largest)), |threads| {
                 let mut quotients = Quotients::new(network, (h, method), threads);
-                descend(network, data, batches, threads, |parameters, batch| {
-                    let batch = (batch.input(), batch.targets(data));
-                    quotients.follow(parameters, network, batch, lr)
-                })
-            }))
+                let mut batch = Gathered::new();
+                for indices in batches.iter() {
+                    batch.fill(data, indices, threads);
+                    losses.push(quotients.follow(&mut parameters, network, &batch, lr));
+                }
+            });
         }
     }
+    Ok((losses, parameters))
 }
 
-/// The steps themselves; `step` takes one and gives the loss of the batch before it.
-fn descend<S: Scalar, T: Scalar, W: Scalar>(
-    network: &Network<'_, T>,
-    data: &Data<'_, S, T>,
-    batches: Batches<'_>,
-    threads: Threads<'_>,
-    mut step: impl FnMut(&mut Parameters<T>, &Gathered<W>) -> f64,
-) -> (Vec<f64>, Parameters<T>) {
-    let mut parameters = Parameters::copied(network);
-    let mut batch = Gathered::<W>::new();
-    let mut losses = Vec::with_capacity(batches.sizes.len());
-    for indices in batches.iter() {
-        batch.fill(data, indices, threads);
-        losses.push(step(&mut parameters, &batch));
-    }
-    (losses, parameters)
+/// Takes a step by backpropagation; returns the loss before it.
+fn backprop<T: Scalar>(
+    pass: &mut Pass<T>,
+    parameters: &mut Parameters<T>,
+    like: &Network<'_, T>,
+    batch: &Gathered<T>,
+    (lr, threads): (T, Threads<'_>),
+) -> f64 {
+    let input = batch.input();
+    let loss = pass.run(&parameters.network(like), input, &batch.targets(), threads);
+    let mut places = parameters.places();
+    let goals = goal::step(&mut places.layers, lr).into_iter().enumerate();
+    let layers = goals.map(|(l, goals)| (l, pass.forward.input_of(l, input), goals));
+    pass.slopes(layers, threads);
+    loss.widen()
 }
 
 /// Numerical gradients of a network of any type, in double precision.
@@ -170,7 +165,7 @@ impl<'t> Quotients<'t> {
         &mut self,
         parameters: &mut Parameters<T>,
         like: &Network<'_, T>,
-        (input, targets): (Input<'_, f64>, Targets<'_, f64>),
+        batch: &Gathered<f64>,
         lr: T,
     ) -> f64 {
         let wide = if let Some(own) = (&*parameters as &dyn Any).downcast_ref() {
@@ -183,10 +178,11 @@ impl<'t> Quotients<'t> {
             }
             &self.wide
         };
+        let input = batch.input();
         let begun = self.space.begin(
             &wide.network(like),
             input,
-            &targets,
+            &batch.targets(),
             self.how,
             (self.threads, &self.cancel),
             &mut self.slopes.places(),
@@ -198,7 +194,7 @@ impl<'t> Quotients<'t> {
         match found {
             Found::Coefficients => {
                 let mut places = parameters.places();
-                let goals = goal::step(&mut places, lr);
+                let goals = goal::step(&mut places.layers, lr);
                 self.space.finish(input, goals, self.threads);
             }
             Found::Gradient => {

@@ -11,8 +11,12 @@ use crate::matmul::{multiply, Operand};
 use crate::matrix::{Matrix, MatrixRef};
 use crate::parallel::{for_each, Threads};
 use crate::scalar::Scalar;
-use crate::simd::{dispatch, Kernel, Level};
-use crate::sparse::Sparse;
+use crate::simd::dispatch;
+use crate::tiles::Tiles;
+use crate::totals::add;
+
+/// How many columns of a sparse input make a piece of work.
+pub const SPARSE_PART: usize = 2 * BLOCK;
 
 /// `input^T @ terms[0] + sum_p T_(2p+1)(input / largest)^T @ terms[p]`, Chebyshev's polynomials taken
 /// element by element: coefficients of shape (samples, units), the result of shape (inputs, units). One
@@ -92,12 +96,12 @@ impl<'a, T: Scalar> TransposedProduct<'a, T> {
         }
     }
 
-    /// How many columns of the input make a piece of work: two blocks of a sparse one, about a hundred of
-    /// a dense one, in an even number of pieces.
+    /// How many columns of the input make a piece of work: of a dense one about a hundred, in an even number
+    /// of pieces.
     fn part(&self) -> usize {
         const DENSE: usize = 112;
         match self.input() {
-            Input::Sparse(_) => 2 * BLOCK,
+            Input::Sparse(_) => SPARSE_PART,
             Input::Dense(x) if x.cols() <= DENSE => x.cols(),
             Input::Dense(x) => {
                 let pieces = x.cols().div_ceil(DENSE).next_multiple_of(2);
@@ -119,7 +123,9 @@ impl<'a, T: Scalar> TransposedProduct<'a, T> {
     fn write(&self, columns: &Range<usize>, out: &mut [T]) {
         let (input, linear) = (self.input(), self.terms[0]);
         match input {
-            Input::Sparse(x) => sum_columns(x, columns, Weighing::Plain, linear, out),
+            Input::Sparse(x) => {
+                sum_columns(x.row_parts(), columns, Weighing::Plain, linear, out);
+            }
             Input::Dense(x) => {
                 let x = Operand::plain(x).columns(columns.start, columns.end);
                 multiply(x.transposed(), Operand::plain(linear), false, out);
@@ -145,7 +151,7 @@ fn add_weighed<T: Scalar, C: Scalar>(
 ) {
     let mut product = vec![C::zero(); out.len()];
     match input {
-        Input::Sparse(x) => sum_columns(x, columns, weighing, matrix, &mut product),
+        Input::Sparse(x) => sum_columns(x.row_parts(), columns, weighing, matrix, &mut product),
         Input::Dense(x) => {
             let mut data = Vec::with_capacity(x.rows() * columns.len());
             for n in 0..x.rows() {
@@ -157,35 +163,22 @@ fn add_weighed<T: Scalar, C: Scalar>(
             multiply(weighed, Operand::plain(matrix), false, &mut product);
         }
     }
-    dispatch(Add(out, &product));
+    add(out, &product);
 }
 
-fn sum_columns<T: Scalar, C: Scalar>(
-    x: &Sparse<T>,
+/// Writes rows `columns` of the product of a sparse matrix, its columns weighed and transposed, with another.
+pub fn sum_columns<T: Scalar, C: Scalar>(
+    parts: &[Tiles<T>],
     columns: &Range<usize>,
     weighing: Weighing<T>,
     matrix: MatrixRef<'_, C>,
     out: &mut [C],
 ) {
     dispatch(SumColumns {
-        parts: x.row_parts(),
+        parts,
         columns: columns.clone(),
         weighing,
         matrix,
         out,
     });
-}
-
-/// Adds numbers to others.
-struct Add<'a, T, C>(&'a mut [T], &'a [C]);
-
-impl<T: Scalar, C: Scalar> Kernel for Add<'_, T, C> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<R: Level>(self) {
-        for (sum, &term) in self.0.iter_mut().zip(self.1) {
-            *sum += T::from_f64(term.widen());
-        }
-    }
 }

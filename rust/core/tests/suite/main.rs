@@ -3,4 +3,5 @@
 mod draw;
 mod evaluators;
 mod products;
+mod steps;
 mod vecmath;
