@@ -117,21 +117,11 @@ impl Activation {
 
     /// Multiplies `deltas` by the derivative of the activation, taken from the activations `z`.
     pub fn times_derivative<T: Scalar>(self, z: &[T], deltas: &mut [T]) {
-        match self {
-            Self::Identity => {}
-            Self::Sigmoid => {
-                for (delta, &z) in deltas.iter_mut().zip(z) {
-                    *delta *= z * (T::one() - z);
-                }
-            }
-            Self::Relu => {
-                for (delta, &z) in deltas.iter_mut().zip(z) {
-                    if z <= T::zero() {
-                        *delta = T::zero();
-                    }
-                }
-            }
-        }
+        dispatch(TimesDerivative {
+            activation: self,
+            z,
+            deltas,
+        });
     }
 
     /// Where the function has no derivative, if anywhere.
@@ -163,6 +153,34 @@ impl Activation {
         match self {
             Self::Identity | Self::Relu => (f64::INFINITY, 1.0),
             Self::Sigmoid => (1.0, 0.325),
+        }
+    }
+}
+
+struct TimesDerivative<'a, T> {
+    activation: Activation,
+    z: &'a [T],
+    deltas: &'a mut [T],
+}
+
+impl<T: Scalar> Kernel for TimesDerivative<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<R: Level>(self) {
+        let all = self.deltas.iter_mut().zip(self.z);
+        match self.activation {
+            Activation::Identity => {}
+            Activation::Sigmoid => {
+                for (delta, &z) in all {
+                    *delta *= z * (T::one() - z);
+                }
+            }
+            Activation::Relu => {
+                for (delta, &z) in all {
+                    *delta = if z <= T::zero() { T::zero() } else { *delta };
+                }
+            }
         }
     }
 }

@@ -5,36 +5,22 @@ use std::ops::Range;
 use crate::matrix::MatrixRef;
 use crate::nonzero::take_nonzero;
 use crate::scalar::Scalar;
-use crate::simd::{dispatch, prefetch, Cache, Kernel, Level};
+use crate::simd::{dispatch, Kernel, Level};
 
 /// The elements of a line are kept in blocks of so many places, a bit of a word each.
 pub const BLOCK: usize = 64;
 
-/// The most elements of lines.
-const MOST: usize = u32::MAX as usize;
-
-/// The non-zero elements of some lines, line after line. There are at most [`MOST`] of them.
+/// The non-zero elements of some lines, line after line.
 #[derive(Debug, Clone)]
 pub struct Lines<T> {
     /// The number of blocks in a line.
     blocks: usize,
     /// For each block of each line, where its non-zero elements stand: bit `i` for place `i`.
     masks: Vec<u64>,
-    /// Where the elements of each block of each line begin in `values`, and where the last ones end.
-    starts: Vec<u32>,
-    /// The elements; behind the last one, room that has no meaning.
+    /// Where the elements of each line begin in `values`.
+    starts: Vec<usize>,
+    /// The elements; behind the last one, as much room as a block could take.
     values: Vec<T>,
-}
-
-impl<T> Default for Lines<T> {
-    fn default() -> Self {
-        Self {
-            blocks: 0,
-            masks: Vec::new(),
-            starts: vec![0],
-            values: Vec::new(),
-        }
-    }
 }
 
 /// How many elements of a matrix of that shape may be non-zero for it to count as sparse; nothing
@@ -59,47 +45,38 @@ impl<T: Scalar> Lines<T> {
     #[must_use]
     pub fn of_rows(matrix: MatrixRef<'_, T>, density: f64) -> Option<Self> {
         let most = most_of(density, (matrix.rows(), matrix.cols()))?;
-        dispatch(OfRows {
-            matrix,
-            most: most.min(MOST),
-        })
+        dispatch(OfRows { matrix, most })
     }
 
-    /// Where in block `b` of line `i` elements stand.
+    /// Where in some blocks of line `i` elements stand.
     #[inline(always)]
     #[must_use]
-    pub fn mask(&self, i: usize, b: usize) -> u64 {
-        self.masks[i * self.blocks + b]
+    pub fn masks(&self, i: usize, blocks: &Range<usize>) -> &[u64] {
+        let first = i * self.blocks;
+        &self.masks[first + blocks.start..first + blocks.end]
     }
 
-    /// The elements of block `b` of line `i`, in the order of their places, and what stands behind them: as
-    /// many numbers in all as a block could have, or more.
+    /// Where the elements of line `i` from block `b` on begin in all [values](Self::values).
     #[inline(always)]
     #[must_use]
-    pub fn block_and_behind(&self, i: usize, b: usize) -> &[T] {
-        &self.values[self.starts[i * self.blocks + b] as usize..]
+    pub fn start(&self, i: usize, b: usize) -> usize {
+        self.starts[i] + count(self.masks(i, &(0..b)))
     }
 
-    /// The elements of some blocks of line `i`.
+    /// The elements of all lines, in the order of their places, and room behind the last one.
+    #[inline(always)]
     #[must_use]
-    pub fn part(&self, i: usize, blocks: &Range<usize>) -> &[T] {
-        let start = |b| self.starts[i * self.blocks + b] as usize;
-        &self.values[start(blocks.start)..start(blocks.end)]
-    }
-
-    /// Brings what says where the elements of some blocks of line `i` are nearer.
-    pub fn approach(&self, i: usize, blocks: &Range<usize>) {
-        let (start, end) = (i * self.blocks + blocks.start, i * self.blocks + blocks.end);
-        prefetch(&self.masks[start..end], Cache::Second);
-        prefetch(&self.starts[start..=end], Cache::Second);
+    pub fn values(&self) -> &[T] {
+        &self.values
     }
 }
 
-/// A count of elements, of which there are never more than [`MOST`].
-#[allow(clippy::cast_possible_truncation)]
+/// The number of elements that stand in these places.
 #[inline(always)]
-fn numbered(count: usize) -> u32 {
-    count as u32
+#[must_use]
+pub fn count(masks: &[u64]) -> usize {
+    let counts = masks.iter().map(|mask| mask.count_ones() as usize);
+    counts.sum()
 }
 
 struct OfRows<'a, T> {
@@ -115,11 +92,13 @@ impl<T: Scalar> Kernel for OfRows<'_, T> {
         let Self { matrix, most } = self;
         let mut lines = Lines {
             blocks: matrix.cols().div_ceil(BLOCK),
-            ..Lines::default()
+            masks: Vec::new(),
+            starts: Vec::with_capacity(matrix.rows()),
+            values: Vec::new(),
         };
         let mut count = 0;
         for n in 0..matrix.rows() {
-            // Also room behind the last elements.
+            lines.starts.push(count);
             let needed = count + matrix.cols() + BLOCK;
             if lines.values.len() < needed {
                 lines.values.resize(needed.max(2 * count), T::zero());
@@ -128,7 +107,6 @@ impl<T: Scalar> Kernel for OfRows<'_, T> {
                 let mask = take_nonzero::<T, T, R>(block, &|x| x, &mut lines.values[count..]);
                 count += mask.count_ones() as usize;
                 lines.masks.push(mask);
-                lines.starts.push(numbered(count));
             }
             if count > most {
                 return None;

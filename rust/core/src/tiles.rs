@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use crate::bits::Bits;
 use crate::extent::max_abs_of;
-use crate::lines::{blocks_of, Lines, BLOCK};
+use crate::lines::{blocks_of, count, Lines, BLOCK};
 use crate::nonzero::{mask_of_nonzero, take_nonzero};
 use crate::scalar::Scalar;
 use crate::simd::{dispatch, prefetch, Cache, Kernel, Level};
@@ -260,31 +260,34 @@ impl<S: Scalar, T: Scalar, F: Fn(S) -> T> Kernel for Gather<'_, S, T, F> {
             indices,
             ..
         } = self;
-        let mut count = 0;
+        // Where the next element of each line is.
+        let mut next = Vec::with_capacity(indices.len());
+        let mut total = 0;
         for (i, &index) in indices.iter().enumerate() {
             // Lines of a large data set are far from the processor, and drawn in no order. What says
             // where a line is must be near before the line is brought nearer itself.
-            if let Some(&next) = indices.get(i + AHEAD) {
-                from.approach(next, &blocks);
+            if let Some(&soon) = indices.get(i + AHEAD) {
+                prefetch(from.masks(soon, &(0..blocks.end)), Cache::Second);
             }
-            let line = from.part(index, &blocks);
-            prefetch(line, Cache::Second);
-            count += line.len();
+            let start = from.start(index, blocks.start);
+            let own = count(from.masks(index, &blocks));
+            prefetch(&from.values()[start..start + own], Cache::Second);
+            next.push(start);
+            total += own;
         }
-        if count > self.most {
+        if total > self.most {
             return false;
         }
-        for (b, block) in blocks.enumerate() {
-            for (i, &index) in indices.iter().enumerate() {
-                let mask = from.mask(index, block);
-                let values = from.block_and_behind(index, block);
-                let out = tiles.place(i, b);
+        for b in 0..blocks.len() {
+            for (i, (&index, next)) in indices.iter().zip(&mut next).enumerate() {
+                let mask = from.masks(index, &blocks)[b];
+                let (values, out) = (&from.values()[*next..], tiles.place(i, b));
                 // Whole steps: behind the last element there is room on both sides.
                 copy::<S, T, STEP>(values, &self.cast, out);
                 if mask.count_ones() as usize > STEP {
                     copy::<S, T, STEP>(&values[STEP..], &self.cast, &mut out[STEP..]);
                 }
-                tiles.set(i, b, mask);
+                *next += tiles.set(i, b, mask);
             }
         }
         true

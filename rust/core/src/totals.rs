@@ -2,7 +2,7 @@
 
 use crate::matrix::MatrixRef;
 use crate::scalar::Scalar;
-use crate::simd::{dispatch, Kernel, Level};
+use crate::simd::{dispatch, Kernel, Level, LANES};
 
 /// Writes the sums of the columns of `matrix`, added up row after row.
 pub fn column_sums<T: Scalar>(matrix: MatrixRef<'_, T>, sums: &mut [T]) {
@@ -22,6 +22,9 @@ pub fn column_sizes<T: Scalar>(matrix: MatrixRef<'_, T>, sums: &mut [T]) {
     });
 }
 
+/// How many columns are summed at once.
+const WIDTH: usize = 4 * LANES;
+
 struct AddRows<'a, T> {
     matrix: MatrixRef<'a, T>,
     sums: &'a mut [T],
@@ -31,20 +34,30 @@ struct AddRows<'a, T> {
 impl<T: Scalar> Kernel for AddRows<'_, T> {
     type Output = ();
 
+    /// Some columns at a time, whose sums stay in registers; where the last of them lie over those before,
+    /// both come to the same.
     #[inline(always)]
     fn run<R: Level>(self) {
-        self.sums.fill(T::zero());
-        for n in 0..self.matrix.rows() {
-            let row = self.sums.iter_mut().zip(self.matrix.row(n));
-            if self.of_sizes {
-                for (sum, x) in row {
-                    *sum += x.abs();
-                }
-            } else {
-                for (sum, &x) in row {
-                    *sum += x;
+        let cols = self.sums.len();
+        if cols < WIDTH {
+            self.sums.fill(T::zero());
+            for n in 0..self.matrix.rows() {
+                for (sum, &x) in self.sums.iter_mut().zip(self.matrix.row(n)) {
+                    *sum += if self.of_sizes { x.abs() } else { x };
                 }
             }
+            return;
+        }
+        for first in (0..cols).step_by(WIDTH) {
+            let first = first.min(cols - WIDTH);
+            let mut sums = [T::zero(); WIDTH];
+            for n in 0..self.matrix.rows() {
+                let row = &self.matrix.row(n)[first..first + WIDTH];
+                for k in 0..WIDTH {
+                    sums[k] += if self.of_sizes { row[k].abs() } else { row[k] };
+                }
+            }
+            self.sums[first..first + WIDTH].copy_from_slice(&sums);
         }
     }
 }
