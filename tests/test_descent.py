@@ -74,7 +74,7 @@ def test_the_core_is_used_and_only_where_it_may_be(monkeypatch):
     train = _core.network_train
 
     def counted(*arguments):
-        calls.append(len(arguments[5]))
+        calls.append(len(arguments[4]))
         return train(*arguments)
 
     monkeypatch.setattr(_core, "network_train", counted)
@@ -118,7 +118,6 @@ def arguments(**changes):
     usual = {
         "layers": net.core_layers(),
         "x": np.ones((4, 3)),
-        "lines": None,
         "t": np.array([0, 1, 0, 1]),
         "samples": np.array([0, 1, 2, 3]),
         "sizes": np.array([2, 2]),
@@ -156,10 +155,3 @@ def test_the_core_writes_all_parameters_or_none():
     with pytest.raises(ValueError, match="cannot be written"):
         _core.network_train(*given)
     assert bits(net.params) == before
-
-
-def test_the_core_refuses_lines_of_another_array():
-    sparse = np.zeros((3, 3))
-    _, given = arguments(lines=_core.sparse_rows(sparse))
-    with pytest.raises(TypeError, match="x must be the array that lines was made of"):
-        _core.network_train(*given)

@@ -1,7 +1,7 @@
 """The compiled core: arrays in, arrays out. Use it through the modules of `kobai`."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar, final
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +11,6 @@ _Layer = tuple[npt.NDArray[Any], npt.NDArray[Any] | None, str]
 _LayerGradient = tuple[npt.NDArray[Any], npt.NDArray[Any] | None]
 
 __all__ = [
-    "SparseRows",
     "__version__",
     "cross_entropy_error",
     "cross_entropy_error_labels",
@@ -30,7 +29,6 @@ __all__ = [
     "set_num_threads",
     "sigmoid",
     "softmax",
-    "sparse_rows",
 ]
 
 __version__: str
@@ -68,15 +66,9 @@ def network_numerical_gradient(
 def descend(
     params: Sequence[npt.NDArray[Any]], grads: Sequence[npt.NDArray[Any]], lr: float, /
 ) -> bool: ...
-
-@final
-class SparseRows: ...
-
-def sparse_rows(x: npt.NDArray[Any], /) -> SparseRows | None: ...
 def network_train(
     layers: Sequence[_Layer],
     x: npt.NDArray[Any],
-    lines: SparseRows | None,
     t: npt.NDArray[Any],
     samples: npt.NDArray[np.int64],
     sizes: npt.NDArray[np.int64],

@@ -25,9 +25,6 @@ if TYPE_CHECKING:
 # How long one call of the core may last: within it, neither Ctrl-C nor the progress bar is served.
 _CALL_SECONDS = 0.05
 
-# To find the zeros of the data once and for all costs about as much as it saves in so many passes.
-_PASSES_WORTH_LINES = 4
-
 _Array = npt.NDArray[Any]
 
 
@@ -75,7 +72,6 @@ class InTheCore:
         optimizer: SGD,
         data: tuple[_Array, _Array],
         interrupts: Interrupts,
-        steps: int,
     ) -> None:
         x, t = data
         self._trainer = trainer
@@ -84,8 +80,6 @@ class InTheCore:
         self._interrupts = interrupts
         self._step_seconds: float | None = None
         self._x = real_array("x_train", x)
-        is_worth_it = steps * trainer.batch_size >= _PASSES_WORTH_LINES * len(x)
-        self._lines = _core.sparse_rows(self._x) if is_worth_it else None
         self._t = (
             t.astype(np.int64)
             if are_labels(t, x.shape[:1])
@@ -111,7 +105,6 @@ class InTheCore:
         losses = _core.network_train(
             trainer.net.core_layers(),
             self._x,
-            self._lines,
             self._t,
             np.concatenate(steps),
             np.array([len(samples) for samples in steps]),

@@ -116,8 +116,7 @@ class Run:
     def _descent(self) -> Descent:
         trainer, optimizer = self._trainer, self._trainer.optimizer
         if type(optimizer) is SGD and can_run_in_core(trainer.net, *self._train):
-            steps = self._total - len(self._history.train_loss)
-            return InTheCore(trainer, optimizer, self._train, self._interrupts, steps)
+            return InTheCore(trainer, optimizer, self._train, self._interrupts)
         return StepByStep(trainer, *self._train, self._interrupts)
 
 

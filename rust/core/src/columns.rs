@@ -7,13 +7,12 @@
 use std::ops::Range;
 
 use crate::bits::{transpose, Bits};
-use crate::lines::{blocks_of, BLOCK};
 use crate::matrix::MatrixRef;
 use crate::packed::{by_groups, ByGroups, Packed};
 use crate::polynomial::odd_chebyshev;
 use crate::scalar::Scalar;
 use crate::simd::{Kernel, Level};
-use crate::tiles::Tiles;
+use crate::tiles::{blocks_of, Tiles, BLOCK};
 use crate::vector::{Columns, Vector};
 
 /// Writes `sum_n weigh(x[n, i]) matrix[n]` to row `i - columns.start` of `out`, for `i` in `columns`.

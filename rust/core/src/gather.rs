@@ -3,7 +3,6 @@
 use std::ops::Range;
 
 use crate::input::{Input, SPARSE_DENSITY};
-use crate::lines::Lines;
 use crate::loss::Targets;
 use crate::matrix::{Matrix, MatrixRef};
 use crate::parallel::Threads;
@@ -16,15 +15,12 @@ use crate::tiles::Tiles;
 pub struct Data<'a, S, T> {
     /// The inputs, one row a sample.
     pub x: MatrixRef<'a, S>,
-    /// The non-zero elements of `x`, if they are known: batches then need not look for them.
-    pub lines: Option<&'a Lines<S>>,
     /// One target a sample.
     pub targets: Targets<'a, T>,
 }
 
 impl<S: Scalar, T: Scalar> Data<'_, S, T> {
-    /// Takes what is not zero in some columns, whole blocks of them or all to the last, of some samples;
-    /// false, and nothing of meaning, if that is more than `most` elements.
+    /// Takes what is not zero in some columns of some samples; false, and nothing of meaning, if that is more than `most` elements.
     pub fn take<W: Scalar>(
         &self,
         samples: &[usize],
@@ -32,17 +28,13 @@ impl<S: Scalar, T: Scalar> Data<'_, S, T> {
         most: usize,
         tiles: &mut Tiles<W>,
     ) -> bool {
-        let cast = cast::<S, T, W>;
-        if let Some(known) = self.lines {
-            return tiles.gather(known, samples, columns, most, cast);
-        }
         // Rows of a large data set are far from the processor, and drawn in no order.
         let row = |n: usize| &self.x.row(n)[columns.clone()];
         let rows = samples.iter().enumerate().map(|(i, &n)| {
             let soon = samples.get(i + AHEAD);
             (row(n), soon.map_or(&[][..], |&n| row(n)))
         });
-        tiles.refill(rows, columns.len(), most, cast)
+        tiles.refill(rows, columns.len(), most, cast::<S, T, W>)
     }
 }
 

@@ -14,6 +14,10 @@
 //!                         └──────> loss, activation, network, matrix
 //! ```
 //!
+//! [`train`] takes many steps in one call: by either gradient, each step as the others would take it, or
+//! by backpropagation in [`halves`] of the first layer. [`gather`] fills its batches, [`tiles`] hold what
+//! is not zero of them.
+//!
 //! What becomes of a gradient, written down or followed at once, is a [`goal`].
 //! [`parallel`] cuts work into pieces; [`team`] keeps the threads that share them. [`simd`] compiles a
 //! kernel for each level of vector instructions.
@@ -40,7 +44,6 @@ pub mod goal;
 pub mod halves;
 pub mod incremental;
 pub mod input;
-pub mod lines;
 pub mod loss;
 pub mod matmul;
 pub mod matrix;

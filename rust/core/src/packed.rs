@@ -8,14 +8,17 @@
 use std::marker::PhantomData;
 use std::ops::Range;
 
-use crate::lines::BLOCK;
 use crate::matrix::MatrixRef;
 use crate::scalar::Scalar;
 use crate::simd::Level;
+use crate::tiles::BLOCK;
 use crate::vector::{aligned, Columns, Vector};
 
 /// The most vectors of a row that are summed at once: with a factor they fill 16 registers.
 const MOST_VECTORS: usize = 13;
+
+/// The most bytes of rows that are worked with at once.
+const MOST_BYTES: usize = 32 << 10;
 
 /// A sum over rows of a matrix of which a group of columns is done at once.
 pub trait ByGroups<T: Scalar> {
@@ -63,6 +66,14 @@ pub struct Packed<T> {
 }
 
 impl<T: Scalar> Packed<T> {
+    /// How many blocks of rows of `V` vectors stay in a first-level cache.
+    #[inline(always)]
+    #[must_use]
+    pub fn near<R: Level, const V: usize>() -> usize {
+        let bytes = BLOCK * V * T::Vector::<R>::LANES * std::mem::size_of::<T>();
+        (MOST_BYTES / bytes).max(1)
+    }
+
     /// Room for a block.
     #[inline(always)]
     #[must_use]

@@ -2,12 +2,11 @@
 
 use crate::bits::Bits;
 use crate::extent::is_finite;
-use crate::lines::BLOCK;
 use crate::matrix::MatrixRef;
 use crate::packed::{by_groups, ByGroups, Packed};
 use crate::scalar::Scalar;
 use crate::simd::{Kernel, Level};
-use crate::tiles::Tiles;
+use crate::tiles::{Tiles, BLOCK};
 use crate::vector::{Columns, Vector};
 
 /// How often, on average, a row must be used for its copy to pay.

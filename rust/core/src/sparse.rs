@@ -4,11 +4,20 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::extent::max_abs;
-use crate::lines::{blocks_of, most_of};
 use crate::matrix::Matrix;
 use crate::parallel::{block_rows, for_each, Threads};
 use crate::scalar::Scalar;
-use crate::tiles::Tiles;
+use crate::tiles::{blocks_of, Tiles};
+
+/// How many elements of a matrix of that shape may be non-zero for it to count as sparse; nothing
+/// where not one may.
+// A share of a count, rounded down.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+#[must_use]
+pub fn most_of(density: f64, (rows, cols): (usize, usize)) -> Option<usize> {
+    let most = (density * rows.saturating_mul(cols) as f64) as usize;
+    (most > 0).then_some(most)
+}
 
 /// The non-zero elements of a batch, in the pieces of rows in which they are worked on.
 #[derive(Debug, Clone, Default)]

@@ -7,16 +7,19 @@ use std::ops::Range;
 
 use crate::bits::Bits;
 use crate::extent::max_abs_of;
-use crate::lines::{blocks_of, count, Lines, BLOCK};
 use crate::nonzero::{mask_of_nonzero, take_nonzero};
 use crate::scalar::Scalar;
 use crate::simd::{dispatch, prefetch, Cache, Kernel, Level};
 
-/// How many rows ahead of the one that is gathered are brought nearer.
-const AHEAD: usize = 3;
+/// How many columns a tile has: a bit of a word each.
+pub const BLOCK: usize = 64;
 
-/// How many elements are copied at once: most often all of a row that stand in a tile.
-const STEP: usize = BLOCK / 2;
+/// The blocks of these columns, whole blocks of them or all to the last.
+#[inline(always)]
+#[must_use]
+pub fn blocks_of(columns: &Range<usize>) -> Range<usize> {
+    columns.start / BLOCK..columns.end.div_ceil(BLOCK)
+}
 
 /// The non-zero elements of some rows.
 #[derive(Debug, Clone, Default)]
@@ -45,27 +48,6 @@ impl<T: Scalar> Tiles<T> {
         dispatch(Refill {
             tiles: self,
             rows,
-            most,
-            cast,
-        })
-    }
-
-    /// Takes `places`, whole blocks of them or all to the last, of some lines, cast by `cast`; false, and
-    /// nothing of meaning, if they hold more than `most` elements.
-    pub fn gather<S: Scalar>(
-        &mut self,
-        from: &Lines<S>,
-        indices: &[usize],
-        places: &Range<usize>,
-        most: usize,
-        cast: impl Fn(S) -> T,
-    ) -> bool {
-        self.clear(indices.len(), places.len());
-        dispatch(Gather {
-            tiles: self,
-            from,
-            blocks: blocks_of(places),
-            indices,
             most,
             cast,
         })
@@ -239,69 +221,6 @@ where
     }
 }
 
-struct Gather<'a, S, T, F> {
-    tiles: &'a mut Tiles<T>,
-    from: &'a Lines<S>,
-    blocks: Range<usize>,
-    indices: &'a [usize],
-    most: usize,
-    cast: F,
-}
-
-impl<S: Scalar, T: Scalar, F: Fn(S) -> T> Kernel for Gather<'_, S, T, F> {
-    type Output = bool;
-
-    #[inline(always)]
-    fn run<R: Level>(self) -> bool {
-        let Self {
-            tiles,
-            from,
-            blocks,
-            indices,
-            ..
-        } = self;
-        // Where the next element of each line is.
-        let mut next = Vec::with_capacity(indices.len());
-        let mut total = 0;
-        for (i, &index) in indices.iter().enumerate() {
-            // Lines of a large data set are far from the processor, and drawn in no order. What says
-            // where a line is must be near before the line is brought nearer itself.
-            if let Some(&soon) = indices.get(i + AHEAD) {
-                prefetch(from.masks(soon, &(0..blocks.end)), Cache::Second);
-            }
-            let start = from.start(index, blocks.start);
-            let own = count(from.masks(index, &blocks));
-            prefetch(&from.values()[start..start + own], Cache::Second);
-            next.push(start);
-            total += own;
-        }
-        if total > self.most {
-            return false;
-        }
-        for b in 0..blocks.len() {
-            for (i, (&index, next)) in indices.iter().zip(&mut next).enumerate() {
-                let mask = from.masks(index, &blocks)[b];
-                let (values, out) = (&from.values()[*next..], tiles.place(i, b));
-                // Whole steps: behind the last element there is room on both sides.
-                copy::<S, T, STEP>(values, &self.cast, out);
-                if mask.count_ones() as usize > STEP {
-                    copy::<S, T, STEP>(&values[STEP..], &self.cast, &mut out[STEP..]);
-                }
-                *next += tiles.set(i, b, mask);
-            }
-        }
-        true
-    }
-}
-
-/// Copies the first `N` numbers.
-#[inline(always)]
-fn copy<S: Scalar, T: Scalar, const N: usize>(from: &[S], cast: impl Fn(S) -> T, to: &mut [T]) {
-    for (to, &x) in to[..N].iter_mut().zip(&from[..N]) {
-        *to = cast(x);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -334,23 +253,8 @@ mod tests {
             for n in 0..rows {
                 assert_eq!(elements(&tiles, n), wanted(n));
             }
-            let order = [rows - 1, 0, rows / 2];
-            let lines = Lines::of_rows(matrix, 1.0).expect("all may be non-zero");
-            let total = order.iter().map(|&n| wanted(n).len()).sum();
-            assert!(total == 0 || !tiles.gather(&lines, &order, &(0..cols), total - 1, |x| x));
-            assert!(tiles.gather(&lines, &order, &(0..cols), total, |x| x));
-            for (i, n) in order.into_iter().enumerate() {
-                assert_eq!(elements(&tiles, i), wanted(n));
-            }
-            assert_eq!(tiles.count_in(0..tiles.len()), total);
-            if cols > BLOCK {
-                assert!(tiles.gather(&lines, &order, &(BLOCK..cols), total, |x| x));
-                for (i, n) in order.into_iter().enumerate() {
-                    let wanted = wanted(n).into_iter().filter(|&(place, _)| place >= BLOCK);
-                    let wanted: Vec<_> = wanted.map(|(place, x)| (place - BLOCK, x)).collect();
-                    assert_eq!(elements(&tiles, i), wanted);
-                }
-            }
+            let total = (0..rows).map(|n| wanted(n).len()).sum();
+            assert_eq!(tiles.count(), total);
         }
     }
 

@@ -6,13 +6,12 @@ use std::ops::Range;
 use crate::columns::{SumColumns, Weighing};
 use crate::goal::Goal;
 use crate::input::Input;
-use crate::lines::BLOCK;
 use crate::matmul::{multiply, Operand};
 use crate::matrix::{Matrix, MatrixRef};
 use crate::parallel::{for_each, Threads};
 use crate::scalar::Scalar;
 use crate::simd::dispatch;
-use crate::tiles::Tiles;
+use crate::tiles::{Tiles, BLOCK};
 use crate::totals::add;
 
 /// How many columns of a sparse input make a piece of work.

@@ -31,7 +31,7 @@ mod _core {
     #[pymodule_export]
     use crate::optimizers::descend;
     #[pymodule_export]
-    use crate::training::{network_train, sparse_rows, SparseRows};
+    use crate::training::network_train;
 
     /// The number of threads computations use.
     #[pyfunction]

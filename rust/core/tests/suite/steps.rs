@@ -4,7 +4,6 @@ use crate::draw::{Case, Recipe};
 use kobai_core::activation::Activation;
 use kobai_core::evaluate::gradient;
 use kobai_core::gather::Data;
-use kobai_core::lines::Lines;
 use kobai_core::loss::Targets;
 use kobai_core::matrix::{Matrix, MatrixRef};
 use kobai_core::network::{Layer, Network, Parameters};
@@ -113,18 +112,14 @@ fn assert_same<T: Scalar>(case: &Case, batches: &[Vec<usize>], soft: bool, threa
         Targets::Labels(&case.labels)
     };
     let wanted = one_by_one(&network, (x.view(), targets), batches);
-    let lines = Lines::of_rows(x.view(), 1.0);
     set_num_threads(threads);
-    for lines in [None, lines.as_ref()] {
-        let data = Data {
-            x: x.view(),
-            lines,
-            targets,
-        };
-        let found = in_one_call(&network, &data, batches);
-        assert!(found.0 == wanted.0, "losses differ");
-        assert!(found.1 == wanted.1, "parameters differ");
-    }
+    let data = Data {
+        x: x.view(),
+        targets,
+    };
+    let found = in_one_call(&network, &data, batches);
+    assert!(found.0 == wanted.0, "losses differ");
+    assert!(found.1 == wanted.1, "parameters differ");
     set_num_threads(0);
 }
 
