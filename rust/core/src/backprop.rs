@@ -1,7 +1,7 @@
 //! The gradient of the mean loss by backpropagation.
 
 use crate::extent::is_finite;
-use crate::forward::{start_of, Forward, Passed};
+use crate::forward::{Forward, Passed};
 use crate::goal::{written, LayerGoals};
 use crate::input::Input;
 use crate::loss::{mean_loss, score_gradient, Targets};
@@ -53,11 +53,16 @@ impl<T: Scalar> Pass<T> {
         targets: &Targets<'_, T>,
         threads: Threads<'_>,
     ) -> T {
-        self.run_from(network, start_of(network, input), targets, threads);
+        let deltas = blocks_of(&mut self.deltas, network, targets.samples());
+        let forward = &mut self.forward;
+        forward.run_then(network, input, threads, deltas, |deltas, passed| {
+            go_back(network, targets, passed, deltas);
+        });
         self.loss(targets)
     }
 
-    /// The same, without the loss; `start` is as for [`Forward::run_then`].
+    /// The same, without the loss, from what `start` writes: a block of the pre-activations of the first
+    /// layer.
     pub fn run_from(
         &mut self,
         network: &Network<'_, T>,
@@ -65,14 +70,10 @@ impl<T: Scalar> Pass<T> {
         targets: &Targets<'_, T>,
         threads: Threads<'_>,
     ) {
-        let (layers, samples) = (network.layers(), targets.samples());
-        self.deltas.resize_with(layers.len(), Matrix::default);
-        for (layer, deltas) in layers.iter().zip(&mut self.deltas) {
-            deltas.reshape(samples, layer.units());
-        }
-        let deltas = row_blocks(&mut self.deltas, samples);
+        let samples = targets.samples();
+        let deltas = blocks_of(&mut self.deltas, network, samples);
         let forward = &mut self.forward;
-        forward.run_then(
+        forward.run_from(
             network,
             samples,
             start,
@@ -126,6 +127,19 @@ impl<T: Scalar> Pass<T> {
         }
         multiply_transposed(products, threads.worth(work));
     }
+}
+
+/// Room for the derivatives of so many samples, in blocks of them.
+fn blocks_of<'a, T: Scalar>(
+    deltas: &'a mut Vec<Matrix<T>>,
+    network: &Network<'_, T>,
+    samples: usize,
+) -> Vec<Vec<&'a mut [T]>> {
+    deltas.resize_with(network.layers().len(), Matrix::default);
+    for (layer, deltas) in network.layers().iter().zip(&mut *deltas) {
+        deltas.reshape(samples, layer.units());
+    }
+    row_blocks(deltas, samples)
 }
 
 /// Writes the deltas of some samples.

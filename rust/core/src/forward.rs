@@ -6,6 +6,7 @@ use crate::network::Network;
 use crate::parallel::{block_rows, for_each_again, row_blocks, Threads};
 use crate::scalar::Scalar;
 use crate::softmax::softmax;
+use crate::totals::add;
 
 /// Pre-activations and activations of every layer; the last one's pre-activations are the scores, its
 /// activations the probabilities.
@@ -13,6 +14,8 @@ use crate::softmax::softmax;
 pub struct Forward<T> {
     pre: Vec<Matrix<T>>,
     post: Vec<Matrix<T>>,
+    /// Room for the parts of the first layer's pre-activations.
+    sums: [Matrix<T>; 2],
 }
 
 /// The rows of some samples in each matrix of a pass.
@@ -62,13 +65,12 @@ impl<'a, T: Scalar> Piece<'a, T> {
     }
 }
 
-/// How a pass of `input` starts.
-pub fn start_of<'a, T: Scalar>(
-    network: &Network<'a, T>,
-    input: Input<'a, T>,
-) -> impl Fn(usize, &mut [T]) + Sync + use<'a, T> {
-    let first = network.layers()[0];
-    move |b, pre| input.times(b, first.weights, first.bias, pre)
+/// Writes block `b`, of [`block_rows`] samples, of what two sums add up to.
+pub fn add_up<T: Scalar>([first, second]: [&Matrix<T>; 2], b: usize, out: &mut [T]) {
+    let start = b * block_rows(first.rows()) * first.cols();
+    let own = start..start + out.len();
+    out.copy_from_slice(&first.data()[own.clone()]);
+    add(out, &second.data()[own]);
 }
 
 impl<T: Scalar> Forward<T> {
@@ -78,6 +80,7 @@ impl<T: Scalar> Forward<T> {
         Self {
             pre: Vec::new(),
             post: Vec::new(),
+            sums: Default::default(),
         }
     }
 
@@ -85,33 +88,34 @@ impl<T: Scalar> Forward<T> {
     /// some samples through all layers.
     pub fn run(&mut self, network: &Network<'_, T>, input: Input<'_, T>, threads: Threads<'_>) {
         let blocks = input.samples().div_ceil(block_rows(input.samples()));
-        let start = start_of(network, input);
-        let samples = input.samples();
-        self.run_then(
-            network,
-            samples,
-            start,
-            threads,
-            vec![(); blocks],
-            |(), _| {},
-        );
+        self.run_then(network, input, threads, vec![(); blocks], |(), _| {});
     }
 
-    /// Makes room for so many samples; returns that for the pre-activations of the first layer.
-    pub fn reshape(&mut self, network: &Network<'_, T>, samples: usize) -> &mut [T] {
-        for matrices in [&mut self.pre, &mut self.post] {
-            matrices.resize_with(network.layers().len(), Matrix::default);
-            for (layer, matrix) in network.layers().iter().zip(matrices) {
-                matrix.reshape(samples, layer.units());
-            }
-        }
-        self.pre[0].data_mut()
-    }
-
-    /// The same of so many samples; `start` computes the pre-activations of the first layer for a block of
-    /// [`block_rows`] samples, or what there is left to do of them since the last run; `then` gets each block
-    /// as soon as it has passed, and what `beside` holds for it.
+    /// The same; `then` gets each block of [`block_rows`] samples as soon as it has passed, and what `beside`
+    /// holds for it.
     pub fn run_then<E: Send>(
+        &mut self,
+        network: &Network<'_, T>,
+        input: Input<'_, T>,
+        threads: Threads<'_>,
+        beside: Vec<E>,
+        then: impl Fn(E, &Passed<'_, T>) + Sync,
+    ) {
+        let (layer, mut sums) = (network.layers()[0], std::mem::take(&mut self.sums));
+        let (samples, read) = (input.samples(), (layer.weights, layer.bias));
+        let own = threads.worth(network.work().saturating_mul(samples));
+        let is_cut = input.two_sums(read, own, &mut sums);
+        let start = |b: usize, pre: &mut [T]| match &sums {
+            [first, second] if is_cut => add_up([first, second], b, pre),
+            _ => input.times(b, layer.weights, layer.bias, pre),
+        };
+        self.run_from(network, samples, start, threads, beside, then);
+        self.sums = sums;
+    }
+
+    /// The same of so many samples, from what `start` writes: a block of the pre-activations of the first
+    /// layer.
+    pub fn run_from<E: Send>(
         &mut self,
         network: &Network<'_, T>,
         samples: usize,
@@ -120,7 +124,12 @@ impl<T: Scalar> Forward<T> {
         beside: Vec<E>,
         then: impl Fn(E, &Passed<'_, T>) + Sync,
     ) {
-        self.reshape(network, samples);
+        for matrices in [&mut self.pre, &mut self.post] {
+            matrices.resize_with(network.layers().len(), Matrix::default);
+            for (layer, matrix) in network.layers().iter().zip(matrices) {
+                matrix.reshape(samples, layer.units());
+            }
+        }
         let pieces = row_blocks(&mut self.pre, samples)
             .into_iter()
             .zip(row_blocks(&mut self.post, samples))

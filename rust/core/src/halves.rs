@@ -14,6 +14,7 @@ use std::ops::Range;
 
 use crate::backprop::Pass;
 use crate::columns::Weighing;
+use crate::forward::add_up;
 use crate::gather::{Data, GatheredTargets};
 use crate::goal::{step, Goal};
 use crate::input::{Input, SPARSE_DENSITY};
@@ -25,7 +26,7 @@ use crate::scalar::Scalar;
 use crate::simd::dispatch;
 use crate::sparse::most_of;
 use crate::tiles::Tiles;
-use crate::totals::{add, column_sums};
+use crate::totals::column_sums;
 use crate::transposed::{sum_columns, SPARSE_PART};
 
 /// Half of the first layer.
@@ -83,6 +84,7 @@ impl<T: Scalar> Half<T> {
         self.sums.reshape(samples.len(), self.weights.cols());
         self.is_right = dispatch(SumRows {
             parts: &self.batch,
+            first: 0,
             half: self.inputs.len(),
             bias,
             matrix: self.weights.view(),
@@ -157,12 +159,8 @@ impl<S: Scalar, T: Scalar> Steps<'_, S, T> {
         if !(near.is_right && far.is_right) {
             return false;
         }
-        let start = |b: usize, pre: &mut [T]| {
-            let start = b * block_rows(near.sums.rows()) * near.sums.cols();
-            let own = start..start + pre.len();
-            pre.copy_from_slice(&near.sums.data()[own.clone()]);
-            add(pre, &far.sums.data()[own]);
-        };
+        let sums = [&near.sums, &far.sums];
+        let start = |b: usize, pre: &mut [T]| add_up(sums, b, pre);
         let network = parameters.network(self.network);
         let targets = self.targets.view();
         self.pass.run_from(&network, start, &targets, self.threads);

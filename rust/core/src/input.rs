@@ -3,14 +3,17 @@
 //! A zero of the input contributes nothing to a product. Where there are enough of them they
 //! are skipped; the batch's own density decides.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use crate::extent::max_abs;
 use crate::matmul::{multiply, Operand};
 use crate::matrix::{Matrix, MatrixRef};
-use crate::parallel::{block_rows, for_chunks, Threads};
+use crate::parallel::{block_rows, for_chunks, for_each_again, Threads};
 use crate::rows::{half_of, SumRows};
 use crate::scalar::Scalar;
 use crate::simd::dispatch;
 use crate::sparse::Sparse;
+use crate::tiles::BLOCK;
 
 /// Zeros are skipped when at most this share of the elements of any piece of a batch is not zero.
 pub const SPARSE_DENSITY: f64 = 0.5;
@@ -165,6 +168,7 @@ impl<T: Scalar> Input<'_, T> {
             Self::Sparse(x) => {
                 let are_finite = dispatch(SumRows {
                     parts: std::slice::from_ref(&x.row_parts()[b]),
+                    first: 0,
                     half: half_of(weights.rows()),
                     bias,
                     matrix: weights,
@@ -177,6 +181,48 @@ impl<T: Scalar> Input<'_, T> {
                 }
             }
         }
+    }
+
+    /// Writes the two sums of which [`times`](Self::times) adds up `input @ weights + bias`, each thread one of
+    /// them; false, and nothing of meaning, where that is not done: for other than two threads and two
+    /// blocks, without zeros, and with weights that are infinite or NaN.
+    ///
+    /// A thread then reads half of the weights, and in a row of gradients and steps always the same half.
+    pub fn two_sums(
+        &self,
+        (weights, bias): (MatrixRef<'_, T>, Option<&[T]>),
+        threads: Threads<'_>,
+        sums: &mut [Matrix<T>; 2],
+    ) -> bool {
+        let half = half_of(weights.rows());
+        let parts = match self {
+            Self::Sparse(x) if threads.count() == 2 && half < weights.rows() => x.row_parts(),
+            _ => return false,
+        };
+        if parts.len() != 2 {
+            return false;
+        }
+        for sums in &mut *sums {
+            sums.reshape(self.samples(), weights.cols());
+        }
+        let are_finite = AtomicBool::new(true);
+        let rows = [(0..half, bias), (half..weights.rows(), None)];
+        for_each_again(
+            threads,
+            rows.into_iter().zip(sums),
+            |((rows, bias), sums)| {
+                let is_finite = dispatch(SumRows {
+                    parts,
+                    first: rows.start / BLOCK,
+                    half: rows.len(),
+                    bias,
+                    matrix: weights.row_range(rows.start, rows.end),
+                    out: sums.data_mut(),
+                });
+                are_finite.fetch_and(is_finite, Ordering::Relaxed);
+            },
+        );
+        are_finite.into_inner()
     }
 
     /// Calls `visit(i, x)` for every element of row `n` that is not zero, in order.

@@ -27,6 +27,8 @@ pub fn half_of(inputs: usize) -> usize {
 pub struct SumRows<'a, T> {
     /// The weights of the rows that each sum takes.
     pub parts: &'a [Tiles<T>],
+    /// The tile that the first row belongs to.
+    pub first: usize,
     /// Where the second sum begins: a whole number of blocks, or behind the last row.
     pub half: usize,
     /// What every sum is added to, if anything.
@@ -44,7 +46,9 @@ impl<T: Scalar> Kernel for SumRows<'_, T> {
     #[inline(always)]
     fn run<R: Level>(self) -> bool {
         let (lanes, matrix) = (T::Vector::<R>::LANES, self.matrix);
-        let count: usize = self.parts.iter().map(Tiles::count).sum();
+        let tiles = self.first..self.first + matrix.rows().div_ceil(BLOCK);
+        let counts = self.parts.iter().map(|part| part.count_in(tiles.clone()));
+        let count: usize = counts.sum();
         let is_worth_it = count >= WORTH_PACKING * matrix.rows() * self.parts.len();
         let mut second = vec![
             T::zero();
@@ -56,6 +60,7 @@ impl<T: Scalar> Kernel for SumRows<'_, T> {
         ];
         let mut sums = Sums {
             parts: self.parts,
+            first: self.first,
             tiles: self.half.div_ceil(BLOCK),
             bias: self.bias,
             matrix,
@@ -77,6 +82,7 @@ impl<T: Scalar> Kernel for SumRows<'_, T> {
 
 struct Sums<'a, T> {
     parts: &'a [Tiles<T>],
+    first: usize,
     /// How many tiles are of the first sum.
     tiles: usize,
     bias: Option<&'a [T]>,
@@ -100,8 +106,9 @@ impl<T: Scalar> Sums<'_, T> {
         for b in 0..self.matrix.rows().div_ceil(BLOCK) {
             let mut outs = self.both[usize::from(b >= self.tiles)].chunks_exact_mut(cols);
             for part in self.parts {
-                let mut weights = part.values(b).iter();
-                for (&mask, out) in part.masks(b).iter().zip(&mut outs) {
+                let tile = self.first + b;
+                let mut weights = part.values(tile).iter();
+                for (&mask, out) in part.masks(tile).iter().zip(&mut outs) {
                     for (place, &weight) in Bits(mask).zip(&mut weights) {
                         let row = self.matrix.row(b * BLOCK + place);
                         for (sum, &x) in out.iter_mut().zip(row) {
@@ -134,8 +141,9 @@ impl<T: Scalar> ByGroups<T> for Sums<'_, T> {
             };
             let mut outs = self.both[usize::from(b >= self.tiles)].chunks_exact_mut(cols);
             for part in self.parts {
-                let mut weights = part.values(b).iter();
-                for (&mask, out) in part.masks(b).iter().zip(&mut outs) {
+                let tile = self.first + b;
+                let mut weights = part.values(tile).iter();
+                for (&mask, out) in part.masks(tile).iter().zip(&mut outs) {
                     let mut sums = match start {
                         Some(start) => start,
                         None => columns.load::<T, R, V>(out),

@@ -1,6 +1,6 @@
 //! The step of gradient descent.
 
-use crate::parallel::{for_chunks, run, Threads};
+use crate::parallel::{for_each_again, run, Threads};
 use crate::scalar::Scalar;
 use crate::simd::{dispatch, Kernel, Level};
 
@@ -36,9 +36,8 @@ pub fn descend_shared<T: Scalar, W: Scalar>(
 ) {
     let half = parameters.len().div_ceil(2).max(1);
     let threads = threads.worth(WORK * parameters.len());
-    for_chunks(threads, parameters, half, |c, own| {
-        descend(own, &slopes[c * half..], lr);
-    });
+    let halves = parameters.chunks_mut(half).zip(slopes.chunks(half));
+    for_each_again(threads, halves, |(own, slopes)| descend(own, slopes, lr));
 }
 
 struct Descend<'a, T, W> {
