@@ -217,14 +217,15 @@ fn shape<T: Scalar>(x: MatrixRef<'_, T>) -> (usize, usize) {
     (x.rows(), x.cols())
 }
 
-/// Checks that `copies` numbers a unit and sample, and the parameters, can be held.
+/// Checks that `copies` numbers a unit and sample, one an input and sample, and the parameters, can be held.
 fn check_memory<T: Scalar>(
     network: &Network<'_, T>,
     samples: usize,
     copies: usize,
 ) -> Result<(), Error> {
-    let units = network.units().saturating_mul(samples);
-    memory::check::<T>(units.saturating_mul(copies).saturating_add(network.work()))
+    let each = network.units().saturating_mul(copies);
+    let each = each.saturating_add(network.inputs());
+    memory::check::<T>(each.saturating_mul(samples).saturating_add(network.work()))
 }
 
 fn check_input<T: Scalar>(

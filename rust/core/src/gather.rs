@@ -20,7 +20,8 @@ pub struct Data<'a, S, T> {
 }
 
 impl<S: Scalar, T: Scalar> Data<'_, S, T> {
-    /// Takes what is not zero in some columns of some samples; false, and nothing of meaning, if that is more than `most` elements.
+    /// Takes what is not zero in some columns of some samples; false, and nothing of meaning, if that is
+    /// more than `most` elements.
     pub fn take<W: Scalar>(
         &self,
         samples: &[usize],

@@ -58,11 +58,7 @@ impl<T: Scalar> Sparse<T> {
                 }
             }
         });
-        let are_few = are_few.into_inner();
-        if !are_few {
-            self.rows.clear();
-        }
-        are_few
+        are_few.into_inner()
     }
 
     /// The number of rows.
