@@ -1,7 +1,7 @@
 //! The gradient of the mean loss by backpropagation.
 
 use crate::extent::is_finite;
-use crate::forward::{Forward, Passed};
+use crate::forward::{Begin, Forward, Passed};
 use crate::goal::{written, LayerGoals};
 use crate::input::Input;
 use crate::loss::{mean_loss, score_gradient, Targets};
@@ -16,8 +16,7 @@ use crate::transposed::{multiply_transposed, Terms, TransposedProduct};
 /// A pass of a batch, forwards and back; the next one finds its room again.
 #[derive(Debug, Default)]
 pub struct Pass<T> {
-    /// Forwards.
-    pub forward: Forward<T>,
+    forward: Forward<T>,
     /// The derivative of the mean loss by the pre-activations of each layer, shape (samples, units).
     deltas: Vec<Matrix<T>>,
 }
@@ -35,54 +34,36 @@ pub fn backprop<T: Scalar>(
     threads: Threads<'_>,
     gradient: &mut Places<'_, T>,
 ) -> T {
-    let loss = pass.run(network, input, targets, threads);
-    let goals = written::<T, T>(&mut gradient.layers)
-        .into_iter()
-        .enumerate();
-    let goals = goals.map(|(l, goal)| (l, pass.forward.input_of(l, input), goal));
-    pass.slopes(goals, threads);
-    loss
+    pass.run(network, Begin::Input(input), targets, threads);
+    pass.slopes(input, written(&mut gradient.layers), threads);
+    pass.loss(targets)
 }
 
 impl<T: Scalar> Pass<T> {
-    /// Sends a batch through the network and back; returns the mean loss.
+    /// Sends a batch through the network and back.
     pub fn run(
         &mut self,
         network: &Network<'_, T>,
-        input: Input<'_, T>,
-        targets: &Targets<'_, T>,
-        threads: Threads<'_>,
-    ) -> T {
-        let deltas = blocks_of(&mut self.deltas, network, targets.samples());
-        let forward = &mut self.forward;
-        forward.run_then(network, input, threads, deltas, |deltas, passed| {
-            go_back(network, targets, passed, deltas);
-        });
-        self.loss(targets)
-    }
-
-    /// The same, without the loss, from what `start` writes: a block of the pre-activations of the first
-    /// layer.
-    pub fn run_from(
-        &mut self,
-        network: &Network<'_, T>,
-        start: impl Fn(usize, &mut [T]) + Sync,
+        begin: Begin<'_, T>,
         targets: &Targets<'_, T>,
         threads: Threads<'_>,
     ) {
-        let samples = targets.samples();
-        let deltas = blocks_of(&mut self.deltas, network, samples);
-        let forward = &mut self.forward;
-        forward.run_from(
-            network,
-            samples,
-            start,
-            threads,
-            deltas,
-            |deltas, passed| {
+        let (layers, samples) = (network.layers(), targets.samples());
+        self.deltas.resize_with(layers.len(), Matrix::default);
+        for (layer, deltas) in layers.iter().zip(&mut self.deltas) {
+            deltas.reshape(samples, layer.units());
+        }
+        let deltas = row_blocks(&mut self.deltas, samples);
+        self.forward
+            .run_then(network, begin, threads, deltas, |deltas, passed| {
                 go_back(network, targets, passed, deltas);
-            },
-        );
+            });
+    }
+
+    /// The activations of layer `l`, shape (samples, units).
+    #[must_use]
+    pub fn activations(&self, l: usize) -> MatrixRef<'_, T> {
+        self.forward.post(l)
     }
 
     /// The derivatives of the mean loss by the pre-activations of layer `l`, shape (samples, units).
@@ -103,16 +84,17 @@ impl<T: Scalar> Pass<T> {
         mean_loss(self.forward.probabilities(), targets)
     }
 
-    /// Finds the gradient of some layers: their numbers, what they read, and what becomes of it.
-    pub fn slopes<'a>(
-        &'a self,
-        layers: impl Iterator<Item = (usize, Input<'a, T>, LayerGoals<'a, T>)>,
-        threads: Threads<'_>,
-    ) {
-        let mut products = Vec::with_capacity(self.deltas.len());
+    /// Finds the gradient of the last layers, as many as there are `goals`; the first of them reads `read`.
+    pub fn slopes(&self, read: Input<'_, T>, goals: Vec<LayerGoals<'_, T>>, threads: Threads<'_>) {
+        let first = self.deltas.len() - goals.len();
+        let mut products = Vec::with_capacity(goals.len());
         let mut work = 0_usize;
-        for (l, read, goal) in layers {
-            let deltas = &self.deltas[l];
+        for (k, goal) in goals.into_iter().enumerate() {
+            let deltas = &self.deltas[first + k];
+            let read = match k {
+                0 => read,
+                _ => Input::Dense(self.activations(first + k - 1)),
+            };
             if let Some(bias) = goal.bias {
                 bias.reach(|slopes| column_sums(deltas.view(), slopes));
             }
@@ -127,19 +109,6 @@ impl<T: Scalar> Pass<T> {
         }
         multiply_transposed(products, threads.worth(work));
     }
-}
-
-/// Room for the derivatives of so many samples, in blocks of them.
-fn blocks_of<'a, T: Scalar>(
-    deltas: &'a mut Vec<Matrix<T>>,
-    network: &Network<'_, T>,
-    samples: usize,
-) -> Vec<Vec<&'a mut [T]>> {
-    deltas.resize_with(network.layers().len(), Matrix::default);
-    for (layer, deltas) in network.layers().iter().zip(&mut *deltas) {
-        deltas.reshape(samples, layer.units());
-    }
-    row_blocks(deltas, samples)
 }
 
 /// Writes the deltas of some samples.

@@ -2,7 +2,7 @@
 
 use crate::input::{times, Input};
 use crate::matrix::{Matrix, MatrixRef};
-use crate::network::Network;
+use crate::network::{Layer, Network};
 use crate::parallel::{block_rows, for_each_again, row_blocks, Threads};
 use crate::scalar::Scalar;
 use crate::softmax::softmax;
@@ -16,6 +16,37 @@ pub struct Forward<T> {
     post: Vec<Matrix<T>>,
     /// Room for the parts of the first layer's pre-activations.
     sums: [Matrix<T>; 2],
+}
+
+/// What a pass begins with.
+#[derive(Debug, Clone, Copy)]
+pub enum Begin<'a, T> {
+    /// What the first layer reads.
+    Input(Input<'a, T>),
+    /// What its pre-activations are the sum of, each of shape (samples, units).
+    Sums([&'a Matrix<T>; 2]),
+}
+
+impl<T: Scalar> Begin<'_, T> {
+    fn samples(&self) -> usize {
+        match self {
+            Self::Input(input) => input.samples(),
+            Self::Sums([first, _]) => first.rows(),
+        }
+    }
+
+    /// Writes the pre-activations of `layer`, which is the first, for block `b` of [`block_rows`] samples.
+    fn write(&self, b: usize, layer: &Layer<'_, T>, out: &mut [T]) {
+        match self {
+            Self::Input(input) => input.times(b, layer.weights, layer.bias, out),
+            Self::Sums([first, second]) => {
+                let start = b * block_rows(first.rows()) * first.cols();
+                let own = start..start + out.len();
+                out.copy_from_slice(&first.data()[own.clone()]);
+                add(out, &second.data()[own]);
+            }
+        }
+    }
 }
 
 /// The rows of some samples in each matrix of a pass.
@@ -34,19 +65,14 @@ pub struct Passed<'a, T> {
 }
 
 impl<'a, T: Scalar> Piece<'a, T> {
-    /// Computes block `b` of the pass of so many samples; `start` the pre-activations of its first layer.
-    fn run(
-        self,
-        (b, samples): (usize, usize),
-        network: &Network<'_, T>,
-        start: &impl Fn(usize, &mut [T]),
-    ) -> Passed<'a, T> {
+    /// Computes block `b` of the pass.
+    fn run(self, b: usize, network: &Network<'_, T>, begin: Begin<'_, T>) -> Passed<'a, T> {
         let mut passed: Vec<MatrixRef<'a, T>> = Vec::with_capacity(self.pre.len());
         let last = self.pre.len() - 1;
         for (l, (pre, post)) in self.pre.into_iter().zip(self.post).enumerate() {
             let layer = &network.layers()[l];
             match passed.last() {
-                None => start(b, pre),
+                None => begin.write(b, layer, pre),
                 Some(z) => times(*z, layer.weights, layer.bias, pre),
             }
             post.copy_from_slice(pre);
@@ -59,18 +85,10 @@ impl<'a, T: Scalar> Piece<'a, T> {
             passed.push(MatrixRef::new(post, rows, layer.units()));
         }
         Passed {
-            first: b * block_rows(samples),
+            first: b * block_rows(begin.samples()),
             post: passed,
         }
     }
-}
-
-/// Writes block `b`, of [`block_rows`] samples, of what two sums add up to.
-pub fn add_up<T: Scalar>([first, second]: [&Matrix<T>; 2], b: usize, out: &mut [T]) {
-    let start = b * block_rows(first.rows()) * first.cols();
-    let own = start..start + out.len();
-    out.copy_from_slice(&first.data()[own.clone()]);
-    add(out, &second.data()[own]);
 }
 
 impl<T: Scalar> Forward<T> {
@@ -88,7 +106,8 @@ impl<T: Scalar> Forward<T> {
     /// some samples through all layers.
     pub fn run(&mut self, network: &Network<'_, T>, input: Input<'_, T>, threads: Threads<'_>) {
         let blocks = input.samples().div_ceil(block_rows(input.samples()));
-        self.run_then(network, input, threads, vec![(); blocks], |(), _| {});
+        let begin = Begin::Input(input);
+        self.run_then(network, begin, threads, vec![(); blocks], |(), _| {});
     }
 
     /// The same; `then` gets each block of [`block_rows`] samples as soon as it has passed, and what `beside`
@@ -96,48 +115,31 @@ impl<T: Scalar> Forward<T> {
     pub fn run_then<E: Send>(
         &mut self,
         network: &Network<'_, T>,
-        input: Input<'_, T>,
+        begin: Begin<'_, T>,
         threads: Threads<'_>,
         beside: Vec<E>,
         then: impl Fn(E, &Passed<'_, T>) + Sync,
     ) {
-        let (layer, mut sums) = (network.layers()[0], std::mem::take(&mut self.sums));
-        let (samples, read) = (input.samples(), (layer.weights, layer.bias));
-        let own = threads.worth(network.work().saturating_mul(samples));
-        let is_cut = input.two_sums(read, own, &mut sums);
-        let start = |b: usize, pre: &mut [T]| match &sums {
-            [first, second] if is_cut => add_up([first, second], b, pre),
-            _ => input.times(b, layer.weights, layer.bias, pre),
-        };
-        self.run_from(network, samples, start, threads, beside, then);
-        self.sums = sums;
-    }
-
-    /// The same of so many samples, from what `start` writes: a block of the pre-activations of the first
-    /// layer.
-    pub fn run_from<E: Send>(
-        &mut self,
-        network: &Network<'_, T>,
-        samples: usize,
-        start: impl Fn(usize, &mut [T]) + Sync,
-        threads: Threads<'_>,
-        beside: Vec<E>,
-        then: impl Fn(E, &Passed<'_, T>) + Sync,
-    ) {
+        let (layers, samples) = (network.layers(), begin.samples());
         for matrices in [&mut self.pre, &mut self.post] {
-            matrices.resize_with(network.layers().len(), Matrix::default);
-            for (layer, matrix) in network.layers().iter().zip(matrices) {
+            matrices.resize_with(layers.len(), Matrix::default);
+            for (layer, matrix) in layers.iter().zip(matrices) {
                 matrix.reshape(samples, layer.units());
             }
         }
+        let threads = threads.worth(network.work().saturating_mul(samples));
+        let begin = match begin {
+            Begin::Input(input) if input.two_sums(&layers[0], threads, &mut self.sums) => {
+                Begin::Sums(self.sums.each_ref())
+            }
+            begin => begin,
+        };
         let pieces = row_blocks(&mut self.pre, samples)
             .into_iter()
             .zip(row_blocks(&mut self.post, samples))
             .zip(beside);
-        let threads = threads.worth(network.work().saturating_mul(samples));
         for_each_again(threads, pieces.enumerate(), |(b, ((pre, post), beside))| {
-            let passed = Piece { pre, post }.run((b, samples), network, &start);
-            then(beside, &passed);
+            then(beside, &Piece { pre, post }.run(b, network, begin));
         });
     }
 

@@ -14,7 +14,7 @@ use std::ops::Range;
 
 use crate::backprop::Pass;
 use crate::columns::Weighing;
-use crate::forward::add_up;
+use crate::forward::Begin;
 use crate::gather::{Data, GatheredTargets};
 use crate::goal::{step, Goal};
 use crate::input::{Input, SPARSE_DENSITY};
@@ -128,10 +128,8 @@ impl<S: Scalar, T: Scalar> Steps<'_, S, T> {
             Box::new(|| {
                 if let Some(pass) = last {
                     loss = Some(pass.loss(&targets.view()));
-                    let layers = step(above, lr).into_iter().enumerate();
-                    let read = |l| Input::Dense(pass.forward.post(l));
-                    let layers = layers.map(|(l, goals)| (l + 1, read(l), goals));
-                    pass.slopes(layers, Threads::One);
+                    let read = Input::Dense(pass.activations(0));
+                    pass.slopes(read, step(above, lr), Threads::One);
                 }
                 if let Some(samples) = next {
                     targets.fill(data.targets, samples);
@@ -159,11 +157,10 @@ impl<S: Scalar, T: Scalar> Steps<'_, S, T> {
         if !(near.is_right && far.is_right) {
             return false;
         }
-        let sums = [&near.sums, &far.sums];
-        let start = |b: usize, pre: &mut [T]| add_up(sums, b, pre);
+        let begin = Begin::Sums([&near.sums, &far.sums]);
         let network = parameters.network(self.network);
         let targets = self.targets.view();
-        self.pass.run_from(&network, start, &targets, self.threads);
+        self.pass.run(&network, begin, &targets, self.threads);
         self.is_behind = self.pass.is_finite();
         self.is_behind
     }

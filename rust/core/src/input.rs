@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::extent::max_abs;
 use crate::matmul::{multiply, Operand};
 use crate::matrix::{Matrix, MatrixRef};
+use crate::network::Layer;
 use crate::parallel::{block_rows, for_chunks, for_each_again, Threads};
 use crate::rows::{half_of, SumRows};
 use crate::scalar::Scalar;
@@ -183,17 +184,18 @@ impl<T: Scalar> Input<'_, T> {
         }
     }
 
-    /// Writes the two sums of which [`times`](Self::times) adds up `input @ weights + bias`, each thread one of
-    /// them; false, and nothing of meaning, where that is not done: for other than two threads and two
+    /// Writes the two sums of which [`times`](Self::times) adds up the pre-activations of `layer`, each thread one
+    /// of them; false, and nothing of meaning, where that is not done: for other than two threads and two
     /// blocks, without zeros, and with weights that are infinite or NaN.
     ///
     /// A thread then reads half of the weights, and in a row of gradients and steps always the same half.
     pub fn two_sums(
         &self,
-        (weights, bias): (MatrixRef<'_, T>, Option<&[T]>),
+        layer: &Layer<'_, T>,
         threads: Threads<'_>,
         sums: &mut [Matrix<T>; 2],
     ) -> bool {
+        let (weights, bias) = (layer.weights, layer.bias);
         let half = half_of(weights.rows());
         let parts = match self {
             Self::Sparse(x) if threads.count() == 2 && half < weights.rows() => x.row_parts(),

@@ -110,14 +110,7 @@ pub fn for_each<P: Send>(
     pieces: impl Iterator<Item = P> + Send,
     compute: impl Fn(P) + Sync,
 ) {
-    match threads {
-        Threads::One => pieces.for_each(compute),
-        Threads::With(team, most) => {
-            let pieces = Mutex::new(pieces);
-            let next = || pieces.lock().unwrap_or_else(PoisonError::into_inner).next();
-            team.share(most, &|| next().map(&compute).is_some());
-        }
-    }
+    for_each_by(threads, pieces, Iterator::next, compute);
 }
 
 /// The same for pieces that come again and again: the calling thread takes them from the front, helpers from
@@ -127,18 +120,27 @@ pub fn for_each_again<P: Send>(
     pieces: impl DoubleEndedIterator<Item = P> + Send,
     compute: impl Fn(P) + Sync,
 ) {
+    let next = |pieces: &mut _| {
+        if is_helper() {
+            DoubleEndedIterator::next_back(pieces)
+        } else {
+            Iterator::next(pieces)
+        }
+    };
+    for_each_by(threads, pieces, next, compute);
+}
+
+fn for_each_by<P: Send, I: Iterator<Item = P> + Send>(
+    threads: Threads<'_>,
+    pieces: I,
+    next: impl Fn(&mut I) -> Option<P> + Sync,
+    compute: impl Fn(P) + Sync,
+) {
     match threads {
         Threads::One => pieces.for_each(compute),
         Threads::With(team, most) => {
             let pieces = Mutex::new(pieces);
-            let next = || {
-                let mut pieces = pieces.lock().unwrap_or_else(PoisonError::into_inner);
-                if is_helper() {
-                    pieces.next_back()
-                } else {
-                    pieces.next()
-                }
-            };
+            let next = || next(&mut pieces.lock().unwrap_or_else(PoisonError::into_inner));
             team.share(most, &|| next().map(&compute).is_some());
         }
     }

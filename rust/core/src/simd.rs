@@ -113,35 +113,21 @@ pub fn dispatch<K: Kernel>(kernel: K) -> K::Output {
     kernel.run::<Baseline>()
 }
 
-/// A cache of the processor's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Cache {
-    /// For what is read next.
-    First,
-    /// For what is read soon, or is too much for the first one.
-    Second,
-}
-
-/// Asks for `values` to be brought to a cache, where it can be asked.
+/// Asks for `values` to be brought to the second-level cache, where it can be asked.
 #[inline]
-pub fn prefetch<T>(values: &[T], cache: Cache) {
+pub fn prefetch<T>(values: &[T]) {
     #[cfg(target_arch = "x86_64")]
     {
-        use std::arch::x86_64::{_mm_prefetch, _MM_HINT_T0, _MM_HINT_T1};
+        use std::arch::x86_64::{_mm_prefetch, _MM_HINT_T1};
         const LINE: usize = 64;
         let start = values.as_ptr().cast::<i8>();
         for offset in (0..std::mem::size_of_val(values)).step_by(LINE) {
             // SAFETY: the address lies within `values`; a prefetch changes nothing it could see.
-            unsafe {
-                match cache {
-                    Cache::First => _mm_prefetch::<_MM_HINT_T0>(start.add(offset)),
-                    Cache::Second => _mm_prefetch::<_MM_HINT_T1>(start.add(offset)),
-                }
-            }
+            unsafe { _mm_prefetch::<_MM_HINT_T1>(start.add(offset)) };
         }
     }
     #[cfg(not(target_arch = "x86_64"))]
-    let _ = (values, cache);
+    let _ = values;
 }
 
 #[cfg(target_arch = "x86_64")]

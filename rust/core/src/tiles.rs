@@ -9,7 +9,7 @@ use crate::bits::Bits;
 use crate::extent::max_abs_of;
 use crate::nonzero::{mask_of_nonzero, take_nonzero};
 use crate::scalar::Scalar;
-use crate::simd::{dispatch, prefetch, Cache, Kernel, Level};
+use crate::simd::{dispatch, prefetch, Kernel, Level};
 
 /// How many columns a tile has: a bit of a word each.
 pub const BLOCK: usize = 64;
@@ -90,12 +90,6 @@ impl<T: Scalar> Tiles<T> {
     #[must_use]
     pub fn values(&self, b: usize) -> &[T] {
         &self.values[b * room(self.rows)..][..self.end(b)]
-    }
-
-    /// The number of elements.
-    #[must_use]
-    pub fn count(&self) -> usize {
-        self.count_in(0..self.len())
     }
 
     /// The number of elements in some tiles.
@@ -198,7 +192,7 @@ where
             let mut parts = next.chunks(BLOCK);
             for (b, block) in row.chunks(BLOCK).enumerate() {
                 if let Some(part) = parts.next() {
-                    prefetch(part, Cache::Second);
+                    prefetch(part);
                 }
                 let mask = if is_copied {
                     take_nonzero::<S, T, R>(block, &cast, tiles.place(i, b))
@@ -254,7 +248,7 @@ mod tests {
                 assert_eq!(elements(&tiles, n), wanted(n));
             }
             let total = (0..rows).map(|n| wanted(n).len()).sum();
-            assert_eq!(tiles.count(), total);
+            assert_eq!(tiles.count_in(0..tiles.len()), total);
         }
     }
 

@@ -11,6 +11,7 @@ use crate::backprop::Pass;
 use crate::cancel::Cancel;
 use crate::error::Error;
 use crate::evaluate::{check_batch, check_half_width};
+use crate::forward::Begin;
 use crate::gather::{Data, Gathered};
 use crate::goal;
 use crate::halves;
@@ -127,13 +128,12 @@ fn backprop<T: Scalar>(
     batch: &Gathered<T>,
     (lr, threads): (T, Threads<'_>),
 ) -> f64 {
-    let input = batch.input();
-    let loss = pass.run(&parameters.network(like), input, &batch.targets(), threads);
+    let (input, targets) = (batch.input(), batch.targets());
+    let begin = Begin::Input(input);
+    pass.run(&parameters.network(like), begin, &targets, threads);
     let mut places = parameters.places();
-    let goals = goal::step(&mut places.layers, lr).into_iter().enumerate();
-    let layers = goals.map(|(l, goals)| (l, pass.forward.input_of(l, input), goals));
-    pass.slopes(layers, threads);
-    loss.widen()
+    pass.slopes(input, goal::step(&mut places.layers, lr), threads);
+    pass.loss(&targets).widen()
 }
 
 /// Numerical gradients of a network of any type, in double precision.
