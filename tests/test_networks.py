@@ -301,7 +301,7 @@ BAD_DATA = [
     (1.0, 0, ValueError, ("x must", "()")),
     (np.ones((1, 5, 4)), [0] * 5, ValueError, ("x must", "(N, D)", "(1, 5, 4)")),
     (np.ones((5, 4), complex), [0] * 5, TypeError, ("x must", "complex128")),
-    (np.ones((5, 4), object), [0] * 5, TypeError, ("x must", "object")),
+    (np.full((5, 4), None), [0] * 5, TypeError, ("x must", "object", "None in row 0, column 0")),
     (np.full((5, 4), "a"), [0] * 5, TypeError, ("x must", "<U1")),
     (np.ones((0, 4)), np.zeros(0, int), ValueError, ("x must", "at least one sample", "(0, 4)")),
     (np.ones((5, 4)), [0] * 4, ValueError, ("t must", "(5, 2)", "(4,)")),

@@ -19,10 +19,10 @@ import numpy as np
 import numpy.typing as npt
 
 from kobai import _npz
-from kobai._arguments import FloatArray, non_negative_float, positive_int
 from kobai._files import check_place, remove_leftovers
 from kobai._optimizers import SGD
 from kobai._sampling import BIT_GENERATORS, state_like
+from kobai._validation import FloatArray, non_negative_float, positive_int
 
 if TYPE_CHECKING:
     from kobai._run import Data

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kobai import _core
-from kobai._arguments import HALF_WIDTH, are_labels, in_dtype, real_array
+from kobai._validation import HALF_WIDTH, are_labels, in_dtype, real_array
 from kobai.networks import TwoLayerNet
 
 if TYPE_CHECKING:

@@ -15,9 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 import kobai
-from kobai._arguments import non_negative_float, positive_int
 from kobai._files import check_place
 from kobai._plot import save_history
+from kobai._validation import non_negative_float, positive_int
 from kobai.datasets import DownloadError, load_mnist, load_mnist_sample
 from kobai.networks import TwoLayerNet
 from kobai.training import SGD, History, Trainer

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kobai import _core
-from kobai._arguments import (
+from kobai._validation import (
     FloatArray,
     are_labels,
     in_dtype,

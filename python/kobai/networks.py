@@ -4,249 +4,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Any, NamedTuple, SupportsFloat, SupportsIndex
+from typing import Any, SupportsIndex
 
 import numpy as np
 import numpy.typing as npt
 
 from kobai import _core, _npz
-from kobai._arguments import (
-    HALF_WIDTH,
-    FloatArray,
-    are_labels,
-    in_dtype,
-    non_negative_float,
-    plain_array,
-    positive_float,
-    positive_int,
-    real_array,
-)
+from kobai._network import Layer, Network, Rng
+from kobai._validation import HALF_WIDTH, FloatArray, non_negative_float, positive_int
 
 __all__ = ["SimpleNet", "TwoLayerNet"]
 
-Rng = int | np.random.Generator | np.random.SeedSequence | None
 
-# Samples whose answers are computed together when accuracy is taken: bounds the memory.
-_ACCURACY_ROWS = 1000
-
-# What numerical gradients are computed in, whatever the network's dtype.
-_DOUBLE = np.dtype(np.float64)
-
-
-class _Layer(NamedTuple):
-    """What one layer is called in `params`, and its activation."""
-
-    weights: str
-    bias: str | None
-    activation: str
-
-
-class _Network:
-    """What the networks share: from named parameters to the calls of the core."""
-
-    _layers: tuple[_Layer, ...]
-    _shapes: dict[str, tuple[int, ...]]
-    dtype: np.dtype[Any]
-
-    def _parameters(self) -> Mapping[str, Any]:
-        raise NotImplementedError
-
-    def predict(self, x: npt.ArrayLike) -> FloatArray:
-        raise NotImplementedError
-
-    def loss(self, x: npt.ArrayLike, t: npt.ArrayLike) -> Any:
-        """The mean cross-entropy of the softmax of the scores.
-
-        Parameters
-        ----------
-        x : array_like
-            Inputs, shape (N, D), or (D,) for one sample.
-        t : array_like
-            Targets: class weights of shape (N, K), or integer labels of shape (N,).
-
-        Returns
-        -------
-        scalar
-            Of the network's dtype.
-
-        Raises
-        ------
-        TypeError
-            If an argument or a parameter has a wrong dtype.
-        ValueError
-            If shapes do not fit, a label is outside ``0..K-1``, or there is no sample.
-        """
-        return self.dtype.type(_core.network_loss(self.core_layers(), *self._batch(x, t)))
-
-    def accuracy(self, x: npt.ArrayLike, t: npt.ArrayLike) -> float:
-        """The share of samples whose largest score is that of the target.
-
-        Parameters
-        ----------
-        x : array_like
-            Inputs, shape (N, D), or (D,) for one sample.
-        t : array_like
-            Targets: class weights of shape (N, K), whose largest counts, or integer labels of
-            shape (N,).
-
-        Returns
-        -------
-        float
-            Between 0 and 1.
-
-        Raises
-        ------
-        TypeError
-            If an argument or a parameter has a wrong dtype.
-        ValueError
-            If shapes do not fit, a label is outside ``0..K-1``, or there is no sample.
-        """
-        layers = self.core_layers()
-        inputs, targets = plain_array("x", x), plain_array("t", t)
-        if inputs.ndim != 2 or targets.shape[:1] != inputs.shape[:1] or len(inputs) == 0:
-            batch = self._batch(inputs, targets, keep_single=True)
-            return float(_core.network_correct(layers, *batch))
-        correct = 0
-        for start in range(0, len(inputs), _ACCURACY_ROWS):
-            rows = slice(start, start + _ACCURACY_ROWS)
-            batch = self._batch(inputs[rows], targets[rows], keep_single=True)
-            correct += _core.network_correct(layers, *batch)
-        return correct / len(inputs)
-
-    def core_layers(self) -> list[tuple[FloatArray, FloatArray | None, str]]:
-        """The parameters as the core takes them, after checking that they still fit."""
-        params = self._parameters()
-        if params.keys() != self._shapes.keys():
-            raise ValueError(
-                f"params must have the keys {sorted(self._shapes)}, got {sorted(map(str, params))}"
-            )
-        dtype = self.dtype
-        for key, shape in self._shapes.items():
-            value = params[key]
-            is_plain = type(value) is np.ndarray and value.dtype == dtype and value.shape == shape
-            if not (is_plain and value.flags.aligned):
-                self._check_parameter(key, value, shape)
-        return [
-            (
-                params[layer.weights],
-                None if layer.bias is None else params[layer.bias],
-                layer.activation,
-            )
-            for layer in self._layers
-        ]
-
-    def _check_parameter(self, key: str, value: Any, shape: tuple[int, ...]) -> None:
-        if not isinstance(value, np.ndarray):
-            raise TypeError(f"params[{key!r}] must be an array, got {type(value).__name__}")
-        if value.dtype != self.dtype:
-            raise TypeError(
-                f"params[{key!r}] must have the network's dtype {self.dtype}, got {value.dtype}"
-            )
-        if value.shape != shape:
-            raise ValueError(f"params[{key!r}] must have shape {shape}, got {value.shape}")
-        plain_array(f"params[{key!r}]", value)
-        if not value.flags.aligned:
-            raise ValueError(f"params[{key!r}] must be aligned in memory, got an unaligned array")
-
-    def _rows(self, x: npt.ArrayLike, *, keep_single: bool = False) -> tuple[FloatArray, bool]:
-        """The inputs as rows of the network's dtype, and whether they came as a single one.
-
-        With `keep_single`, inputs of single precision stay what they are.
-        """
-        array = real_array("x", x)
-        if not (keep_single and array.dtype == np.float32):
-            array = in_dtype(array, self.dtype)
-        if array.ndim not in (1, 2):
-            raise ValueError(f"x must have shape (N, D) or (D,), got shape {array.shape}")
-        inputs = self._shapes[self._layers[0].weights][0]
-        if array.shape[-1] != inputs:
-            raise ValueError(f"x must have {inputs} columns, got shape {array.shape}")
-        is_single = array.ndim == 1
-        return array[np.newaxis] if is_single else array, is_single
-
-    def _batch(
-        self, x: npt.ArrayLike, t: npt.ArrayLike, *, keep_single: bool = False
-    ) -> tuple[FloatArray, npt.NDArray[Any]]:
-        """Inputs as rows, and targets as int64 labels or as rows of the network's dtype."""
-        rows, is_single = self._rows(x, keep_single=keep_single)
-        targets = plain_array("t", t)
-        if are_labels(targets, () if is_single else rows.shape[:1]):
-            # The core copies labels, but only aligned ones.
-            return rows, targets.reshape(-1).astype(np.int64, copy=not targets.flags.aligned)
-        weights = in_dtype(real_array("t", targets), self.dtype)
-        classes = self._shapes[self._layers[-1].weights][1]
-        shape = (classes,) if is_single else (len(rows), classes)
-        if weights.shape != shape:
-            raise ValueError(
-                f"t must have shape {shape}, or {shape[:-1]} for labels, got shape {weights.shape}"
-            )
-        return rows, np.atleast_2d(weights)
-
-    def loss_and_gradient(
-        self, x: npt.ArrayLike, t: npt.ArrayLike
-    ) -> tuple[float, dict[str, FloatArray]]:
-        """Loss and gradient by backpropagation, from one forward pass.
-
-        Takes and raises what `loss` does.
-
-        Returns
-        -------
-        loss : float
-            What `loss` gives.
-        grads : dict of ndarray
-            The derivative by each parameter, in its shape and dtype.
-        """
-        loss, layers = _core.network_gradient(self.core_layers(), *self._batch(x, t))
-        return loss, self._named(layers)
-
-    def loss_and_numerical_gradient(
-        self,
-        x: npt.ArrayLike,
-        t: npt.ArrayLike,
-        h: SupportsFloat = HALF_WIDTH,
-        method: str = "auto",
-    ) -> tuple[float, dict[str, FloatArray]]:
-        """Loss and numerical gradient, from one forward pass.
-
-        Computed in float64 whatever the network's dtype: the quotient needs the digits. Takes and
-        raises what `TwoLayerNet.numerical_gradient` does.
-
-        Returns
-        -------
-        loss : float
-            What `loss` gives, in double precision.
-        grads : dict of ndarray
-            The central difference in each parameter, in its shape and dtype.
-        """
-        half_width = positive_float("h", h)
-        layers = self.core_layers()
-        rows, targets = self._batch(x, t, keep_single=True)
-        is_double = self.dtype == _DOUBLE
-        if not is_double:
-            layers = [
-                (W.astype(_DOUBLE), None if b is None else b.astype(_DOUBLE), activation)
-                for W, b, activation in layers
-            ]
-            if targets.dtype != np.int64:
-                targets = targets.astype(_DOUBLE)
-        loss, gradient = _core.network_numerical_gradient(layers, rows, targets, half_width, method)
-        named = self._named(gradient)
-        if is_double:
-            return loss, named
-        return loss, {key: in_dtype(quotients, self.dtype) for key, quotients in named.items()}
-
-    def _named(
-        self, layers: list[tuple[npt.NDArray[Any], npt.NDArray[Any] | None]]
-    ) -> dict[str, FloatArray]:
-        named = {}
-        for layer, (weights, bias) in zip(self._layers, layers, strict=True):
-            named[layer.weights] = weights
-            if layer.bias is not None and bias is not None:
-                named[layer.bias] = bias
-        return named
-
-
-class SimpleNet(_Network):
+class SimpleNet(Network):
     """One layer of weights and nothing else: scores ``x @ W``, softmax, cross-entropy.
 
     Parameters
@@ -265,7 +35,7 @@ class SimpleNet(_Network):
         or change it at will.
     """
 
-    _layers = (_Layer("W", None, "identity"),)
+    _layers = (Layer("W", None, "identity"),)
 
     def __init__(
         self, input_size: SupportsIndex = 2, output_size: SupportsIndex = 3, *, rng: Rng = None
@@ -312,7 +82,7 @@ class SimpleNet(_Network):
         return self.loss_and_numerical_gradient(x, t, h, method)[1]["W"]
 
 
-class TwoLayerNet(_Network):
+class TwoLayerNet(Network):
     """A layer of sigmoid units and a layer of scores: the course's two-layer network.
 
     Parameters
@@ -342,7 +112,7 @@ class TwoLayerNet(_Network):
         If a size is below 1, or `weight_init_std` is negative or not finite.
     """
 
-    _layers = (_Layer("W1", "b1", "sigmoid"), _Layer("W2", "b2", "identity"))
+    _layers = (Layer("W1", "b1", "sigmoid"), Layer("W2", "b2", "identity"))
 
     def __init__(
         self,

@@ -12,13 +12,14 @@ import numpy as np
 import numpy.typing as npt
 
 from kobai import _checkpoint
-from kobai._arguments import FloatArray, plain_array, positive_int
 from kobai._checkpoint import Checkpoint, Keeper
 from kobai._interrupts import Interrupts
+from kobai._network import Rng
 from kobai._optimizers import SGD, Optimizer
 from kobai._run import Data, Run
 from kobai._sampling import Batches
-from kobai.networks import Rng, TwoLayerNet
+from kobai._validation import FloatArray, plain_array, positive_int
+from kobai.networks import TwoLayerNet
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

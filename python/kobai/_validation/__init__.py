@@ -1,0 +1,45 @@
+"""What users pass, as what the core takes: every rule about dtypes, shapes and numbers.
+
+Each function is given the name of the argument as its caller knows it, for the error to use.
+"""
+
+from kobai._validation.arrays import (
+    FloatArray,
+    in_dtype,
+    overlaps_itself,
+    plain_array,
+    real_array,
+    real_as_it_lies,
+    result_dtype,
+)
+from kobai._validation.data import check_finite, inputs
+from kobai._validation.scalars import (
+    HALF_WIDTH,
+    integer,
+    non_negative_float,
+    positive_float,
+    positive_int,
+    real_number,
+)
+from kobai._validation.targets import are_labels, check_label_range, targets
+
+__all__ = [
+    "HALF_WIDTH",
+    "FloatArray",
+    "are_labels",
+    "check_finite",
+    "check_label_range",
+    "in_dtype",
+    "inputs",
+    "integer",
+    "non_negative_float",
+    "overlaps_itself",
+    "plain_array",
+    "positive_float",
+    "positive_int",
+    "real_array",
+    "real_as_it_lies",
+    "real_number",
+    "result_dtype",
+    "targets",
+]

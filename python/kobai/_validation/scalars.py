@@ -1,0 +1,58 @@
+"""Single numbers: integers, and floats of a range."""
+
+from __future__ import annotations
+
+import math
+import operator
+from typing import SupportsFloat, SupportsIndex
+
+from kobai._validation.messages import shown
+
+# The half-width of central differences: the course's.
+HALF_WIDTH = 1e-4
+
+
+def integer(name: str, value: SupportsIndex) -> int:
+    """`value` as an int."""
+    try:
+        return operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name} must be an integer, got {shown(value)}") from None
+
+
+def positive_int(name: str, value: SupportsIndex) -> int:
+    """`value` as an int of at least 1."""
+    number = integer(name, value)
+    if number < 1:
+        raise ValueError(f"{name} must be at least 1, got {shown(number)}")
+    return number
+
+
+def non_negative_float(name: str, value: SupportsFloat) -> float:
+    """`value` as a finite float of at least 0."""
+    number = real_number(name, value)
+    if not (math.isfinite(number) and number >= 0):
+        raise ValueError(f"{name} must be finite and not negative, got {number}")
+    return number
+
+
+def positive_float(name: str, value: SupportsFloat) -> float:
+    """`value` as a finite float above 0."""
+    number = real_number(name, value)
+    if not (math.isfinite(number) and number > 0):
+        raise ValueError(f"{name} must be a positive finite number, got {number}")
+    return number
+
+
+def real_number(name: str, value: SupportsFloat) -> float:
+    """`value` as a float; text is no number, and an int beyond the floats' range is refused."""
+    if isinstance(value, (str, bytes, bytearray)):
+        raise TypeError(f"{name} must be a number, got {shown(value)}")
+    try:
+        return float(value)
+    except OverflowError as error:
+        raise ValueError(
+            f"{name} must be a number that a float can hold, got {shown(value)}"
+        ) from error
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"{name} must be a number, got {shown(value)}") from error
