@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
-import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +10,7 @@ import numpy.typing as npt
 from kobai._descent import Descent, InTheCore, StepByStep, can_run_in_core
 from kobai._interrupts import Interrupts
 from kobai._optimizers import SGD
+from kobai._progress import progress_bar
 
 if TYPE_CHECKING:
     from kobai._checkpoint import Keeper
@@ -61,8 +59,6 @@ class Run:
         return self._history
 
     def _take_steps(self, *, progress: bool) -> None:
-        from tqdm import tqdm
-
         losses, batches = self._history.train_loss, self._batches
         # A run that was interrupted between a step and the accuracies after it lacks those.
         if len(self._history.train_acc) <= len(losses) // batches.steps_per_epoch:
@@ -70,12 +66,8 @@ class Run:
             self._evaluate()
         descent = self._descent()
         running = None
-        with tqdm(
-            total=self._total,
-            initial=len(losses),
-            unit="it",
-            disable=None if progress else True,
-            leave=False,
+        with progress_bar(
+            self._total, initial=len(losses), shown=progress, unit="it", leave=False
         ) as bar:
             while (done := len(losses)) < self._total:
                 drawn = batches.draw(min(descent.most(), self._total - done))
@@ -83,8 +75,8 @@ class Run:
                 for loss in losses[done:]:
                     running = running or loss
                     running += _RUNNING_SHARE * (loss - running)
-                if bar.update(len(drawn)):
-                    bar.set_postfix_str(f"loss {running:.4f}", refresh=False)
+                if bar.advance(len(drawn)):
+                    bar.note(f"loss {running:.4f}")
                 if batches.at_end_of_epoch:
                     self._end_epoch()
 
@@ -118,18 +110,3 @@ class Run:
         if type(optimizer) is SGD and can_run_in_core(trainer.net, *self._train):
             return InTheCore(trainer, optimizer, self._train, self._interrupts)
         return StepByStep(trainer, *self._train, self._interrupts)
-
-
-def _renew_progress_lock() -> None:
-    """Give tqdm a lock of this process: one that a thread of the parent held stays locked for ever.
-
-    tqdm takes its lock for every bar, also for one that is not shown.
-    """
-    if "tqdm" in sys.modules:
-        from tqdm import tqdm
-
-        tqdm.set_lock(threading.RLock())
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_renew_progress_lock)

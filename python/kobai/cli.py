@@ -17,6 +17,7 @@ import numpy.typing as npt
 import kobai
 from kobai._files import check_place
 from kobai._plot import save_history
+from kobai._progress import write_line
 from kobai._validation import non_negative_float, positive_int
 from kobai.datasets import DownloadError, load_mnist, load_mnist_sample
 from kobai.networks import TwoLayerNet
@@ -235,11 +236,8 @@ class _Report:
         self._quiet = quiet
 
     def line(self, text: str) -> None:
-        # A progress bar may stand on the terminal: tqdm writes above it.
         if not self._quiet:
-            from tqdm import tqdm
-
-            tqdm.write(text)
+            write_line(text)
 
     def header(
         self,
@@ -271,8 +269,6 @@ class _Report:
     def footer(
         self, history: History, seconds: float, accuracy: float, *, is_resumed: bool
     ) -> None:
-        from tqdm import tqdm
-
         steps = len(history.train_loss)
         ended = "interrupted after " if history.interrupted else ""
         # How many of them a resumed run took itself is not told.
@@ -281,4 +277,4 @@ class _Report:
             if is_resumed
             else f" in {seconds:.1f} s, {steps / seconds:,.0f} a second"
         )
-        tqdm.write(f"{ended}{steps:,} iterations{speed}, test accuracy {accuracy:.4f}")
+        write_line(f"{ended}{steps:,} iterations{speed}, test accuracy {accuracy:.4f}")

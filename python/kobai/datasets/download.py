@@ -16,7 +16,7 @@ CHUNK = 1 << 16
 
 
 def fetch(url: str, size: int) -> bytes:
-    """Fetch a file, with a progress bar where stderr is a terminal.
+    """Fetch a file, with a progress bar where somebody looks.
 
     Parameters
     ----------
@@ -49,17 +49,17 @@ def fetch(url: str, size: int) -> bytes:
 
 
 def _read(url: str, size: int) -> bytearray:
-    from tqdm import tqdm
+    from kobai._progress import progress_bar
 
     body = bytearray()
     name = url.rpartition("/")[2]
     with (
         _open(url) as response,
-        tqdm(total=size, desc=name, unit="B", unit_scale=True, disable=None) as bar,
+        progress_bar(size, desc=name, unit="B", unit_scale=True) as bar,
     ):
         while chunk := response.read1(min(CHUNK, size + 1 - len(body))):
             body += chunk
-            bar.update(len(chunk))
+            bar.advance(len(chunk))
     return body
 
 
