@@ -17,7 +17,19 @@ from numpy.lib.stride_tricks import as_strided, sliding_window_view
 
 import oracles
 from kobai import SGD, SimpleNet, Trainer, TwoLayerNet
-from kobai.functions import cross_entropy_error, mean_squared_error, relu, sigmoid, softmax
+from kobai.functions import (
+    cross_entropy_error,
+    identity_function,
+    mean_squared_error,
+    relu,
+    relu_grad,
+    sigmoid,
+    sigmoid_grad,
+    softmax,
+    softmax_loss,
+    step_function,
+    sum_squared_error,
+)
 from kobai.gradient import gradient_descent, numerical_gradient
 
 METHODS = ("auto", "direct", "incremental", "node")
@@ -178,6 +190,13 @@ def network_calls():
     return calls
 
 
+class Withheld:
+    """As a tensor of PyTorch that requires its gradient."""
+
+    def __array__(self, *args, **kwargs):
+        raise RuntimeError("Can't call numpy() on Tensor that requires grad.")
+
+
 # Each call and the good value of each of its arguments.
 CALLS = {
     "sigmoid": (sigmoid, {"x": X}),
@@ -186,6 +205,13 @@ CALLS = {
     "mean_squared_error": (mean_squared_error, {"y": Y, "t": WEIGHTS}),
     "cross_entropy_error": (cross_entropy_error, {"y": Y, "t": WEIGHTS}),
     "cross_entropy_error of labels": (cross_entropy_error, {"y": Y, "t": LABELS}),
+    "sigmoid_grad": (sigmoid_grad, {"x": X}),
+    "relu_grad": (relu_grad, {"x": X}),
+    "step_function": (step_function, {"x": X}),
+    "identity_function": (identity_function, {"x": X}),
+    "sum_squared_error": (sum_squared_error, {"y": Y, "t": WEIGHTS}),
+    "softmax_loss": (softmax_loss, {"X": X, "t": WEIGHTS[:, [0, 1, 0]]}),
+    "softmax_loss of labels": (softmax_loss, {"X": X, "t": LABELS}),
     "numerical_gradient": (lambda x: numerical_gradient(of_rows, x), {"x": X}),
     "gradient_descent": (lambda init_x: gradient_descent(of_rows, init_x), {"init_x": X}),
     "predict": (network().predict, {"x": X}),
@@ -284,6 +310,8 @@ REFUSED = {
     "numbers too large for any dtype": lambda values: [10**400] * len(values),
     "ragged": lambda values: [[1.0], [1.0, 2.0]],
     "an array that has none": lambda values: Wrapped([[1.0], [2.0, 3.0]]),
+    "a tensor that requires its gradient": lambda values: Withheld(),
+    "tensors that require their gradients": lambda values: [Withheld()] * len(values),
 }
 if not hasattr(np.dtypes, "StringDType"):  # before NumPy 2
     del REFUSED["text of any length"]

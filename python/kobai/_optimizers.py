@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, MutableMapping
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -83,7 +83,5 @@ def _check_gradient(key: str, param: FloatArray, grad: npt.ArrayLike) -> None:
 class Optimizer(Protocol):
     """What a `Trainer` asks of an optimizer."""
 
-    def update(
-        self, params: MutableMapping[str, FloatArray], grads: Mapping[str, FloatArray]
-    ) -> None:
+    def update(self, params: dict[str, Any], grads: dict[str, Any], /) -> Any:
         """Change `params` in place by a step along `grads`."""

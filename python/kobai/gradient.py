@@ -56,6 +56,20 @@ def numerical_gradient(
         float32 and float64, or `f` returns something other than a real number.
     ValueError
         If `h` is not a positive finite number, or `f` returns an array of several numbers.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from kobai import numerical_gradient
+    >>> np.round(numerical_gradient(lambda x: np.sum(x**2), [3.0, 4.0]), 6)
+    array([6., 8.])
+
+    The course's idiom, where `f` reads through a closure what is moved:
+
+    >>> W = np.array([[1.0, 2.0], [3.0, 4.0]])
+    >>> np.round(numerical_gradient(lambda _: W[0] @ W[1], W), 6)
+    array([[3., 4.],
+           [1., 2.]])
     """
     if not callable(f):
         raise TypeError(f"f must be callable, got {type(f).__name__}")
@@ -142,6 +156,22 @@ def gradient_descent(
     ValueError
         If `lr` is negative or not finite, `step_num` is negative, or `h` is not a positive finite
         number.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from kobai import gradient_descent
+    >>> x = gradient_descent(lambda x: np.sum((x - [1, 2]) ** 2), [-3.0, 4.0], lr=0.1)
+    >>> np.round(x, 6)
+    array([1., 2.])
+
+    With the path to it, from the start on:
+
+    >>> x, path = gradient_descent(
+    ...     lambda x: np.sum(x**2), [8.0], lr=0.25, step_num=3, return_history=True
+    ... )
+    >>> np.round(path[:, 0], 6)
+    array([8., 4., 2., 1.])
     """
     lr = non_negative_float("lr", lr)
     steps = integer("step_num", step_num)
