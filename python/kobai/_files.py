@@ -1,58 +1,127 @@
-"""Files that are written whole or not at all."""
+"""Files by the names that people give them: one rule for paths, and writing whole or not at all."""
 
 from __future__ import annotations
 
 import contextlib
+import errno
+import hashlib
 import os
 import re
+import reprlib
 import secrets
+import shutil
 import stat
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
 # A file that is being written is younger than this, whatever the disk is busy with.
 _LEFTOVER_SECONDS = 3600
 
+# Names up to this many bytes stand in those of their temporary files. Longer ones would make names
+# that some file systems do not take, and are told apart by a hash.
+_LONGEST_STEM = 100
+
+# What a rename answers where another file cannot take the place of one that could be written: a
+# mount point, another file system, or a folder that lets nobody replace the files of others.
+_NO_MOVE = {errno.EBUSY, errno.EXDEV, errno.EPERM, errno.EACCES}
+
+_KINDS = (
+    (stat.S_ISFIFO, "pipe"),
+    (stat.S_ISSOCK, "socket"),
+    (stat.S_ISCHR, "device"),
+    (stat.S_ISBLK, "device"),
+)
+
+
+def as_path(name: str, file: str | os.PathLike[str]) -> Path:
+    """The path `file`, by the one rule for every path that comes from outside.
+
+    It is text or a path object. A leading ``~`` or ``~user`` stands for a home folder, as in a
+    shell and in pandas; where no such home is known, the name stays what it is.
+
+    Raises
+    ------
+    TypeError
+        If it is something else, such as bytes or an open file; `name` is what it is called.
+    ValueError
+        If it is empty, or text that can name no file.
+    """
+    text = os.fspath(file) if isinstance(file, (str, os.PathLike)) else None
+    if not isinstance(text, str):
+        hint = " (os.fsdecode makes text of bytes)" if isinstance(file, bytes) else ""
+        raise TypeError(f"{name} must be a path{hint}, got {reprlib.repr(file)}")
+    if not text:
+        raise ValueError(f"{name} must be a path, got an empty one")
+    if "\0" in text:
+        raise ValueError(f"{name} must be a path, got one with a NUL character: {text!r}")
+    try:
+        os.fsencode(text)
+    except UnicodeEncodeError:
+        raise ValueError(f"{name} must be a name that files can have, got {text!r}") from None
+    # Path.expanduser raises where there is no such home.
+    return Path(os.path.expanduser(text))  # noqa: PTH111
+
+
+def check_place(name: str, file: str | os.PathLike[str]) -> Path:
+    """The path `file`, after finding what would keep a file from being written there.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is no path.
+    OSError
+        If it is a folder, a pipe, a device other than the null device, or a file that is
+        write-protected; if its folder does not exist; or if nothing can be written there.
+    """
+    path = as_path(name, file)
+    target = _target(name, file)
+    if target is not None:
+        _check_room_beside(name, path, target)
+    return path
+
 
 def write_whole(file: str | os.PathLike[str], write: Callable[[BinaryIO], object]) -> None:
     """Let `write` fill a file beside `file`, then move it there.
 
     Whatever fails, and whenever the process ends, `file` is what it was or what it was to become.
+    Through a symbolic link, the file it leads to is written. Of a file with several hard links,
+    the others keep what was there.
+
+    Where nothing can be moved onto a file that can be written (a mount point, a folder that is
+    read-only), it is overwritten when all that it is to hold is there and the disk has room for it;
+    only a process that is killed meanwhile leaves half of it.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `file` is no path.
+    OSError
+        What `check_place` raises, or if it cannot be written; it names `file`.
     """
-    target = Path(file)
-    # A name that no other process takes, and an open that leaves the mode to the umask.
-    temporary = target.with_name(f".{target.name}.{secrets.token_hex(8)}.tmp")
-    try:
-        with temporary.open("xb") as stream:
-            with contextlib.suppress(FileNotFoundError):
-                temporary.chmod(stat.S_IMODE(target.stat().st_mode))
-            write(stream)
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.replace(target)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-        raise
-    _sync_folder(target.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Have the move itself survive a loss of power, where folders can be asked for that."""
-    with contextlib.suppress(OSError):
-        handle = os.open(folder, os.O_RDONLY)
+    path = as_path("file", file)
+    target = _target("file", file)
+    if target is None:
+        write(BytesIO())
+        return
+    with _errors_name(path):
+        temporary = _temporary(target)
         try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+            stream = temporary.open("xb+")
+        except OSError:
+            if not target.exists():
+                raise
+            _write_in_place(target, write)
+        else:
+            _write_and_move(temporary, stream, target, write)
 
 
 def remove_leftovers(file: str | os.PathLike[str]) -> None:
     """Remove what processes that were killed while they wrote `file` left beside it."""
-    target = Path(file)
-    leftover = re.compile(re.escape(f".{target.name}.") + r"[0-9a-f]{16}\.tmp")
+    target = _end_of_link(as_path("file", file))
+    leftover = re.compile(re.escape(_stem(target)) + r"[0-9a-f]{16}\.tmp")
     with contextlib.suppress(OSError):
         for path in target.parent.iterdir():
             if leftover.fullmatch(path.name):
@@ -66,15 +135,149 @@ def _remove_if_old(path: Path) -> None:
             path.unlink()
 
 
-def check_place(name: str, file: str | os.PathLike[str]) -> Path:
-    """The path `file`, after finding what would keep a file from being written there."""
-    if not isinstance(file, (str, os.PathLike)):
-        raise TypeError(f"{name} must be a path, got {file!r}")
-    path = Path(file)
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"{name} must be in a folder that exists, got {path}")
-    if path.is_dir():
+def _end_of_link(path: Path) -> Path:
+    return Path(os.path.realpath(path)) if path.is_symlink() else path
+
+
+def _target(name: str, file: str | os.PathLike[str]) -> Path | None:
+    """The regular file that is written for `file`, or None for the null device."""
+    path = as_path(name, file)
+    if os.path.basename(os.fspath(file)) in ("", ".", ".."):  # noqa: PTH119 - Path drops a slash
+        raise IsADirectoryError(f"{name} must be a file, got the folder {os.fspath(file)}")
+    found = None
+    try:
+        found = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+    except OSError as error:
+        raise type(error)(f"{name} must be a file, got {path}: {error.strerror}") from error
+    target = _end_of_link(path)
+    if found is None:
+        if not target.parent.is_dir():
+            raise FileNotFoundError(f"{name} must be in a folder that exists, got {path}")
+        return target
+    if stat.S_ISDIR(found.st_mode):
         raise IsADirectoryError(f"{name} must be a file, got the folder {path}")
-    if not os.access(path.parent, os.W_OK):
-        raise PermissionError(f"{name} must be in a folder that can be written, got {path}")
-    return path
+    for is_kind, kind in _KINDS:
+        if is_kind(found.st_mode):
+            if _is_null_device(found):
+                return None
+            raise OSError(f"{name} must be a regular file, got the {kind} {path}")
+    if not os.access(target, os.W_OK):
+        raise PermissionError(f"{name} must be a file that can be written, got {path}")
+    return target
+
+
+def _is_null_device(found: os.stat_result) -> bool:
+    with contextlib.suppress(OSError):
+        return os.path.samestat(found, os.stat(os.devnull))  # noqa: PTH116
+    return False
+
+
+def _check_room_beside(name: str, path: Path, target: Path) -> None:
+    """Make a file beside `target`, where there is none that could be written in place."""
+    temporary = _temporary(target)
+    try:
+        temporary.open("xb").close()
+    except OSError as error:
+        if not target.exists():
+            raise type(error)(
+                f"{name} must be in a folder that can be written, got {path}: {error.strerror}"
+            ) from error
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+
+
+def _temporary(target: Path) -> Path:
+    """A name that no other process takes."""
+    return target.with_name(f"{_stem(target)}{secrets.token_hex(8)}.tmp")
+
+
+def _stem(target: Path) -> str:
+    encoded = os.fsencode(target.name)
+    is_long = len(encoded) > _LONGEST_STEM
+    return f".{hashlib.sha256(encoded).hexdigest()[:32] if is_long else target.name}."
+
+
+def _write_and_move(
+    temporary: Path, stream: BinaryIO, target: Path, write: Callable[[BinaryIO], object]
+) -> None:
+    try:
+        with stream:
+            _take_after(temporary, target)
+            write(stream)
+            stream.flush()
+            os.fsync(stream.fileno())
+        try:
+            temporary.replace(target)
+        except OSError as error:
+            if error.errno not in _NO_MOVE or not target.exists():
+                raise
+            with temporary.open("rb") as complete:
+                _overwrite(target, complete)
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+    _sync_folder(target.parent)
+
+
+def _take_after(temporary: Path, target: Path) -> None:
+    """Give a new file the owner and the mode of the one it replaces, where that is allowed."""
+    with contextlib.suppress(OSError):
+        old, new = target.stat(), temporary.stat()
+        if (old.st_uid, old.st_gid) != (new.st_uid, new.st_gid):
+            with contextlib.suppress(OSError):
+                shutil.chown(temporary, old.st_uid, old.st_gid)
+        temporary.chmod(stat.S_IMODE(old.st_mode))
+
+
+def _write_in_place(target: Path, write: Callable[[BinaryIO], object]) -> None:
+    complete = BytesIO()
+    write(complete)
+    _overwrite(target, complete)
+
+
+def _overwrite(target: Path, complete: BinaryIO) -> None:
+    size = complete.seek(0, os.SEEK_END)
+    complete.seek(0)
+    with target.open("rb+") as stream:
+        _reserve(stream, size)
+        shutil.copyfileobj(complete, stream)
+        stream.truncate()
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+def _reserve(stream: BinaryIO, size: int) -> None:
+    """Have a full disk fail before a byte of what was there is changed, where it can be asked."""
+    if not hasattr(os, "posix_fallocate"):
+        return
+    before = os.fstat(stream.fileno()).st_size
+    try:
+        os.posix_fallocate(stream.fileno(), 0, size)
+    except OSError as error:
+        os.ftruncate(stream.fileno(), before)
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise
+
+
+@contextlib.contextmanager
+def _errors_name(path: Path) -> Iterator[None]:
+    """Have what fails name the file that was asked for, not a temporary one."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is not None:
+            error.filename, error.filename2 = os.fspath(path), None
+        raise
+
+
+def _sync_folder(folder: Path) -> None:
+    """Have the move itself survive a loss of power, where folders can be asked for that."""
+    with contextlib.suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

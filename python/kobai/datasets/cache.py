@@ -4,7 +4,7 @@ import hashlib
 import os
 from pathlib import Path
 
-from kobai._files import write_whole
+from kobai._files import as_path, remove_leftovers, write_whole
 from kobai.datasets.download import fetch
 
 MIRRORS = (
@@ -33,18 +33,54 @@ FILES = {
 
 
 class DownloadError(OSError):
-    """MNIST is not in the cache and could not be brought there."""
+    """MNIST is not in the cache and could not be brought there.
+
+    Examples
+    --------
+    What to do without a network, which is stood for by a mirror that does not answer:
+
+    >>> import os
+    >>> from unittest import mock
+    >>> from kobai import load_mnist, load_mnist_sample
+    >>> from kobai.datasets import DownloadError
+    >>> offline = {"KOBAI_DATA_DIR": "no-cache", "KOBAI_MNIST_MIRRORS": "http://127.0.0.1:9/"}
+    >>> with mock.patch.dict(os.environ, offline):
+    ...     try:
+    ...         (x_train, t_train), test = load_mnist()
+    ...     except DownloadError:
+    ...         (x_train, t_train), test = load_mnist_sample()
+    >>> x_train.shape
+    (5000, 784)
+    """
 
 
 def cache_folder() -> Path:
-    """Tell where MNIST is kept: ``mnist`` below KOBAI_DATA_DIR, else below the user's cache."""
-    chosen = os.environ.get("KOBAI_DATA_DIR")
-    if chosen:
-        return Path(chosen).expanduser() / "mnist"
+    """Tell where MNIST is kept: ``mnist`` below KOBAI_DATA_DIR, else below the user's cache.
 
+    Raises
+    ------
+    DownloadError
+        If that is below a home folder that is not known: to make a folder of the name ``~`` is
+        never meant.
+    """
+    chosen = os.environ.get("KOBAI_DATA_DIR") or _users_cache()
+    folder = as_path("KOBAI_DATA_DIR", chosen)
+    if chosen.startswith("~") and str(folder).startswith("~"):
+        raise DownloadError(
+            f"MNIST has no place to be kept: no home folder is known for {folder}. Set "
+            f"KOBAI_DATA_DIR to a folder, or call load_mnist(path=folder) where the files are.\n"
+            f"load_mnist_sample() needs no network."
+        )
+    return folder / "mnist"
+
+
+def _users_cache() -> str:
     from platformdirs import user_cache_dir
 
-    return Path(user_cache_dir("kobai")) / "mnist"
+    try:
+        return user_cache_dir("kobai")
+    except (RuntimeError, ValueError, KeyError, OSError):
+        return "~"
 
 
 def filled_cache() -> Path:
@@ -55,7 +91,8 @@ def filled_cache() -> Path:
     Raises
     ------
     DownloadError
-        If a file is missing and no mirror gives it, or it cannot be written.
+        If a file is missing and no mirror gives it, or it cannot be written, or there is no
+        folder to keep it in.
     """
     folder = cache_folder()
     missing = [name for name in FILES if not _is_cached(folder / name)]
@@ -105,6 +142,7 @@ def _fetch_verified(url: str, name: str) -> bytes:
 def _store(body: bytes, path: Path) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        remove_leftovers(path)
         write_whole(path, lambda stream: stream.write(body))
     except OSError as error:
         # Windows does not replace a file that another process, which was first, is reading.

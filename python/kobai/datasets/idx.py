@@ -12,6 +12,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from kobai.datasets.contents import ENOUGH, UNSIGNED_BYTES, what_it_is
+
 GZIP_MAGIC = b"\x1f\x8b"
 # Deflate spends at least two bits on a match, and a match is at most 258 bytes long.
 GZIP_MAX_RATIO = 1032
@@ -19,7 +21,28 @@ CHUNK = 1 << 20
 
 
 class IDXFormatError(ValueError):
-    """A file is not the IDX file it should be: damaged, cut short, or of another kind."""
+    """A file is not the IDX file it should be: damaged, cut short, or of another kind.
+
+    The message names the file and says what it is instead, as far as its first bytes tell.
+
+    Examples
+    --------
+    A download that was answered by a web page:
+
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from kobai import load_mnist
+    >>> from kobai.datasets import IDXFormatError
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> for part in ("train-images-idx3", "train-labels-idx1"):
+    ...     _ = Path(folder.name, f"{part}-ubyte.gz").write_text("<html>Please log in</html>")
+    >>> try:
+    ...     load_mnist(path=folder.name)
+    ... except IDXFormatError as error:
+    ...     print(str(error).partition("-ubyte.gz: ")[2].partition(";")[0])
+    it is a web page (HTML)
+    >>> folder.cleanup()
+    """
 
 
 class Split(NamedTuple):
@@ -52,9 +75,8 @@ def read_folder(folder: Path) -> tuple[Split, Split]:
         If a file cannot be read as IDX, or the files do not fit together.
     """
     if not folder.is_dir():
-        raise FileNotFoundError(
-            f"no such folder: {folder}; wanted a folder that holds the four IDX files"
-        )
+        came = "a file and no folder" if folder.exists() else "no such folder"
+        raise FileNotFoundError(f"{came}: {folder}; wanted a folder that holds the four IDX files")
     train, test = _read_split(folder, "train"), _read_split(folder, "t10k")
     if train.images.shape[1:] != test.images.shape[1:]:
         raise IDXFormatError(
@@ -108,7 +130,7 @@ def _parse(stream: BufferedIOBase, dimensions: int, most: int, path: Path) -> ND
     if count > most:
         raise IDXFormatError(
             f"{path}: truncated: shape {shape} wants {count} bytes of data, "
-            f"and a file of this size holds at most {most}"
+            f"and a file of this size holds at most {most}{_other_order(shape, most)}"
         )
     data = _read_at_most(stream, count + 1)
     if len(data) != count:
@@ -118,17 +140,31 @@ def _parse(stream: BufferedIOBase, dimensions: int, most: int, path: Path) -> ND
 
 
 def _read_shape(stream: BufferedIOBase, dimensions: int, path: Path) -> tuple[int, ...]:
-    magic = bytes([0, 0, 8, dimensions])
+    magic = bytes([0, 0, UNSIGNED_BYTES, dimensions])
     wanted = len(magic) + 4 * dimensions
     header = stream.read(wanted)
-    if not magic.startswith(header[: len(magic)]):
+    if header and header[: len(magic)] != magic[: len(header)]:
+        start = header + stream.read(ENOUGH - len(header))
+        found = what_it_is(start)
         raise IDXFormatError(
-            f"{path}: starts with {header[: len(magic)].hex()}, "
+            f"{path}: {f'it is {found}; ' if found else ''}it starts with "
+            f"{header[: len(magic)].hex()}, "
             f"wanted {magic.hex()} (IDX, unsigned bytes, {dimensions} dimensions)"
         )
     if len(header) < wanted:
-        raise IDXFormatError(f"{path}: truncated: {len(header)} bytes of header, wanted {wanted}")
+        empty = "" if header else ": it is empty"
+        raise IDXFormatError(
+            f"{path}: truncated: {len(header)} bytes of header, wanted {wanted}{empty}"
+        )
     return struct.unpack(f">{dimensions}I", header[len(magic) :])
+
+
+def _other_order(shape: tuple[int, ...], most: int) -> str:
+    """A word where the sizes make sense with their bytes reversed."""
+    swapped = struct.unpack(f"<{len(shape)}I", struct.pack(f">{len(shape)}I", *shape))
+    if not 0 < math.prod(swapped) <= most:
+        return ""
+    return f"; in reversed (little-endian) byte order its shape is {swapped}"
 
 
 def _read_at_most(stream: BufferedIOBase, count: int) -> bytearray:
@@ -157,4 +193,6 @@ def _find(folder: Path, stem: str, kind: str) -> Path:
     for name in names:
         if (folder / name).is_file():
             return folder / name
-    raise FileNotFoundError(f"no {stem} in {folder}; looked for {', '.join(names)}")
+    others = sorted(path.name for path in folder.iterdir() if path.name.startswith(stem))
+    there = f"; there is {', '.join(others)}" if others else ""
+    raise FileNotFoundError(f"no {stem} in {folder}; looked for {', '.join(names)}{there}")

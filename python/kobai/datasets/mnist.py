@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from kobai._files import as_path
 from kobai.datasets.cache import filled_cache
 from kobai.datasets.idx import Split, read_folder
 
@@ -28,7 +29,7 @@ def load_mnist(
     The files come from the cache, else from the mirrors, and are verified by their sha256
     either way. The cache is ``mnist`` below the folder named by the environment variable
     KOBAI_DATA_DIR, else below the user's cache folder. KOBAI_MNIST_MIRRORS, addresses with
-    spaces between them, replaces the mirrors.
+    spaces between them, replaces the mirrors. In paths, a leading ``~`` is the home folder.
 
     Parameters
     ----------
@@ -54,19 +55,40 @@ def load_mnist(
     Raises
     ------
     DownloadError
-        If the cache lacks a file and no mirror gives it. It is an OSError, it says what each
-        mirror answered, and without a network it comes within ten seconds.
+        If the cache lacks a file and no mirror gives it, or there is no home folder to keep it in.
+        It is an OSError, it says what each mirror answered, and without a network it comes within
+        ten seconds.
     FileNotFoundError
         If `path` is no folder or lacks one of the files.
     IDXFormatError
-        If a file in `path` is damaged or not IDX, or the files do not fit together. It is a
-        ValueError.
+        If a file in `path` is damaged or not IDX, which says what it is instead, or the files do
+        not fit together. It is a ValueError.
+    TypeError, ValueError
+        If `path` is no path: bytes, an open file, empty.
 
     See Also
     --------
     load_mnist_sample : 6,000 of the images, without a network.
+
+    Examples
+    --------
+    Without `path`, the four files are downloaded once. Here they are read where they lie, in the
+    folder of the sample:
+
+    >>> from importlib.resources import files
+    >>> from kobai import load_mnist
+    >>> folder = files("kobai.datasets") / "mnist_sample"
+    >>> (x_train, t_train), (x_test, t_test) = load_mnist(path=folder)
+    >>> x_train.shape, x_train.dtype, t_train.shape, t_train.dtype
+    ((5000, 784), dtype('float32'), (5000,), dtype('int64'))
+
+    As images, with one-hot labels:
+
+    >>> (x_train, t_train), _ = load_mnist(flatten=False, one_hot_label=True, path=folder)
+    >>> x_train.shape, t_train.shape
+    ((5000, 1, 28, 28), (5000, 10))
     """
-    folder = filled_cache() if path is None else Path(path)
+    folder = filled_cache() if path is None else as_path("path", path)
     return _load(folder, normalize, flatten, one_hot_label)
 
 
@@ -97,6 +119,17 @@ def load_mnist_sample(
     See Also
     --------
     load_mnist : all of MNIST.
+
+    Examples
+    --------
+    >>> from kobai import load_mnist_sample
+    >>> (x_train, t_train), (x_test, t_test) = load_mnist_sample()
+    >>> x_train.shape, x_test.shape
+    ((5000, 784), (1000, 784))
+    >>> float(x_train.min()), float(x_train.max())
+    (0.0, 1.0)
+    >>> t_test[:5].tolist()
+    [5, 5, 2, 9, 1]
     """
     return _load(SAMPLE_FOLDER, normalize, flatten, one_hot_label)
 
