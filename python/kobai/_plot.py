@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
@@ -39,13 +39,20 @@ def draw_history(history: History, figure: Figure | None) -> Figure:
     return figure
 
 
-def save_history(history: History, file: str) -> None:
-    """Draw into a file, with no window behind it."""
+def save_history(history: History, stream: BinaryIO, kind: str) -> None:
+    """Draw into a stream, in one of the formats of `known_formats`, with no window behind it."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(10, 4), layout="constrained")
     draw_history(history, figure)
-    figure.savefig(file, dpi=120)
+    figure.savefig(stream, format=kind, dpi=120)
+
+
+def known_formats() -> list[str]:
+    """The endings of names that tell Matplotlib what to write."""
+    from matplotlib.figure import Figure
+
+    return sorted(Figure().canvas.get_supported_filetypes())
 
 
 def _new_figure() -> Figure:

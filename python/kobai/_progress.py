@@ -6,6 +6,7 @@ file, closed, without an `isatty`, or missing altogether, as in programs without
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import threading
@@ -119,13 +120,28 @@ def _in_notebook(options: dict[str, Any]) -> Any | None:
         return None
 
 
-def write_line(text: str) -> None:
-    """Print a line to standard output, above a bar that may stand on the same terminal."""
-    if sys.stdout is None or sys.stdout.closed:
-        return
-    from tqdm import tqdm
+def write_line(text: str, stream: Any | None = None) -> None:
+    """Print a line to standard output, or to `stream`, above a bar that may stand on a terminal.
 
-    tqdm.write(text)
+    It is there when this returns. What the stream's encoding lacks is written as an escape.
+
+    Raises
+    ------
+    OSError, ValueError
+        If it cannot be written. A stream that is missing or closed takes everything.
+    """
+    stream = sys.stdout if stream is None else stream
+    if stream is None or getattr(stream, "closed", False):
+        return
+    # Where no bar was ever made, there is none to write above.
+    tqdm = getattr(sys.modules.get("tqdm"), "tqdm", None)
+    with contextlib.nullcontext() if tqdm is None else tqdm.external_write_mode(file=stream):
+        try:
+            stream.write(f"{text}\n")
+        except UnicodeEncodeError:
+            encoding = getattr(stream, "encoding", None) or "ascii"
+            stream.write(f"{text}\n".encode(encoding, "backslashreplace").decode(encoding))
+        stream.flush()
 
 
 def _renew_lock() -> None:

@@ -1,0 +1,152 @@
+"""The data and the networks that commands are given."""
+
+from __future__ import annotations
+
+import contextlib
+import textwrap
+import zipfile
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy.typing as npt
+
+from kobai._files import as_path
+from kobai.cli.layout import WIDTH, shown_path
+from kobai.cli.output import Output, complain
+from kobai.datasets import DownloadError, load_mnist, load_mnist_sample
+from kobai.networks import TwoLayerNet
+
+Split = tuple[npt.NDArray[Any], npt.NDArray[Any]]
+
+# What tells the archives apart that `kobai train` writes.
+_OF_A_NETWORK, _OF_A_CHECKPOINT = "W1.npy", "run.npy"
+
+
+class Data(NamedTuple):
+    """A data set.
+
+    Attributes
+    ----------
+    source : str
+        What to call it.
+    train, test : tuple of ndarray
+        Images as rows, and labels.
+    is_stand_in : bool
+        Whether it is the sample in place of MNIST, which could not be had.
+    """
+
+    source: str
+    train: Split
+    test: Split
+    is_stand_in: bool = False
+
+
+def load_data(chosen: str, command: str, output: Output) -> Data:
+    """What `--data` names.
+
+    Raises
+    ------
+    OSError, ValueError
+        If it is a folder that does not hold the four files.
+    """
+    if chosen == "sample":
+        return Data("MNIST sample", *load_mnist_sample())
+    if chosen != "auto":
+        folder = as_path("--data", chosen)
+        if not folder.is_dir():
+            raise FileNotFoundError(
+                f"--data must be auto, sample, or a folder with the four IDX files, got {folder}"
+            )
+        return Data(shown_path(folder), *load_mnist(path=folder))
+    try:
+        return Data("MNIST", *load_mnist())
+    except DownloadError as error:
+        _announce_sample(str(error), command, output)
+        return Data("MNIST sample", *load_mnist_sample(), is_stand_in=True)
+
+
+def _announce_sample(reason: str, command: str, output: Output) -> None:
+    instead = "the sample that ships with kobai is used instead"
+    if output.quiet:
+        complain(f"kobai {command}: {reason.splitlines()[0].rstrip(':.')}; {instead}")
+        return
+    for paragraph in reason.splitlines():
+        output.line(textwrap.fill(paragraph, WIDTH, break_long_words=False, break_on_hyphens=False))
+    output.line(instead)
+
+
+def load_network(file: str) -> TwoLayerNet:
+    """The network that `--save` wrote.
+
+    Raises
+    ------
+    OSError, ValueError
+        If it is none, or cannot be read.
+    """
+    path = as_path("FILE.npz", file)
+    if _OF_A_CHECKPOINT in _names_in(path):
+        raise ValueError(
+            f"{path} is a checkpoint, and no network: `kobai train --resume {path} --save net.npz` "
+            "writes the one it holds"
+        )
+    return TwoLayerNet.load(path)
+
+
+def check_resumable(file: str) -> Path:
+    """The path of a checkpoint, unless it is plainly something else.
+
+    Raises
+    ------
+    OSError
+        If there is no such file.
+    ValueError
+        If `--save` wrote it.
+    """
+    path = as_path("--resume", file)
+    if not path.is_file():
+        raise FileNotFoundError(f"--resume must be a file that exists, got {path}")
+    if _OF_A_NETWORK in _names_in(path):
+        raise ValueError(
+            f"--resume must be a file that --checkpoint wrote, got {path}, a network that --save "
+            "wrote: it lacks what a run continues with"
+        )
+    return path
+
+
+def _names_in(path: Path) -> list[str]:
+    """What an archive holds; nothing, where it is none or cannot be read."""
+    # Damaged bytes make the reader raise almost anything. Who reads it in earnest says what it is.
+    with contextlib.suppress(Exception), zipfile.ZipFile(path) as archive:
+        return archive.namelist()
+    return []
+
+
+def check_fit(
+    net: TwoLayerNet, name: str, x: npt.NDArray[Any], t: npt.NDArray[Any], source: str
+) -> None:
+    """Find whether a network takes such images and answers such classes.
+
+    Raises
+    ------
+    ValueError
+        That names both.
+    """
+    inputs, classes = net.params["W1"].shape[0], net.params["b2"].size
+    if x.shape[1] != inputs:
+        raise ValueError(
+            f"the network of {name} takes {inputs} inputs, the images of {source} have "
+            f"{x.shape[1]} pixels"
+        )
+    if t.max() >= classes:
+        raise ValueError(
+            f"the network of {name} answers one of {classes} classes, 0 to {classes - 1}; "
+            f"the labels of {source} go up to {t.max()}"
+        )
+
+
+def described(net: TwoLayerNet, *more: str) -> list[str]:
+    """The sizes of a network, and more that is to be said about it."""
+    inputs, hidden = net.params["W1"].shape
+    count = sum(param.size for param in net.params.values())
+    said = [f"{inputs}-{hidden}-{net.params['b2'].size}", f"{count:,} parameters", *more]
+    return [*(f"{part}," for part in said[:-1]), said[-1]]

@@ -1,0 +1,69 @@
+"""Standard output and standard error, which may fail without ending what they report on."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import sys
+
+from kobai._progress import write_line
+from kobai.cli.layout import printable
+
+
+class Output:
+    """Lines on standard output, for as long as somebody reads them.
+
+    Attributes
+    ----------
+    quiet : bool
+        Whether only what was asked for besides is printed.
+    failure : str or None
+        Why lines were lost, unless the reader has just left.
+    """
+
+    def __init__(self) -> None:
+        self.quiet = False
+        self.failure: str | None = None
+        self._is_over = False
+
+    def line(self, text: str = "", *, always: bool = False) -> None:
+        """Print a line; with `quiet`, only if `always`."""
+        if not self._is_over and (always or not self.quiet):
+            try:
+                write_line(text)
+            except (OSError, ValueError) as error:
+                self._end(error)
+
+    def close(self) -> None:
+        """Have all of it written, and nothing left that fails when the interpreter ends."""
+        try:
+            if sys.stdout is not None and not sys.stdout.closed:
+                sys.stdout.flush()
+        except (OSError, ValueError) as error:
+            self._end(error)
+
+    def _end(self, error: OSError | ValueError) -> None:
+        self._is_over = True
+        if not _has_left(error):
+            self.failure = self.failure or str(getattr(error, "strerror", None) or error)
+        # What is still buffered would fail again, and be complained about, at the end.
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            try:
+                os.dup2(nowhere, sys.stdout.fileno())
+            finally:
+                os.close(nowhere)
+
+
+def _has_left(error: OSError | ValueError) -> bool:
+    """Whether a pipe has no reader any more, which Windows calls an invalid argument."""
+    code = getattr(error, "errno", None)
+    return code == errno.EPIPE or (os.name == "nt" and code == errno.EINVAL)
+
+
+def complain(text: str) -> None:
+    """Print one line to standard error, where there is one."""
+    if sys.stderr is not None:
+        with contextlib.suppress(OSError, ValueError):
+            write_line(printable(" ".join(text.split())), sys.stderr)
