@@ -7,14 +7,13 @@ import os
 import zipfile
 from collections.abc import Mapping, Sequence
 from io import BytesIO
-from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 from numpy.lib.format import read_array_header_1_0, read_array_header_2_0, read_magic
 
-from kobai._files import write_whole
+from kobai._files import as_path, write_whole
 
 # What arrays may take: weights that were trained hardly compress at all.
 _MOST_RATIO = 100
@@ -32,8 +31,8 @@ def read(file: str | os.PathLike[str], keys: Sequence[str]) -> dict[str, npt.NDA
     Nothing of an archive is unpacked before its own tables promise just those arrays and no more
     than `_MOST_RATIO` times the size of the file, or `_ALWAYS_ALLOWED` bytes.
     """
-    name = os.fspath(file)
-    with Path(file).open("rb") as stream:
+    name = as_path("file", file)
+    with name.open("rb") as stream:
         try:
             with zipfile.ZipFile(stream) as archive:
                 _check_start(stream)
