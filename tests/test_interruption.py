@@ -7,7 +7,7 @@ import signal
 import numpy as np
 import pytest
 
-from kobai import Trainer, TwoLayerNet
+from kobai import SGD, History, Trainer, TwoLayerNet
 from processes import output_of
 
 X = np.random.default_rng(0).uniform(-1, 1, (12, 2))
@@ -22,32 +22,66 @@ def bits(params):
     return {key: param.tobytes() for key, param in params.items()}
 
 
-def test_ctrl_c_between_epochs_returns_what_was_recorded():
+def stopped(trainer, *data, **options):
+    """The history of a fit that Ctrl-C ends."""
+    with pytest.raises(KeyboardInterrupt):
+        trainer.fit(*data, **options)
+    assert trainer.history.interrupted
+    return trainer.history
+
+
+def test_ctrl_c_between_epochs_keeps_what_was_recorded():
     def stop(history):
         if len(history.train_acc) == 3:
             raise KeyboardInterrupt
 
     net, twin = small_net(), small_net()
-    history = Trainer(net, batch_size=5, rng=0).fit(X, T, epochs=9, on_epoch=stop)
-    assert history.interrupted
+    history = stopped(Trainer(net, batch_size=5, rng=0), X, T, epochs=9, on_epoch=stop)
     assert (len(history.train_loss), len(history.train_acc)) == (6, 3)
     whole = Trainer(twin, batch_size=5, rng=0).fit(X, T, epochs=2)
     assert bits(net.params) == bits(twin.params)
     assert history.train_loss == whole.train_loss
 
 
-def test_ctrl_c_at_the_start_returns_an_empty_run():
+def test_ctrl_c_at_the_start_leaves_an_empty_run():
     def stop(_):
         raise KeyboardInterrupt
 
     net = small_net()
-    try:
-        history = Trainer(net, rng=0).fit(X, T, epochs=1, on_epoch=stop)
-    except KeyboardInterrupt:  # which would end pytest
-        pytest.fail("fit raised what it is to return from")
-    assert history.interrupted
+    history = stopped(Trainer(net, rng=0), X, T, epochs=1, on_epoch=stop)
     assert history.train_loss == []
     assert bits(net.params) == bits(small_net().params)
+
+
+def test_a_loop_over_fits_ends_with_the_first():
+    trainers = [Trainer(small_net(), batch_size=5, rng=k) for k in range(3)]
+
+    def stop(history):
+        if len(history.train_acc) == 2:
+            raise KeyboardInterrupt
+
+    def train_all():
+        for trainer in trainers:
+            trainer.fit(X, T, epochs=5, on_epoch=stop)
+
+    with pytest.raises(KeyboardInterrupt):
+        train_all()
+    assert [len(trainer.history.train_loss) for trainer in trainers] == [3, 0, 0]
+
+
+def test_the_history_is_there_from_the_start_of_a_fit_and_after_it():
+    trainer = Trainer(small_net(), batch_size=5, rng=0)
+    assert trainer.history == History()
+    seen = []
+    history = trainer.fit(X, T, epochs=2, on_epoch=lambda _: seen.append(trainer.history))
+    assert trainer.history is history
+    assert all(each is history for each in seen)
+    assert len(seen) == 3
+    with pytest.raises(ValueError, match="epochs"):
+        trainer.fit(X, T)
+    assert trainer.history is history
+    trainer.fit(X, T, epochs=1)
+    assert trainer.history is not history
 
 
 @pytest.mark.parametrize("fatal", [3, 4, 5, 6])
@@ -62,9 +96,178 @@ def test_ctrl_c_during_an_evaluation_keeps_accuracies_paired(fatal, monkeypatch)
         return accuracy(x, t)
 
     monkeypatch.setattr(net, "accuracy", interrupted)
-    history = Trainer(net, batch_size=5, rng=0).fit(X, T, X, T, epochs=9)
-    assert history.interrupted
+    history = stopped(Trainer(net, batch_size=5, rng=0), X, T, X, T, epochs=9)
     assert len(history.train_acc) == len(history.test_acc) == (fatal - 1) // 2
+
+
+class Stop(Exception):  # noqa: N818
+    pass
+
+
+def test_what_a_step_raises_passes_through_after_the_last_whole_one():
+    net, twin = small_net(), small_net()
+    trainer = Trainer(net, batch_size=5, rng=0)
+    own, calls = net.loss_and_gradient, itertools.count()
+
+    def failing(x, t):
+        if next(calls) == 4:
+            raise Stop
+        return own(x, t)
+
+    net.loss_and_gradient = failing
+    with pytest.raises(Stop):
+        trainer.fit(X, T, epochs=9)
+    assert not trainer.history.interrupted
+    assert len(trainer.history.train_loss) == 4
+    Trainer(twin, batch_size=5, rng=0).fit(X, T, iterations=4)
+    assert bits(net.params) == bits(twin.params)
+
+
+@pytest.fixture
+def signals():
+    """The handlers of this process, put back after the test."""
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    before = [signal.getsignal(number) for number in numbers]
+    yield
+    for number, handler in zip(numbers, before, strict=True):
+        signal.signal(number, handler)
+
+
+class Raising(SGD):
+    """Half of whose third update is done when a signal comes."""
+
+    def __init__(self, number, times=1):
+        super().__init__(0.5)
+        self.number, self.times, self.steps = number, times, 0
+
+    def update(self, params, grads):
+        self.steps += 1
+        params["W1"] -= self.lr * grads["W1"]
+        if self.steps == 3:
+            for _ in range(self.times):
+                signal.raise_signal(self.number)
+        for key in ("b1", "W2", "b2"):
+            params[key] -= self.lr * grads[key]
+
+
+def after_three_steps(net, trainer):
+    twin = small_net()
+    whole = Trainer(twin, SGD(0.5), batch_size=5, rng=0).fit(X, T, iterations=3)
+    assert bits(net.params) == bits(twin.params)
+    assert trainer.history.train_loss == whole.train_loss
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, Stop, SystemExit])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_handler_of_the_programs_own_runs_after_the_step(number, error, signals):
+    def handler(*arguments):
+        seen.append((arguments[0], len(trainer.history.train_loss)))
+        raise error
+
+    seen = []
+    signal.signal(number, handler)
+    net = small_net()
+    trainer = Trainer(net, Raising(number, times=2), batch_size=5, rng=0)
+    with pytest.raises(error):
+        trainer.fit(X, T, epochs=9)
+    assert seen == [(number, 3)]
+    assert trainer.history.interrupted == (error is KeyboardInterrupt)
+    assert signal.getsignal(number) is handler
+    after_three_steps(net, trainer)
+
+
+def test_a_handler_that_raises_nothing_lets_training_go_on(signals):
+    seen = []
+    signal.signal(signal.SIGINT, lambda *_: seen.append(len(trainer.history.train_loss)))
+    trainer = Trainer(small_net(), Raising(signal.SIGINT), batch_size=5, rng=0)
+    history = trainer.fit(X, T, epochs=2)
+    assert seen == [3]
+    assert len(history.train_loss) == 6
+    assert not history.interrupted
+
+
+@pytest.mark.parametrize("chained", [False, True])
+def test_a_handler_that_on_epoch_installs_is_held_and_stays(chained, signals):
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    def handler(*arguments):
+        seen.append(len(trainer.history.train_loss))
+        if chained:
+            before[0](*arguments)
+        raise Stop
+
+    def install(history):
+        if not before:
+            before.append(signal.signal(signal.SIGINT, handler))
+
+    seen, before = [], []
+    net = small_net()
+    trainer = Trainer(net, Raising(signal.SIGINT), batch_size=5, rng=0)
+    with pytest.raises(KeyboardInterrupt if chained else Stop):
+        trainer.fit(X, T, epochs=9, on_epoch=install)
+    assert seen == [3]
+    assert signal.getsignal(signal.SIGINT) is handler
+    after_three_steps(net, trainer)
+
+
+def test_a_handler_that_on_epoch_takes_away_again_is_gone(signals):
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    before = []
+
+    def change(history):
+        if len(before) < 2:
+            before.append(signal.signal(signal.SIGINT, before[0] if before else signal.SIG_IGN))
+
+    net = small_net()
+    trainer = Trainer(net, Raising(signal.SIGINT), batch_size=2, rng=0)
+    trainer.optimizer.steps = -6
+    with pytest.raises(KeyboardInterrupt):
+        trainer.fit(X, T, epochs=9, on_epoch=change)
+    assert before[1] == signal.SIG_IGN
+    assert len(trainer.history.train_loss) == 9
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_a_fit_within_on_epoch_ends_both_and_neither_is_ahead(signals):
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    nets = small_net(), small_net()
+    inner = Trainer(nets[0], Raising(signal.SIGINT), batch_size=5, rng=0)
+    outer = Trainer(nets[1], SGD(0.5), batch_size=5, rng=0)
+
+    def train(history):
+        if len(history.train_acc) == 2:
+            inner.fit(X, T, epochs=9)
+
+    with pytest.raises(KeyboardInterrupt):
+        outer.fit(X, T, epochs=9, on_epoch=train)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    for net, trainer in zip(nets, (inner, outer), strict=True):
+        assert trainer.history.interrupted
+        after_three_steps(net, trainer)
+
+
+def test_a_fit_of_the_same_trainer_within_on_epoch_leaves_the_outer_history():
+    trainer = Trainer(small_net(), batch_size=5, rng=0)
+
+    def train(history):
+        if len(history.train_acc) == 2:
+            trainer.fit(X, T, epochs=1)
+
+    history = trainer.fit(X, T, epochs=4, on_epoch=train)
+    assert trainer.history is history
+    assert len(history.train_loss) == 12
+
+
+def test_signals_that_python_does_not_handle_are_left_alone(signals):
+    for handler in (signal.SIG_IGN, signal.SIG_DFL):
+        signal.signal(signal.SIGTERM, handler)
+        seen = []
+        Trainer(small_net(), rng=0).fit(
+            X, T, epochs=2, on_epoch=lambda _, seen=seen: seen.append(
+                signal.getsignal(signal.SIGTERM)
+            )
+        )  # fmt: skip
+        assert seen == [handler] * 3
 
 
 TRAINING = """
@@ -93,8 +296,12 @@ def run(iterations=None):
         delay = random.uniform(0, 0.05)
         optimizer.timer = threading.Timer(delay, signal.raise_signal, [signal.SIGINT])
         length = {"epochs": 10**6}
-    history = Trainer(net, optimizer, batch_size=20, rng=0).fit(*data, **length)
-    return net, history
+    trainer = Trainer(net, optimizer, batch_size=20, rng=0)
+    try:
+        trainer.fit(*data, **length)
+    except KeyboardInterrupt:
+        pass
+    return net, trainer.history
 
 for _ in range(20):
     net, history = run()
@@ -200,7 +407,11 @@ def test_ctrl_c_stops_a_long_training_at_once_after_a_whole_step(case):
 def fit(**length):
     net, x, t = problem{sizes}
     trainer = Trainer(net, SGD(0.1), batch_size={batch_size}, rng=0, {options})
-    return net, trainer.fit(x, t, x[:100], t[:100], **length)
+    try:
+        trainer.fit(x, t, x[:100], t[:100], **length)
+    except KeyboardInterrupt:
+        pass
+    return net, trainer.history
 
 times = interrupt(0.7)
 net, history = fit(epochs=10**6)

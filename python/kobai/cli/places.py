@@ -90,7 +90,7 @@ def _network(path: Path) -> Result:
 def _picture(path: Path) -> Result:
     if importlib.util.find_spec("matplotlib") is None:
         raise ImportError("--plot needs matplotlib: python -m pip install 'kobai[plot]'")
-    from kobai._plot import known_formats, save_history
+    from kobai._training.plotting import known_formats, save_history
 
     formats = known_formats()
     kind = path.suffix[1:].lower() or "png"

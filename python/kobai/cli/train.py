@@ -45,7 +45,7 @@ def run(options: argparse.Namespace, output: Output) -> int:
         history = _fit(options, data, trainer, resumed, output)
     except OSError:
         # A checkpoint could not be written. What was trained is whole.
-        _write(results, trainer, _history(trainer))
+        _write(results, trainer, trainer.history)
         raise
     seconds = time.perf_counter() - start
     is_written = _write(results, trainer, history)
@@ -109,24 +109,17 @@ def _fit(
             checkpoint_every=options.checkpoint_every or 1,
         )
     except KeyboardInterrupt:
-        history = _history(trainer)
-        if history is None:
+        if not trainer.history.interrupted:  # it had not begun
             raise
-        return history
+        return trainer.history
 
 
-def _history(trainer: Trainer) -> History | None:
-    """What a run recorded that an exception ended."""
-    history: History | None = getattr(trainer, "history", None)
-    return history
-
-
-def _write(results: list[places.Result], trainer: Trainer, history: History | None) -> bool:
+def _write(results: list[places.Result], trainer: Trainer, history: History) -> bool:
     """Write each result, whatever becomes of the others; whether all are there.
 
     Nothing is written of a run that has not taken a step: what is there may be better.
     """
-    if history is None or not history.train_loss:
+    if not history.train_loss:
         return True
     is_written = True
     for result in results:

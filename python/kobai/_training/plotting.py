@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, BinaryIO
+from collections.abc import Sequence
+from types import MethodType
+from typing import TYPE_CHECKING, BinaryIO, NoReturn, Protocol
 
 import numpy as np
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from kobai.training import History
-
 # Steps over which the loss is averaged for its bold line: about this many points in the picture.
 _SMOOTH_POINTS = 100
 
 
-def draw_history(history: History, figure: Figure | None) -> Figure:
+class Curves(Protocol):
+    """What is drawn."""
+
+    @property
+    def train_loss(self) -> Sequence[float]: ...
+    @property
+    def train_acc(self) -> Sequence[float]: ...
+    @property
+    def test_acc(self) -> Sequence[float]: ...
+
+
+def draw_history(history: Curves, figure: Figure | None) -> Figure:
     """Loss a step on the left, accuracy an epoch on the right."""
     if figure is None:
         figure = _new_figure()
@@ -39,7 +50,7 @@ def draw_history(history: History, figure: Figure | None) -> Figure:
     return figure
 
 
-def save_history(history: History, stream: BinaryIO, kind: str) -> None:
+def save_history(history: Curves, stream: BinaryIO, kind: str) -> None:
     """Draw into a stream, in one of the formats of `known_formats`, with no window behind it."""
     from matplotlib.figure import Figure
 
@@ -57,9 +68,27 @@ def known_formats() -> list[str]:
 
 def _new_figure() -> Figure:
     try:
+        import matplotlib
         from matplotlib import pyplot
     except ImportError as error:
         raise ImportError(
             "plotting needs matplotlib: python -m pip install 'kobai[plot]'"
         ) from error
-    return pyplot.figure(figsize=(10, 4), layout="constrained")
+    figure = pyplot.figure(figsize=(10, 4), layout="constrained")
+    if "inline" in matplotlib.get_backend().lower():
+        # What IPython asks an object before it shows it.
+        figure.__dict__["_ipython_display_"] = MethodType(_leave_pyplot, figure)
+    return figure
+
+
+def _leave_pyplot(figure: Figure) -> NoReturn:
+    """Have a notebook show `figure` once.
+
+    The inline backend shows all of pyplot's figures at the end of a cell, and the notebook shows
+    the value of the cell's last line: a figure that is both would be there twice.
+    """
+    from matplotlib import pyplot
+
+    pyplot.close(figure)
+    # IPython's word for "as usual".
+    raise NotImplementedError

@@ -10,23 +10,21 @@ import hashlib
 import json
 import os
 import reprlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, SupportsIndex
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from kobai import _npz
 from kobai._files import check_place, remove_leftovers
-from kobai._optimizers import SGD
-from kobai._sampling import BIT_GENERATORS, state_like
-from kobai._validation import FloatArray, non_negative_float, positive_int
-
-if TYPE_CHECKING:
-    from kobai._run import Data
-    from kobai.training import History, Trainer
+from kobai._training.network import Array, check_parameters
+from kobai._training.optimizers import SGD
+from kobai._training.sampling import BIT_GENERATORS, state_like
+from kobai._training.task import TrainingTask
+from kobai._validation import non_negative_float, real_number
+from kobai.networks import TwoLayerNet
 
 _VERSION = 1
 _RECORDED = ("train_loss", "train_acc", "test_acc")
@@ -35,6 +33,9 @@ _PARAMETER = "params/"
 # The longest state of a generator takes a tenth of this. Text becomes lists and numbers, which take
 # many times its memory.
 _MOST_TEXT = 1 << 16
+
+# Bytes of data in another layout that are brought into C order together to be hashed.
+_HASHED_BYTES = 1 << 22
 
 Identity = dict[str, Any]
 Recorded = tuple[list[float], list[float], list[float]]
@@ -58,7 +59,7 @@ class Checkpoint:
         The state of the generator at the start of the epoch that the steps end in.
     """
 
-    params: Mapping[str, FloatArray]
+    params: Mapping[str, Array]
     recorded: Recorded
     total: int
     lr_at_start: float
@@ -70,63 +71,109 @@ class Checkpoint:
         return len(self.recorded[0])
 
 
-def identity(
-    trainer: Trainer, rng: np.random.Generator, train: Data, test: Data | None
-) -> Identity:
-    """What a run must share with another that is to continue it.
+def fingerprints(train: tuple[Array, Array], test: tuple[Array, Array] | None) -> Identity:
+    """What tells the data of a run from other data."""
+    x_test, t_test = (None, None) if test is None else test
+    return {
+        "x_train": _fingerprint(train[0]),
+        "t_train": _fingerprint(train[1]),
+        "x_test": _fingerprint(x_test),
+        "t_test": _fingerprint(t_test),
+    }
+
+
+def identity(task: TrainingTask, rng: np.random.Generator, data: Identity) -> Identity:
+    """What a run on data of those fingerprints must share with another that is to continue it.
 
     Raises
     ------
     TypeError
         If it is no run that a checkpoint can hold.
     """
-    _sgd(trainer)
+    _sgd(task)
     bit_generator = type(rng.bit_generator).__name__
     if type(rng.bit_generator) not in BIT_GENERATORS:
         known = ", ".join(kind.__name__ for kind in BIT_GENERATORS)
         raise TypeError(f"checkpoints need an rng with one of {known}, got {bit_generator}")
-    x_test, t_test = (None, None) if test is None else test
     return {
-        "network": type(trainer.net).__name__,
-        "batch_size": trainer.batch_size,
-        "gradient": trainer.gradient,
-        "method": trainer.method,
-        "sampling": trainer.sampling,
+        "network": type(task.net).__name__,
+        "batch_size": task.batch_size,
+        "gradient": task.gradient,
+        "method": task.method,
+        "sampling": task.sampling,
         "rng": bit_generator,
-        "x_train": _fingerprint("x_train", train[0]),
-        "t_train": _fingerprint("t_train", train[1]),
-        "x_test": _fingerprint("x_test", x_test),
-        "t_test": _fingerprint("t_test", t_test),
+        **data,
     }
 
 
-def _sgd(trainer: Trainer) -> SGD:
-    if type(trainer.optimizer) is not SGD:
+def _sgd(task: TrainingTask) -> SGD:
+    optimizer = task.optimizer
+    if type(optimizer) is not SGD or "update" in vars(optimizer):
         # Of another one, nobody knows what it remembers from step to step.
-        name = type(trainer.optimizer).__name__
-        raise TypeError(f"checkpoints need the optimizer SGD itself, got {name}")
-    return trainer.optimizer
+        name = type(optimizer).__name__
+        changed = f"{name} with an update of its own" if name == "SGD" else name
+        raise TypeError(f"checkpoints need the optimizer SGD itself, got {changed}")
+    return optimizer
 
 
-def _fingerprint(name: str, array: npt.NDArray[Any] | None) -> str | None:
+def _fingerprint(array: Array | None) -> str | None:
     if array is None:
         return None
-    if array.dtype.hasobject:
-        raise TypeError(f"{name} must hold real numbers, got dtype {array.dtype}")
-    plain = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
-    digest = hashlib.sha256(plain.data).hexdigest()
-    return f"{array.dtype.str} {array.shape} sha256 {digest}"
+    digest = hashlib.sha256()
+    plain = array.reshape(1) if array.ndim == 0 else array
+    rows = max(1, _HASHED_BYTES * len(plain) // max(plain.nbytes, 1))
+    for start in range(0, len(plain), rows):
+        block = np.ascontiguousarray(plain[start : start + rows])
+        digest.update(block.reshape(-1).view(np.uint8).data)
+    return f"{array.dtype.str} {array.shape} sha256 {digest.hexdigest()}"
 
 
-class Keeper:
+def checked_parameters(task: TrainingTask) -> dict[str, Array]:
+    """The parameters, after checking that a checkpoint can hold them.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If one of them is no array of real numbers, or does not fit the network.
+    """
+    check_parameters(task.net)
+    params = dict(task.net.params)
+    for key, param in params.items():
+        if not isinstance(key, str):
+            raise TypeError(f"checkpoints need names of parameters that are text, got {key!r}")
+        if not isinstance(param, np.ndarray):
+            raise TypeError(f"params[{key!r}] must be an array, got {type(param).__name__}")
+        if param.dtype.kind not in "biuf":
+            raise TypeError(f"params[{key!r}] must hold real numbers, got dtype {param.dtype}")
+    return params
+
+
+class CheckpointWriter:
     """Writes the checkpoints of a run, every so many epochs.
+
+    Parameters
+    ----------
+    file : str or path
+        Where.
+    every : int
+        The number of epochs from one to the next.
+    task : TrainingTask
+        How the run begins.
+    rng : Generator
+        What its samples are drawn with.
+    data : dict
+        The fingerprints of its data.
+    total : int
+        How many steps it is to take.
+    lr_at_start : float, optional
+        The learning rate that it began with; that of `task` by default.
 
     Raises
     ------
     TypeError
-        If `file` is no path or `every` no integer.
+        If `file` is no path, or there is no checkpoint of such a run.
     ValueError
-        If `every` is below 1.
+        If a parameter does not fit the network, or the learning rate is none.
     OSError
         If there can be no file at that place.
     """
@@ -134,47 +181,53 @@ class Keeper:
     def __init__(
         self,
         file: str | os.PathLike[str],
-        every: SupportsIndex,
-        trainer: Trainer,
-        run: Identity,
+        every: int,
+        task: TrainingTask,
+        rng: np.random.Generator,
+        data: Identity,
         total: int,
         *,
         lr_at_start: float | None = None,
     ) -> None:
-        self.every = positive_int("checkpoint_every", every)
+        self.every = every
         self._file = check_place("checkpoint", file)
-        self._optimizer = _sgd(trainer)
-        self._net = trainer.net
-        self._run = run
+        self._rng = rng
+        self._data = data
         self._total = total
-        lr = self._optimizer.lr if lr_at_start is None else lr_at_start
+        identity(task, rng, data)
+        checked_parameters(task)
+        lr = _sgd(task).lr if lr_at_start is None else lr_at_start
         self._lr_at_start = non_negative_float("lr", lr)
-        self._kept: tuple[int, int] | None = None
+        self._written: tuple[int, int] | None = None
         remove_leftovers(self._file)
 
-    def keep(self, history: History, generator: Mapping[str, Any]) -> None:
-        """Write what the run has reached, unless just that was written last."""
-        reached = len(history.train_loss), len(history.train_acc)
-        if reached == self._kept:
+    def write(self, task: TrainingTask, recorded: Recorded, generator: Mapping[str, Any]) -> None:
+        """Write what the run has reached, unless just that was written last.
+
+        The task is that of now, for `on_epoch` may have changed it; `generator` is the state from
+        which the last epoch was drawn.
+        """
+        reached = len(recorded[0]), len(recorded[1])
+        if reached == self._written:
             return
-        self._net.core_layers()  # which `on_epoch` may have changed
+        params = checked_parameters(task)
         text = {
             "version": _VERSION,
-            "run": self._run,
+            "run": identity(task, self._rng, self._data),
             "total": self._total,
             "lr_at_start": self._lr_at_start,
-            "lr": non_negative_float("lr", self._optimizer.lr),
+            "lr": non_negative_float("lr", _sgd(task).lr),
             "generator": generator,
         }
-        arrays: dict[str, npt.NDArray[Any]] = {
+        arrays: dict[str, Array] = {
             "run": np.frombuffer(json.dumps(text, default=_as_numbers).encode(), np.uint8)
         }
-        for name in _RECORDED:
-            arrays[name] = np.array(getattr(history, name), np.float64)
-        for key, param in self._net.params.items():
+        for name, values in zip(_RECORDED, recorded, strict=True):
+            arrays[name] = np.array(values, np.float64)
+        for key, param in params.items():
             arrays[_PARAMETER + key] = param
         _npz.write(self._file, arrays)
-        self._kept = reached
+        self._written = reached
 
 
 def _as_numbers(value: Any) -> Any:
@@ -184,43 +237,65 @@ def _as_numbers(value: Any) -> Any:
 
 def read(
     file: str | os.PathLike[str],
-    trainer: Trainer,
-    run: Identity,
-    generator: Mapping[str, Any],
+    task: TrainingTask,
+    rng: np.random.Generator,
+    data: Identity,
     steps_per_epoch: int,
 ) -> Checkpoint:
-    """The checkpoint of just such a run, whose generator has such a state.
+    """The checkpoint of a run of just that task, on data of those fingerprints.
 
     Raises
     ------
     OSError
         If the file cannot be read.
+    TypeError
+        If there is no checkpoint of such a run.
     ValueError
         If it is anything else.
     """
-    params = trainer.net.params
-    names = ("run", *_RECORDED, *(_PARAMETER + key for key in params))
-    arrays = _npz.read(file, names)
+    run = identity(task, rng, data)
+    params = checked_parameters(task)
+    arrays = _arrays(file, ("run", *_RECORDED, *(_PARAMETER + key for key in params)))
     try:
         text = _text(arrays["run"])
         _check_run(text["run"], run)
         total = _whole_number("total", text["total"])
         recorded = _recorded(arrays, total, steps_per_epoch, has_test=run["x_test"] is not None)
-        lr_at_start, lr = _rates(text, _sgd(trainer).lr)
+        lr_at_start, lr = _rates(text, real_number("lr", _sgd(task).lr))
         return Checkpoint(
             params={key: _like(params[key], arrays[_PARAMETER + key], key) for key in params},
             recorded=recorded,
             total=total,
             lr_at_start=lr_at_start,
             lr=lr,
-            generator=state_like(generator, text["generator"]),
+            generator=state_like(rng.bit_generator.state, text["generator"]),
         )
     # Text of many brackets is too deep for JSON's reader.
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{Path(file)} cannot be resumed: {error}") from error
 
 
-def _text(array: npt.NDArray[Any]) -> dict[str, Any]:
+def _arrays(file: str | os.PathLike[str], names: Sequence[str]) -> dict[str, Array]:
+    try:
+        return _npz.read(file, names)
+    except ValueError as error:
+        if _holds_a_network(file):
+            raise ValueError(
+                f"{os.fspath(file)} holds a network, which TwoLayerNet.load reads: to resume takes "
+                "what fit(..., checkpoint=file) or kobai train --checkpoint wrote"
+            ) from error
+        raise
+
+
+def _holds_a_network(file: str | os.PathLike[str]) -> bool:
+    try:
+        TwoLayerNet.load(file)
+    except (OSError, ValueError):
+        return False
+    return True
+
+
+def _text(array: Array) -> dict[str, Any]:
     if array.dtype != np.uint8 or array.ndim != 1 or array.size > _MOST_TEXT:
         raise ValueError(
             f"run must be at most {_MOST_TEXT} bytes of text, got {array.dtype} {array.shape}"
@@ -266,7 +341,7 @@ def _rates(text: Mapping[str, Any], own: float) -> tuple[float, float]:
 
 
 def _recorded(
-    arrays: Mapping[str, npt.NDArray[Any]], total: int, steps_per_epoch: int, *, has_test: bool
+    arrays: Mapping[str, Array], total: int, steps_per_epoch: int, *, has_test: bool
 ) -> Recorded:
     """The lists of a history that such a run can have had."""
     for name in _RECORDED:
@@ -289,7 +364,7 @@ def _recorded(
     return losses, train_acc, test_acc
 
 
-def _like(param: FloatArray, saved: npt.NDArray[Any], key: str) -> FloatArray:
+def _like(param: Array, saved: Array, key: str) -> Array:
     if saved.dtype != param.dtype or saved.shape != param.shape:
         raise ValueError(
             f"params[{key!r}] must be {param.dtype} {param.shape}, got {saved.dtype} {saved.shape}"

@@ -1,0 +1,125 @@
+"""How steps are taken: one after the other, or many in one call of the core.
+
+Both give the same parameters and losses, bit for bit. Whether the core may take steps is decided
+anew before each call, by what the trainer, the network and the optimizer are at that moment;
+whether it does, and how many in a call, by how long they last.
+"""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from kobai import _core
+from kobai._training.dataset import Dataset, Samples
+from kobai._training.interrupts import Interrupts
+from kobai._training.task import TrainingTask
+from kobai._validation import HALF_WIDTH, non_negative_float, real_number
+
+# How long one call of the core may last: within it, neither Ctrl-C nor the progress bar is served.
+_CALL_SECONDS = 0.05
+
+
+class Stepper:
+    """Takes the steps of a run.
+
+    Attributes
+    ----------
+    is_whole : bool
+        Whether the parameters are those after the last step that was recorded: false where the
+        optimizer failed in the midst of an update.
+    may_run_user_code : bool
+        Whether the steps that were planned last were not the core's.
+    """
+
+    def __init__(
+        self, current_task: Callable[[], TrainingTask], data: Dataset, interrupts: Interrupts
+    ) -> None:
+        self._current_task = current_task
+        self._task = current_task()
+        self._data = data
+        self._interrupts = interrupts
+        self._is_fused = False
+        self._kind: object = None
+        self._step_seconds: float | None = None
+        self.is_whole = True
+
+    @property
+    def may_run_user_code(self) -> bool:
+        return not self._task.is_standard()
+
+    def plan(self) -> int:
+        """Decide how the next steps are taken; returns how many of them together at most."""
+        task = self._task = self._current_task()
+        kind = id(task.net), task.gradient, task.method
+        if kind != self._kind:
+            self._kind, self._step_seconds = kind, None
+        seconds = self._step_seconds
+        # The first step is taken by itself to see how long one lasts. Long ones stay by themselves,
+        # where Ctrl-C can reach them.
+        self._is_fused = (
+            seconds is not None and seconds <= _CALL_SECONDS and can_fuse(task, self._data)
+        )
+        if seconds is None or not self._is_fused:
+            return 1
+        in_time = _CALL_SECONDS / max(seconds, 1e-9)
+        return max(1, int(min(in_time, self._data.most_rows() / task.batch_size)))
+
+    def take(self, steps: Sequence[Samples], losses: list[float]) -> None:
+        """Take a step for each batch of samples, and add its loss to `losses`."""
+        start = time.perf_counter()
+        if self._is_fused:
+            with self._interrupts.deferred():
+                losses.extend(self._call(steps))
+        else:
+            for samples in steps:
+                self._step(samples, losses)
+        self._step_seconds = (time.perf_counter() - start) / len(steps)
+
+    def _step(self, samples: Samples, losses: list[float]) -> None:
+        task = self._task
+        x, t = self._data.arrays(task.net.params.values())
+        loss, grads = task.loss_and_gradient(x[samples], t[samples])
+        loss = real_number("the loss", loss)
+        with self._interrupts.deferred():
+            self.is_whole = False
+            task.optimizer.update(task.net.params, grads)
+            losses.append(loss)
+            self.is_whole = True
+
+    def _call(self, steps: Sequence[Samples]) -> list[float]:
+        """The losses of the steps; the core changes all parameters or none."""
+        task = self._task
+        net: Any = task.net
+        optimizer: Any = task.optimizer
+        layers = net.core_layers()
+        data = self._data.for_core(np.concatenate(steps), net.dtype)
+        losses: list[float] = _core.network_train(
+            layers,
+            data.x,
+            data.t,
+            data.samples,
+            np.array([len(samples) for samples in steps]),
+            non_negative_float("lr", optimizer.lr),
+            None if task.gradient == "backprop" else (HALF_WIDTH, task.method),
+        ).tolist()
+        return losses
+
+
+def can_fuse(task: TrainingTask, data: Dataset) -> bool:
+    """Whether the core can take whole steps: it copies parameters, and so must own them.
+
+    Parameters that overlap each other or the data, or cannot be written, are left to NumPy.
+    """
+    if not task.is_standard():
+        return False
+    arrays = [*task.net.params.values()]
+    return (
+        all(isinstance(array, np.ndarray) and array.flags.writeable for array in arrays)
+        and not any(itertools.starmap(np.may_share_memory, itertools.combinations(arrays, 2)))
+        and not data.overlaps(arrays)
+    )

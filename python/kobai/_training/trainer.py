@@ -1,0 +1,486 @@
+"""Mini-batch training: the trainer."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable
+from typing import Any, Literal, SupportsIndex
+
+import numpy as np
+import numpy.typing as npt
+
+from kobai._random import Rng, generator
+from kobai._training import checkpoint as checkpoints
+from kobai._training.checkpoint import Checkpoint, CheckpointWriter
+from kobai._training.dataset import Dataset
+from kobai._training.history import History
+from kobai._training.interrupts import Interrupts
+from kobai._training.loop import Run
+from kobai._training.network import (
+    Array,
+    Trainable,
+    check_network,
+    checked_data,
+    loss_and_gradient,
+    own_parameters,
+)
+from kobai._training.optimizers import SGD, Optimizer, check_optimizer
+from kobai._training.sampling import Batches
+from kobai._training.task import TrainingTask
+from kobai._validation import FloatArray, positive_int
+from kobai._validation.messages import shown
+
+__all__ = ["Trainer"]
+
+_GRADIENTS = ("backprop", "numerical")
+_METHODS = ("auto", "node", "incremental", "direct")
+_SAMPLINGS = ("shuffle", "replacement")
+
+Split = tuple[Array, Array]
+
+
+class Trainer:
+    """Trains a network on mini-batches.
+
+    Parameters
+    ----------
+    net : TwoLayerNet or network of one's own
+        The network; its `params` are updated in place. A subclass of `TwoLayerNet` is trained by
+        the methods that it overrides. Any other object with the members of the course's class is
+        trained too; `kobai.training.Trainable` has them as a protocol:
+
+        - ``params``: a dict of arrays by name;
+        - ``loss(x, t)``: the loss of a batch, a real number;
+        - ``accuracy(x, t)``: the share of samples that are answered right;
+        - ``gradient(x, t)``, for ``gradient="backprop"``: a dict with the keys of `params`;
+        - ``numerical_gradient(x, t)``, for ``gradient="numerical"``: as `gradient`. Where there is
+          none, every element of every parameter is moved and `loss` asked twice, as
+          `kobai.numerical_gradient` does.
+
+        It gets the samples of each batch as `x` and `t`, in the dtypes of the data.
+    optimizer : optimizer, default ``SGD(lr=0.1)``
+        Anything with ``update(params, grads)``, which changes the arrays of `params` in place.
+    batch_size : int, default 100
+        The number of samples a step.
+    gradient : {"backprop", "numerical"}
+        By backpropagation, or by central differences of the loss.
+    method : str, default "auto"
+        How central differences are evaluated; see `TwoLayerNet.numerical_gradient`.
+    sampling : {"shuffle", "replacement"}
+        ``"shuffle"`` uses every sample once an epoch, and the last batch may be short.
+        ``"replacement"`` draws each batch anew from all samples, as the notebook does; as many
+        steps are called an epoch.
+    rng : int, Generator, RandomState, SeedSequence, `numpy.random` or None
+        What samples are drawn with; an int is a seed. With the module `numpy.random` itself,
+        ``np.random.seed`` decides what is drawn.
+
+    Attributes
+    ----------
+    net, optimizer, batch_size, gradient, method, sampling
+        As given. The first two, `gradient` and `method` may be replaced at any time, also in
+        `on_epoch`: the next step is the first to follow. The others count when a fit begins.
+    history : History
+        That of the last fit from its start on, however it ended.
+
+    Raises
+    ------
+    TypeError
+        If `net` or `optimizer` lacks what is asked of it, or another argument is of the wrong type.
+    ValueError
+        If `batch_size` is below 1, or `gradient`, `method` or `sampling` is unknown.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from kobai import SGD, Trainer, TwoLayerNet
+    >>> x = np.random.default_rng(0).uniform(-1, 1, (200, 2))
+    >>> t = (x[:, 0] > x[:, 1]).astype(int)
+    >>> net = TwoLayerNet(2, 8, 2, weight_init_std=0.5, rng=0)
+    >>> trainer = Trainer(net, SGD(lr=1.0), batch_size=20, gradient="numerical", rng=0)
+    >>> history = trainer.fit(x, t, epochs=20)
+    >>> history.train_acc[-1] > 0.9
+    True
+    """
+
+    def __init__(
+        self,
+        net: Trainable,
+        optimizer: Optimizer | None = None,
+        *,
+        batch_size: SupportsIndex = 100,
+        gradient: Literal["backprop", "numerical"] = "backprop",
+        method: str = "auto",
+        sampling: Literal["shuffle", "replacement"] = "shuffle",
+        rng: Rng = None,
+    ) -> None:
+        # Of whatever class it came, which is more than the trainer asks of it.
+        self.net: Any = net
+        self.optimizer: Optimizer = SGD(lr=0.1) if optimizer is None else optimizer
+        self.batch_size = _count("batch_size", batch_size)
+        self.gradient: str = gradient
+        self.method = method
+        self.sampling: str = sampling
+        self.history = History()
+        self._checked: tuple[object, ...] = ()
+        self._task()
+        self._rng = generator(rng)
+
+    def __repr__(self) -> str:
+        gradient = repr(self.gradient)
+        if self.gradient == "numerical":
+            gradient += f", method={self.method!r}"
+        return (
+            f"{type(self).__name__}({_in_short(self.net)}, {_in_short(self.optimizer)}, "
+            f"batch_size={self.batch_size}, gradient={gradient}, sampling={self.sampling!r})"
+        )
+
+    def fit(
+        self,
+        x_train: npt.ArrayLike,
+        t_train: npt.ArrayLike,
+        x_test: npt.ArrayLike | None = None,
+        t_test: npt.ArrayLike | None = None,
+        *,
+        iterations: SupportsIndex | None = None,
+        epochs: SupportsIndex | None = None,
+        progress: bool = True,
+        on_epoch: Callable[[History], object] | None = None,
+        checkpoint: str | os.PathLike[str] | None = None,
+        checkpoint_every: SupportsIndex = 1,
+    ) -> History:
+        """Train for a number of iterations or epochs.
+
+        Ctrl-C raises KeyboardInterrupt after the last whole step, so that a script or a loop over
+        fits ends. What was recorded is then `Trainer.history`, with `History.interrupted` set, and
+        the checkpoint has been written, where one was asked for. The same holds for whatever else
+        ends training early: an exception of `on_epoch`, of a step, or of a signal's handler.
+
+        In the main thread, the Python functions that handle SIGINT, SIGTERM, SIGHUP, SIGQUIT,
+        SIGALRM, SIGXCPU, SIGUSR1, SIGUSR2 or SIGBREAK wait while a step is applied, whether they
+        are Python's own, the program's, or such as `on_epoch` installs, and run after it. If they
+        raise nothing, training goes on.
+
+        Parameters
+        ----------
+        x_train, t_train : array_like
+            Inputs (N, D), and targets as `TwoLayerNet.loss` takes them; all finite. What stands in
+            these arrays at the beginning of an epoch is what the epoch sees: `on_epoch` may change
+            them in place. Arrays of float32 or float64 in C order are read where they lie, those
+            in another layout are copied once (and again after `on_epoch`, where one is given);
+            integers, bools and other dtypes are converted batch by batch. A network of one's own
+            may have inputs of any shape (N, ...), and targets of any numbers.
+        x_test, t_test : array_like, optional
+            Data whose accuracy is recorded besides.
+        iterations, epochs : int
+            How long; exactly one of the two.
+        progress : bool, default True
+            Show a progress bar with the running loss where somebody looks: on a terminal, or in a
+            notebook.
+        on_epoch : callable, optional
+            Called with the history whenever accuracies have been recorded.
+        checkpoint : str or path, optional
+            A file that `resume` continues from. It is written during the training, at its end and
+            when it ends early, each time whole or not at all; what was there before is replaced.
+        checkpoint_every : int, default 1
+            The number of epochs from one checkpoint to the next.
+
+        Returns
+        -------
+        History
+            The losses and accuracies.
+
+        Warns
+        -----
+        RuntimeWarning
+            Once, at the first step whose loss is NaN or infinite; see `History.nonfinite_step`.
+
+        Raises
+        ------
+        KeyboardInterrupt
+            After Ctrl-C.
+        OSError
+            If there can be no file at `checkpoint`, before anything is trained; or if one cannot be
+            written later, after a whole step.
+        TypeError
+            If an argument is of the wrong type, or there is to be a checkpoint of what none can
+            hold: an optimizer other than `SGD` itself, or a bit generator that is not NumPy's.
+        ValueError
+            If shapes do not fit, a label is outside ``0..K-1``, a number is NaN or infinite, there
+            is no sample, not exactly one of `iterations` and `epochs` is given, or
+            `checkpoint_every` is below 1. Nothing has been trained then.
+
+        Notes
+        -----
+        Parameters that cannot be written, as joblib hands them to its workers, are replaced in
+        `net.params` by copies that can.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from kobai import SGD, Trainer, TwoLayerNet
+        >>> x, t = np.eye(4), np.arange(4)
+        >>> net = TwoLayerNet(4, 8, 4, weight_init_std=1.0, rng=0)
+        >>> def report(history):
+        ...     print(f"{len(history.train_loss)} steps, accuracy {history.train_acc[-1]}")
+        >>> trainer = Trainer(net, SGD(lr=3.0), batch_size=2, rng=0)
+        >>> history = trainer.fit(x, t, epochs=4, on_epoch=report)
+        0 steps, accuracy 0.25
+        2 steps, accuracy 0.25
+        4 steps, accuracy 0.5
+        6 steps, accuracy 0.75
+        8 steps, accuracy 1.0
+        """
+        task = self._task()
+        train, test = _all_data(task.net, x_train, t_train, x_test, t_test)
+        batches = self._batches(len(train[0]))
+        history = History(steps_per_epoch=batches.steps_per_epoch)
+        total = _total_steps(iterations, epochs, history.steps_per_epoch)
+        every = _count("checkpoint_every", checkpoint_every)
+        writer = None
+        if checkpoint is not None:
+            data = checkpoints.fingerprints(train, test)
+            writer = CheckpointWriter(checkpoint, every, task, self._rng, data, total)
+        return self._train(train, test, history, total, batches, writer, on_epoch, progress)
+
+    def resume(
+        self,
+        file: str | os.PathLike[str],
+        x_train: npt.ArrayLike,
+        t_train: npt.ArrayLike,
+        x_test: npt.ArrayLike | None = None,
+        t_test: npt.ArrayLike | None = None,
+        *,
+        iterations: SupportsIndex | None = None,
+        epochs: SupportsIndex | None = None,
+        progress: bool = True,
+        on_epoch: Callable[[History], object] | None = None,
+        checkpoint: str | os.PathLike[str] | None = None,
+        checkpoint_every: SupportsIndex = 1,
+    ) -> History:
+        """Continue the run that wrote a checkpoint, to the end it would have had, bit for bit.
+
+        The trainer is built as that of the run was when it wrote the checkpoint, and given the same
+        data. Its network's parameters, its learning rate and the state of its generator become
+        those of the checkpoint.
+
+        Parameters
+        ----------
+        file : str or path
+            The checkpoint.
+        x_train, t_train, x_test, t_test : array_like
+            The data of the run.
+        iterations, epochs : int, optional
+            How long the whole run is, from its start; by default as long as it was to be.
+        progress, on_epoch
+            As for `fit`; the history is that of the whole run.
+        checkpoint : str or path, optional
+            Where to write further checkpoints; to `file` by default.
+        checkpoint_every : int, default 1
+            The number of epochs from one checkpoint to the next.
+
+        Returns
+        -------
+        History
+            The losses and accuracies of the whole run.
+
+        Warns
+        -----
+        RuntimeWarning
+            As `fit`, unless the run did before.
+
+        Raises
+        ------
+        KeyboardInterrupt
+            After Ctrl-C, as by `fit`.
+        OSError
+            If the file cannot be read, or what `fit` raises for a checkpoint.
+        TypeError
+            If an argument is of the wrong type, or the run is one of which there is no checkpoint.
+        ValueError
+            If the file is no checkpoint or that of another run, or the arguments are such that
+            `fit` would raise it, or the run has gone on for longer than it is to be. Nothing has
+            been changed then.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> import numpy as np
+        >>> from kobai import Trainer, TwoLayerNet
+        >>> x, t = np.eye(4), np.arange(4)
+        >>> def new_trainer():
+        ...     return Trainer(TwoLayerNet(4, 8, 4, rng=0), batch_size=2, rng=0)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     file = Path(folder, "run.npz")
+        ...     first_half = new_trainer().fit(x, t, epochs=5, checkpoint=file)
+        ...     resumed = new_trainer().resume(file, x, t, epochs=10)
+        >>> resumed == new_trainer().fit(x, t, epochs=10)
+        True
+        """
+        task = self._task()
+        train, test = _all_data(task.net, x_train, t_train, x_test, t_test)
+        every = _count("checkpoint_every", checkpoint_every)
+        steps_per_epoch = math.ceil(len(train[0]) / self.batch_size)
+        data = checkpoints.fingerprints(train, test)
+        saved = checkpoints.read(file, task, self._rng, data, steps_per_epoch)
+        total = saved.total
+        if iterations is not None or epochs is not None:
+            total = _total_steps(iterations, epochs, steps_per_epoch)
+        if total < saved.steps:
+            raise ValueError(f"{total} iterations are asked for, {saved.steps} are in {file}")
+        place = file if checkpoint is None else checkpoint
+        writer = CheckpointWriter(
+            place, every, task, self._rng, data, total, lr_at_start=saved.lr_at_start
+        )
+        self._restore(saved)
+        batches = self._batches(len(train[0]), taken=saved.steps)
+        history = History(*saved.recorded, steps_per_epoch=steps_per_epoch)
+        return self._train(train, test, history, total, batches, writer, on_epoch, progress)
+
+    def loss_and_gradient(self, x: Array, t: Array) -> tuple[float, dict[str, FloatArray]]:
+        """The loss of a batch, and its gradient as this trainer takes it.
+
+        A subclass may override it: every step asks it then.
+
+        Parameters
+        ----------
+        x, t : ndarray
+            A batch, as `TwoLayerNet.loss` takes it.
+
+        Returns
+        -------
+        loss : float
+            The mean loss.
+        grads : dict of ndarray
+            The keys, shapes and dtype of the network's `params`.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from kobai import Trainer, TwoLayerNet
+        >>> trainer = Trainer(TwoLayerNet(4, 8, 4, rng=0), gradient="numerical")
+        >>> loss, grads = trainer.loss_and_gradient(np.eye(4), np.arange(4))
+        >>> f"{loss:.4f}", grads["W1"].shape
+        ('1.3863', (4, 8))
+        """
+        return loss_and_gradient(self.net, self.gradient, self.method, x, t)
+
+    def _task(self) -> TrainingTask:
+        """The settings as they are now."""
+        settings = self.net, self.optimizer, self.gradient, self.method, self.sampling
+        # Networks and optimizers need not be comparable.
+        if list(map(id, settings)) != list(map(id, self._checked)):
+            _one_of("gradient", self.gradient, _GRADIENTS)
+            _one_of("method", self.method, _METHODS)
+            _one_of("sampling", self.sampling, _SAMPLINGS)
+            check_network(self.net, self.gradient)
+            check_optimizer(self.optimizer)
+            self._checked = settings
+        return TrainingTask(
+            *settings[:2],
+            self.batch_size,
+            *settings[2:],
+            loss_and_gradient=self.loss_and_gradient,
+            is_overridden=self._is_overridden(),
+        )
+
+    def _is_overridden(self) -> bool:
+        kind, own = type(self), vars(self)
+        return (
+            kind.loss_and_gradient is not _LOSS_AND_GRADIENT
+            or "loss_and_gradient" in own
+            or kind.__getattribute__ is not object.__getattribute__
+            or any(hasattr(kind, name) for name in ("net", "optimizer", "gradient", "method"))
+        )
+
+    def _batches(self, samples: int, taken: int = 0) -> Batches:
+        return Batches(self._rng, samples, self.batch_size, self.sampling, taken=taken)
+
+    def _restore(self, saved: Checkpoint) -> None:
+        with Interrupts() as interrupts, interrupts.deferred():
+            own_parameters(self.net)
+            self._rng.bit_generator.state = saved.generator
+            for key, param in self.net.params.items():
+                param[...] = saved.params[key]
+            if isinstance(self.optimizer, SGD):
+                self.optimizer.lr = saved.lr
+
+    def _train(
+        self,
+        train: Split,
+        test: Split | None,
+        history: History,
+        total: int,
+        batches: Batches,
+        writer: CheckpointWriter | None,
+        on_epoch: Callable[[History], object] | None,
+        progress: bool,
+    ) -> History:
+        data = Dataset(*train), None if test is None else Dataset(*test)
+        run = Run(self._task, data, history, total, batches, writer, on_epoch)
+        self.history = history
+        try:
+            return run.go(progress=progress)
+        finally:
+            # A fit within `on_epoch` had one of its own.
+            self.history = history
+
+
+_LOSS_AND_GRADIENT = Trainer.loss_and_gradient
+
+
+def _one_of(name: str, value: object, known: tuple[str, ...]) -> None:
+    wanted = f"{name} must be one of {', '.join(map(repr, known))}"
+    if not isinstance(value, str):
+        raise TypeError(f"{wanted}, got {shown(value)}")
+    if value not in known:
+        raise ValueError(f"{wanted}, got {value!r}")
+
+
+def _count(name: str, value: SupportsIndex) -> int:
+    if isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{name} must be an integer, got {value}")
+    if isinstance(value, (float, np.floating)) and float(value).is_integer():
+        raise TypeError(f"{name} must be an integer, got {value}: write {int(value)}")
+    return positive_int(name, value)
+
+
+def _in_short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 and "\n" not in text else f"<{type(value).__name__}>"
+
+
+def _all_data(
+    net: Any,
+    x_train: npt.ArrayLike,
+    t_train: npt.ArrayLike,
+    x_test: npt.ArrayLike | None,
+    t_test: npt.ArrayLike | None,
+) -> tuple[Split, Split | None]:
+    if isinstance(x_test, (int, np.integer)) and t_test is None:
+        raise TypeError(
+            f"x_test must be an array, got {x_test}: write epochs={x_test} or iterations={x_test}"
+        )
+    train = _data(net, "train", x_train, t_train)
+    if x_test is None and t_test is None:
+        return train, None
+    return train, _data(net, "test", x_test, t_test)
+
+
+def _data(net: Any, which: str, x: npt.ArrayLike | None, t: npt.ArrayLike | None) -> Split:
+    names = f"x_{which}", f"t_{which}"
+    if x is None or t is None:
+        raise ValueError(f"{names[0]} and {names[1]} must be given together")
+    return checked_data(net, x, t, names)
+
+
+def _total_steps(
+    iterations: SupportsIndex | None, epochs: SupportsIndex | None, steps_per_epoch: int
+) -> int:
+    if iterations is not None and epochs is None:
+        return _count("iterations", iterations)
+    if epochs is not None and iterations is None:
+        return _count("epochs", epochs) * steps_per_epoch
+    got = "neither" if iterations is None else "both"
+    raise ValueError(f"exactly one of iterations and epochs must be given, got {got}")
