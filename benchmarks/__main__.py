@@ -1,4 +1,4 @@
-"""Run every comparison and write results.md and results.svg beside this file."""
+"""Run every comparison; write results.md, results.svg and the tables of the pages."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks import chart, main_table, memory, scaling
+from benchmarks import chart, main_table, memory, pages, scaling
 from benchmarks.problem import load_problem, prepare
 from benchmarks.processes import Plan, say
 from benchmarks.results import Run, document
@@ -38,6 +38,8 @@ def main() -> int:
     print(text)
     arguments.output.mkdir(parents=True, exist_ok=True)
     (arguments.output / "results.md").write_text(text, encoding="utf-8")
+    if arguments.output == HERE and not arguments.quick:
+        pages.write(measured)
     if not chart.draw(measured, arguments.output / "results.svg"):
         say("no chart: matplotlib is not installed")
     say(f"{time.perf_counter() - start:.0f} s")

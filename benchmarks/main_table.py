@@ -44,9 +44,11 @@ class Measured:
         figure = self.figures.get(row)
         return None if figure is None else figure.seconds
 
+    def present(self, rows: Iterable[Row]) -> list[Figure]:
+        return [self.figures[row] for row in rows if row in self.figures]
+
     def fastest(self, rows: Iterable[Row]) -> Figure | None:
-        found = [self.figures[row] for row in rows if row in self.figures]
-        return min(found, key=lambda figure: figure.seconds, default=None)
+        return min(self.present(rows), key=lambda figure: figure.seconds, default=None)
 
     def fastest_peer_step(self) -> Figure | None:
         return self.fastest(PEER_STEPS)
@@ -54,10 +56,10 @@ class Measured:
     def fastest_peer_epoch(self) -> Figure | None:
         return self.fastest(PEER_EPOCHS)
 
-    def loop(self, row: Row) -> float | None:
-        """The time of the notebook's loop on the batch of a numerical row."""
+    def loop(self, row: Row) -> Figure | None:
+        """The notebook's loop on the batch of a numerical row."""
         name = LOOP_OF[row.task]
-        return next((f.seconds for r, f in self.figures.items() if r.task == name), None)
+        return next((figure for r, figure in self.figures.items() if r.task == name), None)
 
     def by_task(self, task: str) -> float | None:
         """The seconds of kobai's row of this name; the first, where two state the same task."""

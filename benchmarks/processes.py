@@ -144,7 +144,8 @@ class Records:
         if "error" in answer:
             self.errors[ask] = answer["error"]
         elif "seconds" in answer:
-            self.seconds[ask].append(answer["seconds"])
+            for task, seconds in answer["seconds"].items():
+                self.seconds[ask._replace(task=task)].append(seconds)
         elif answer["difference"] is not None:
             self.differences[ask] = answer["difference"]
 

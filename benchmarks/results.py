@@ -11,7 +11,7 @@ from benchmarks.main_table import Figure, Measured
 from benchmarks.promises import promises
 from benchmarks.report import table
 from benchmarks.rows import DENSE, EPOCHS, NUMERICAL, STEPS, Row
-from benchmarks.timing import Summary, duration
+from benchmarks.timing import Summary, count, duration
 
 METHOD = f"""\
 Each contender runs alone in processes of its own, one with one thread and one with all; a row
@@ -28,6 +28,9 @@ where one gradient takes longer; there were {{rounds}} rounds{{fewer}}.
   its numbers are does not change their time. JAX's scanned epoch takes 600 batches that lie in
   order in one call. kobai's `Trainer` draws and gathers every batch from shuffled images; in the
   table of epochs all do.
+- "the same + update" and the gradient above it are timed in one loop, with a clock for each.
+- A time has three digits where its quartiles lie within 5 % of it, else two; a ratio has those of
+  the less certain of its two.
 - A `Trainer` is timed from `on_epoch` after the first evaluation to the return of `fit`, on a set
   one batch longer than the epoch, so that no evaluation of accuracies falls within.
 - "error" is the largest difference to the exact gradient in float64 over all parameters (over the
@@ -94,7 +97,7 @@ def _cells(figure: Figure) -> list[str]:
         figure.row.label,
         figure.row.dtype,
         str(figure.threads),
-        duration(summary.median),
+        duration(summary.median, summary.digits),
         _spread(summary),
     ]
 
@@ -117,29 +120,31 @@ HEADER = ["what", "dtype", "threads", "time", "quartiles"]
 def _numerical(measured: Measured, rows: Iterable[Row]) -> str:
     peer = measured.fastest_peer_step()
     lines = []
-    for figure in _present(measured, rows):
+    for figure in measured.present(rows):
         loop = measured.loop(figure.row)
-        faster = "-" if loop is None else f"{loop / figure.seconds:,.1f}x"
-        lines.append([*_cells(figure), faster, _share(figure, peer), _error(figure)])
+        lines.append([*_cells(figure), _faster(figure, loop), _share(figure, peer), _error(figure)])
     return table([*HEADER, "faster than the loop", _of(peer), "error"], lines)
+
+
+def _faster(figure: Figure, loop: Figure | None) -> str:
+    if loop is None:
+        return "-"
+    digits = min(figure.summary.digits, loop.summary.digits)
+    return f"{count(loop.seconds / figure.seconds, digits)}x"
 
 
 def _steps(measured: Measured) -> str:
     peer = measured.fastest_peer_step()
-    figures = _present(measured, STEPS)
+    figures = measured.present(STEPS)
     lines = [[*_cells(figure), _share(figure, peer), _error(figure)] for figure in figures]
     return table([*HEADER, _of(peer), "error"], lines)
 
 
 def _epochs(measured: Measured) -> str:
     peer = measured.fastest_peer_epoch()
-    figures = _present(measured, EPOCHS)
+    figures = measured.present(EPOCHS)
     lines = [[*_cells(figure), _share(figure, peer)] for figure in figures]
     return table([*HEADER, "of the fastest peer's"], lines)
-
-
-def _present(measured: Measured, rows: Iterable[Row]) -> list[Figure]:
-    return [measured.figures[row] for row in rows if row in measured.figures]
 
 
 def _of(peer: Figure | None) -> str:
@@ -152,5 +157,5 @@ def _of(peer: Figure | None) -> str:
 def _share(figure: Figure, peer: Figure | None) -> str:
     if peer is None:
         return "-"
-    share = figure.seconds / peer.seconds
-    return f"{share:,.0f}" if share >= 100 else f"{share:.2f}"
+    digits = min(figure.summary.digits, peer.summary.digits)
+    return count(figure.seconds / peer.seconds, digits)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -15,13 +16,16 @@ class Task:
     """Something a contender does.
 
     `run(calls)` does it so many times and returns the nanoseconds taken. `gradient()` is the
-    gradient it computes at the starting parameters, of the loss over `batch`.
+    gradient it computes at the starting parameters, of the loss over `batch`. A task that is a
+    part of another is measured in that other's loop: `part` is the share of its last run.
     """
 
     run: Callable[[int], int]
     gradient: Callable[[], Params] | None = None
     batch: Batch | None = None
     is_slow: bool = False
+    within: str = ""  # the task it is a part of
+    part: Callable[[], float] | None = None
 
 
 def nothing() -> None:
@@ -44,6 +48,37 @@ def loop(
         return time.perf_counter_ns() - start
 
     return run
+
+
+class LoopOfTwo:
+    """A loop over two calls in turn, with a clock for both and one for the first alone."""
+
+    def __init__(
+        self,
+        first: Callable[[], object],
+        second: Callable[[], object],
+        before: Callable[[], object] = nothing,
+    ) -> None:
+        self._first, self._second, self._before = first, second, before
+        self._in_first, self._taken = 0, 1
+
+    def run(self, calls: int) -> int:
+        """Call both so many times; the nanoseconds taken. `before` is not timed."""
+        now = time.perf_counter_ns
+        self._before()
+        in_first = 0
+        start = now()
+        for _ in range(calls):
+            at = now()
+            self._first()
+            in_first += now() - at
+            self._second()
+        self._in_first, self._taken = in_first, now() - start
+        return self._taken
+
+    def part(self) -> float:
+        """The first call's share of the last run."""
+        return self._in_first / self._taken
 
 
 def from_step(before: Params, after: Params) -> Params:
@@ -89,22 +124,37 @@ class Summary:
         low, _, high = statistics.quantiles(seconds, n=4, method="inclusive")
         return cls(median, low, high, len(seconds))
 
+    @property
+    def digits(self) -> int:
+        """How many digits of the median the quartiles support: three where they lie within 5 %."""
+        return 3 if self.high - self.low <= 0.05 * self.median else 2
+
     def scaled(self, factor: float) -> Summary:
         return Summary(self.median * factor, self.low * factor, self.high * factor, self.rounds)
 
 
-def duration(seconds: float) -> str:
-    """Three digits and a unit."""
-    if seconds < 1e-3:
-        return f"{_three_digits(seconds * 1e6)} µs"
-    if seconds < 1:
-        return f"{_three_digits(seconds * 1e3)} ms"
-    return f"{_three_digits(seconds)} s"
+def duration(seconds: float, digits: int = 3) -> str:
+    """So many significant digits and a unit."""
+    rounded = significant(seconds, digits)
+    if rounded < 1e-3:
+        return f"{_fixed(rounded * 1e6, digits)} µs"
+    if rounded < 1:
+        return f"{_fixed(rounded * 1e3, digits)} ms"
+    return f"{_fixed(rounded, digits)} s"
 
 
-def _three_digits(value: float) -> str:
-    decimals = 2 if value < 9.995 else 1 if value < 99.95 else 0
-    return f"{value:.{decimals}f}"
+def count(value: float, digits: int = 3) -> str:
+    """So many significant digits, thousands apart."""
+    return _fixed(significant(value, digits), digits)
+
+
+def significant(value: float, digits: int) -> float:
+    return float(f"{value:.{digits - 1}e}")
+
+
+def _fixed(value: float, digits: int) -> str:
+    before = math.floor(math.log10(value)) + 1 if value > 0 else 1
+    return f"{value:,.{max(digits - before, 0)}f}"
 
 
 def density(x: Array) -> float:

@@ -28,15 +28,22 @@ def main(arguments: list[str]) -> None:
     except ImportError as error:
         write({"missing": f"{error.name or error} is not installed"})
         return
-    write({"versions": versions, "tasks": list(tasks)})
+    write({"versions": versions, "tasks": [name for name in tasks if not tasks[name].within]})
     stopwatch = Stopwatch(float(minimum))
     commands: dict[str, Callable[[str], Answer]] = {
-        "run": lambda name: {"seconds": stopwatch.seconds(name, tasks[name])},
+        "run": lambda name: {"seconds": _run(name, tasks, stopwatch)},
         "check": lambda name: _check(tasks[name], problem.params),
     }
     for line in sys.stdin:
         command, name = line.rstrip("\n").split(" ", 1)
         write(_answer(commands[command], name))
+
+
+def _run(name: str, tasks: Mapping[str, Task], stopwatch: Stopwatch) -> dict[str, float]:
+    """The seconds of a call of this task, and of those that are parts of it."""
+    seconds = stopwatch.seconds(name, tasks[name])
+    parts = {other: task.part for other, task in tasks.items() if task.within == name}
+    return {name: seconds} | {other: part() * seconds for other, part in parts.items() if part}
 
 
 def _answer(command: Callable[[str], Answer], name: str) -> Answer:

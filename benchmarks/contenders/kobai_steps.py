@@ -20,7 +20,7 @@ from benchmarks.problem import (
     Params,
     Problem,
 )
-from benchmarks.timing import Task, from_step, loop
+from benchmarks.timing import LoopOfTwo, Task, from_step, loop
 from kobai import SGD, History, Trainer, TwoLayerNet
 
 VERSIONS = {"kobai": kobai.__version__, "NumPy": np.__version__}
@@ -51,18 +51,17 @@ def _numerical_task(problem: Problem, batch: Batch, method: str) -> Task:
     return Task(loop(call), gradient, batch, is_slow=method == "direct")
 
 
-def _step_task(problem: Problem, batch: Batch, dtype: npt.DTypeLike, gradient_of: str) -> Task:
-    """A gradient and its update: `gradient_of` names the method of the network."""
+def _step_task(problem: Problem, batch: Batch, dtype: npt.DTypeLike) -> Task:
+    """A gradient by backpropagation and its update."""
     net = new_net(problem.params, dtype)
     optimizer = SGD(lr=LEARNING_RATE)
-    gradient = getattr(net, gradient_of)
     x, t = batch.x.astype(dtype), batch.targets
 
     def reset() -> None:
         net.params.update(problem.start(dtype))
 
     def call() -> None:
-        optimizer.update(net.params, gradient(x, t))
+        optimizer.update(net.params, net.gradient(x, t))
 
     def stepped() -> Params:
         reset()
@@ -70,6 +69,41 @@ def _step_task(problem: Problem, batch: Batch, dtype: npt.DTypeLike, gradient_of
         return from_step(problem.params, net.params)
 
     return Task(loop(call, reset), stepped, batch)
+
+
+def _numerical_step_tasks(problem: Problem, batch: Batch, name: str) -> dict[str, Task]:
+    """A numerical gradient and its update in one loop, and the gradient's part of it."""
+    net = new_net(problem.params)
+    optimizer = SGD(lr=LEARNING_RATE)
+    grads: list[Params] = []
+
+    def reset() -> None:
+        net.params.update(problem.start())
+
+    def gradient() -> None:
+        grads[:] = [net.numerical_gradient(batch.x, batch.targets)]
+
+    def update() -> None:
+        optimizer.update(net.params, grads[0])
+
+    def first_gradient() -> Params:
+        reset()
+        gradient()
+        return grads[0]
+
+    def stepped() -> Params:
+        reset()
+        gradient()
+        update()
+        return from_step(problem.params, net.params)
+
+    both = LoopOfTwo(gradient, update, reset)
+    return {
+        f"{name} auto step": Task(both.run, stepped, batch),
+        f"{name} auto": Task(
+            both.run, first_gradient, batch, within=f"{name} auto step", part=both.part
+        ),
+    }
 
 
 class _Fits:
@@ -128,10 +162,9 @@ def tasks(problem: Problem, threads: int) -> dict[str, Task]:
     for name, batch in (("mnist", problem.mnist), ("dense", problem.dense)):
         for method in ("direct", "incremental", "node"):
             made[f"{name} {method}"] = _numerical_task(problem, batch, method)
-        made[f"{name} auto"] = _numerical_task(problem, batch, "auto")
-        made[f"{name} auto step"] = _step_task(problem, batch, np.float64, "numerical_gradient")
+        made.update(_numerical_step_tasks(problem, batch, name))
     for dtype in ("float32", "float64"):
-        made[f"backprop step {dtype}"] = _step_task(problem, problem.mnist, dtype, "gradient")
+        made[f"backprop step {dtype}"] = _step_task(problem, problem.mnist, dtype)
     fits = _Fits(problem)
     made["trainer backprop"] = fits.task(np.float32, "backprop", EPOCH_STEPS)
     made["trainer numerical"] = fits.task(np.float64, "numerical", NUMERICAL_STEPS)
