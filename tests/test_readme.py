@@ -12,7 +12,7 @@ ROOT = Path(__file__).parent.parent
 NOTEBOOK = ROOT / "notebooks" / "chapter.ipynb"
 READMES = ["README.md", "README.ja.md"]
 METHOD = "docs/numerical-gradient.md"
-PAGES = [*READMES, METHOD, "CHANGELOG.md"]
+PAGES = [*READMES, METHOD, "docs/guarantees.md", "CHANGELOG.md"]
 
 FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 INLINE_CODE = re.compile(r"`[^`\n]*`")
@@ -59,18 +59,30 @@ def test_the_code_of_the_method_runs(line, source):
 
 
 @pytest.mark.parametrize("page", READMES)
-def test_the_example_prints_what_the_page_shows(page, capsys):
-    [(line, source)] = blocks(page, "python")
-    [(_, shown)] = blocks(page, "text")
+def test_the_examples_print_what_the_page_shows(page, capsys):
+    training, check = [
+        came_and_shown(page, line, source, shown, capsys)
+        for (line, source), (_, shown) in zip(
+            blocks(page, "python"), blocks(page, "text"), strict=True
+        )
+    ]
+    # Differences of 1e-10 and less are rounding's own: only their size is the same everywhere.
+    *differences, start, end = training[0]
+    *shown_differences, shown_start, shown_end = training[1]
+    assert max(differences) < 10 * max(shown_differences)
+    assert (start, end) == pytest.approx((shown_start, shown_end), abs=0.005)
+    (right, wrong), (shown_right, shown_wrong) = check
+    assert right < 10 * shown_right
+    assert wrong == pytest.approx(shown_wrong)
+
+
+def came_and_shown(page, line, source, shown, capsys):
+    """The numbers that an example prints and those on its page; the words are the same."""
     run("\n" * (line - 1) + source, page, {"__name__": "__main__"})
     came = capsys.readouterr().out
     number = re.compile(r"\d+\.\d+|\d+e-\d+")
     assert number.sub("#", came) == number.sub("#", shown)
-    # Differences of 1e-10 and less are rounding's own: only their size is the same everywhere.
-    *came_differences, came_start, came_end = map(float, number.findall(came))
-    *shown_differences, shown_start, shown_end = map(float, number.findall(shown))
-    assert max(came_differences) < 10 * max(shown_differences)
-    assert (came_start, came_end) == pytest.approx((shown_start, shown_end), abs=0.005)
+    return [list(map(float, number.findall(text))) for text in (came, shown)]
 
 
 def test_both_readmes_show_the_same_example():
