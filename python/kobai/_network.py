@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, SupportsFloat, TypeVar
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from kobai import _core
+from kobai._overrides import Overridable
 from kobai._validation import (
-    HALF_WIDTH,
     FloatArray,
     in_dtype,
     inputs,
     plain_array,
-    positive_float,
     real_array,
     targets,
 )
@@ -24,16 +23,14 @@ __all__ = ["Layer", "Network", "Rng"]
 
 Rng = int | np.random.Generator | np.random.SeedSequence | None
 
-# Samples whose answers are computed together when accuracy is taken: bounds the memory.
-_ACCURACY_ROWS = 1000
+# Samples that are asked about together where a call may be cut: as many as fill a processor's
+# cache, but enough of them for threads to share.
+_LEAST_ROWS = 1000
+_MOST_ELEMENTS = 1 << 20
 
-# What a network's methods call their data.
-_NAMES = ("x", "t")
+_DOUBLE = np.dtype(np.float64)
 
 _Answer = TypeVar("_Answer")
-
-# What numerical gradients are computed in, whatever the network's dtype.
-_DOUBLE = np.dtype(np.float64)
 
 
 class Layer(NamedTuple):
@@ -44,17 +41,31 @@ class Layer(NamedTuple):
     activation: str
 
 
-class Network:
+class Network(Overridable):
     """What the networks share: from named parameters to the calls of the core."""
 
     _layers: tuple[Layer, ...]
     _shapes: dict[str, tuple[int, ...]]
-    dtype: np.dtype[Any]
 
-    def _parameters(self) -> Mapping[str, Any]:
-        raise NotImplementedError
+    def _sizes(self) -> tuple[int, ...]:
+        """The inputs, the units of each hidden layer, and the outputs."""
+        columns, *_ = self._shapes[self._layers[0].weights]
+        return columns, *(self._shapes[layer.weights][1] for layer in self._layers)
 
-    def predict(self, x: npt.ArrayLike) -> FloatArray:
+    def __repr__(self) -> str:
+        count = sum(np.size(param) for param in self._parameters().values())
+        sizes = "-".join(map(str, self._sizes()))
+        return f"<{type(self).__name__} {sizes}: {count:,} parameters, {self.dtype}>"
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Become what was pickled, with parameters of one's own that can be written.
+
+        joblib and shared memory hand arrays over read-only.
+        """
+        self.__dict__.update(state)
+        self._own_parameters()
+
+    def _own_parameters(self) -> None:
         raise NotImplementedError
 
     def loss(self, x: npt.ArrayLike, t: npt.ArrayLike) -> Any:
@@ -79,6 +90,8 @@ class Network:
         ValueError
             If shapes do not fit, a label is outside ``0..K-1``, or there is no sample.
         """
+        if "predict" in self.replaced_methods():
+            return self._loss_of_prediction(x, t)
         return self.dtype.type(self._ask(_core.network_loss, x, t))
 
     def accuracy(self, x: npt.ArrayLike, t: npt.ArrayLike) -> float:
@@ -104,23 +117,27 @@ class Network:
         ValueError
             If shapes do not fit, a label is outside ``0..K-1``, or there is no sample.
         """
-        layers = self.core_layers()
+        is_own = "predict" not in self.replaced_methods()
+        layers = self.core_layers() if is_own else []
         data, answers = self.checked_data(x, t)
         if data.ndim == 1:
             data, answers = data[np.newaxis], answers[np.newaxis]
         correct = 0
-        for start in range(0, len(data), _ACCURACY_ROWS):
-            rows = slice(start, start + _ACCURACY_ROWS)
-            batch = self._batch(data[rows], answers[rows], keep_single=True)
-            correct += _core.network_correct(layers, *batch)
+        for rows in self._blocks(len(data)):
+            if is_own:
+                batch = self._batch(data[rows], answers[rows], keep_single=True)
+                correct += _core.network_correct(layers, *batch)
+            else:
+                correct += self._correct_predictions(data[rows], answers[rows])
         return correct / len(data)
 
     def checked_data(
-        self, x: npt.ArrayLike, t: npt.ArrayLike, names: tuple[str, str] = _NAMES
+        self, x: npt.ArrayLike, t: npt.ArrayLike, names: tuple[str, str] = ("x", "t")
     ) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
         """`x` and `t` as arrays, after checking that the network can be asked about all of them.
 
-        Arrays stay as they lie, of whatever real dtype; only those of objects are copied.
+        Arrays stay as they lie, of whatever real dtype; only those of objects are copied. An
+        overridden `predict` may take other inputs than the parent's, and answer other classes.
 
         Parameters
         ----------
@@ -139,25 +156,37 @@ class Network:
         TypeError, ValueError
             As `loss`.
         """
-        columns, classes = self._sizes()
-        data = inputs(names[0], x, columns)
-        answers = targets(names[1], t, data.shape[:-1], classes)
+        columns, *_, classes = self._sizes()
+        is_own = "predict" not in self.replaced_methods()
+        data = inputs(names[0], x, columns if is_own else None)
         if len(data) == 0:
             raise ValueError(f"{names[0]} must hold at least one sample, got shape {data.shape}")
-        return data, answers
+        return data, targets(names[1], t, data.shape[:-1], classes if is_own else None)
 
-    def _sizes(self) -> tuple[int, int]:
-        """The number of inputs and that of classes."""
-        return (
-            self._shapes[self._layers[0].weights][0],
-            self._shapes[self._layers[-1].weights][1],
-        )
+    def _blocks(self, samples: int) -> list[slice]:
+        """The samples in the pieces that are asked about together."""
+        rows = max(_LEAST_ROWS, _MOST_ELEMENTS // max(self._sizes()))
+        return [slice(start, start + rows) for start in range(0, samples, rows)]
+
+    def _predict(
+        self, question: Callable[..., npt.NDArray[Any]], x: npt.ArrayLike
+    ) -> npt.NDArray[Any]:
+        """What the core answers to a question about each row of `x`, however many there are."""
+        columns, *_, outputs = self._sizes()
+        data = inputs("x", x, columns)
+        layers = self.core_layers()
+        if data.ndim == 1:
+            return question(layers, self._rows(data[np.newaxis]))[0]
+        blocks = self._blocks(len(data))
+        if len(blocks) <= 1:
+            return question(layers, self._rows(data))
+        answers = np.empty((len(data), outputs), self.dtype)
+        for rows in blocks:
+            answers[rows] = question(layers, self._rows(data[rows]))
+        return answers
 
     def _ask(
-        self,
-        question: Callable[..., _Answer],
-        x: npt.ArrayLike,
-        t: npt.ArrayLike,
+        self, question: Callable[..., _Answer], x: npt.ArrayLike, t: npt.ArrayLike
     ) -> _Answer:
         """What the core answers to a question about this network and a batch."""
         layers = self.core_layers()
@@ -187,8 +216,12 @@ class Network:
         dtype = self.dtype
         for key, shape in self._shapes.items():
             value = params[key]
-            is_plain = type(value) is np.ndarray and value.dtype == dtype and value.shape == shape
-            if not (is_plain and value.flags.aligned):
+            if not (
+                type(value) is np.ndarray
+                and (value.dtype is dtype or value.dtype == dtype)
+                and value.shape == shape
+                and value.flags.aligned
+            ):
                 self._check_parameter(key, value, shape)
         return [
             (
@@ -212,83 +245,47 @@ class Network:
         if not value.flags.aligned:
             raise ValueError(f"params[{key!r}] must be aligned in memory, got an unaligned array")
 
-    def _rows(
-        self, x: npt.ArrayLike, name: str = "x", *, keep_single: bool = False
-    ) -> tuple[FloatArray, bool]:
-        """The inputs as rows of the network's dtype, and whether they came as a single one.
+    def _rows(self, data: npt.NDArray[Any], *, keep_single: bool = False) -> FloatArray:
+        """Inputs as the core takes them: of the network's dtype.
 
-        With `keep_single`, inputs of single precision stay what they are.
+        With `keep_single`, what single precision holds is left in it, or brought there.
         """
-        array = real_array(name, x)
-        columns = self._shapes[self._layers[0].weights][0]
-        if array.ndim not in (1, 2) or array.shape[-1] != columns:
-            inputs(name, array, columns)
-        if not (keep_single and array.dtype == np.float32):
-            array = in_dtype(array, self.dtype)
-        is_single = array.ndim == 1
-        return array[np.newaxis] if is_single else array, is_single
+        if data.dtype == self.dtype and data.flags.aligned:
+            return data
+        real = real_array("x", data)
+        return real if keep_single and real.dtype == np.float32 else in_dtype(real, self.dtype)
 
     def _batch(
-        self,
-        x: npt.ArrayLike,
-        t: npt.ArrayLike,
-        names: tuple[str, str] = _NAMES,
-        *,
-        keep_single: bool = False,
+        self, x: npt.ArrayLike, t: npt.ArrayLike, *, keep_single: bool = False
     ) -> tuple[FloatArray, npt.NDArray[Any]]:
         """Inputs as rows, and targets as int64 labels or as rows of the network's dtype.
 
         Labels of an integer array are not looked at: the core does that.
         """
-        rows, is_single = self._rows(x, names[0], keep_single=keep_single)
-        samples = () if is_single else rows.shape[:1]
+        columns, *_, classes = self._sizes()
+        data = inputs("x", x, columns)
+        samples = data.shape[:-1]
+        if data.ndim == 1:
+            data = data[np.newaxis]
+        rows = self._rows(data, keep_single=keep_single)
         if type(t) is np.ndarray and t.dtype.kind in "iu" and t.shape == samples:
             answers = t
         else:
-            answers = targets(names[1], t, samples, self._sizes()[1])
+            answers = targets("t", t, samples, classes)
             if answers.shape != samples:
-                weights = in_dtype(real_array(names[1], answers), self.dtype)
-                return rows, np.atleast_2d(weights)
+                return rows, np.atleast_2d(in_dtype(real_array("t", answers), self.dtype))
         # The core copies labels, but only aligned ones.
         return rows, answers.reshape(-1).astype(np.int64, copy=not answers.flags.aligned)
 
-    def loss_and_gradient(
+    def _backpropagation(
         self, x: npt.ArrayLike, t: npt.ArrayLike
     ) -> tuple[float, dict[str, FloatArray]]:
-        """Loss and gradient by backpropagation, from one forward pass.
-
-        Takes and raises what `loss` does.
-
-        Returns
-        -------
-        loss : float
-            What `loss` gives.
-        grads : dict of ndarray
-            The derivative by each parameter, in its shape and dtype.
-        """
         loss, layers = self._ask(_core.network_gradient, x, t)
         return loss, self._named(layers)
 
-    def loss_and_numerical_gradient(
-        self,
-        x: npt.ArrayLike,
-        t: npt.ArrayLike,
-        h: SupportsFloat = HALF_WIDTH,
-        method: str = "auto",
+    def _central_differences(
+        self, x: npt.ArrayLike, t: npt.ArrayLike, h: float, method: str
     ) -> tuple[float, dict[str, FloatArray]]:
-        """Loss and numerical gradient, from one forward pass.
-
-        Computed in float64 whatever the network's dtype: the quotient needs the digits. Takes and
-        raises what `TwoLayerNet.numerical_gradient` does.
-
-        Returns
-        -------
-        loss : float
-            What `loss` gives, in double precision.
-        grads : dict of ndarray
-            The central difference in each parameter, in its shape and dtype.
-        """
-        half_width = positive_float("h", h)
         layers = self.core_layers()
         rows, answers = self._batch(x, t, keep_single=True)
         is_double = self.dtype == _DOUBLE
@@ -300,9 +297,7 @@ class Network:
             if answers.dtype != np.int64:
                 answers = answers.astype(_DOUBLE)
         try:
-            loss, gradient = _core.network_numerical_gradient(
-                layers, rows, answers, half_width, method
-            )
+            loss, gradient = _core.network_numerical_gradient(layers, rows, answers, h, method)
         except ValueError as error:
             raise self._explained(error, x, t) from None
         named = self._named(gradient)
