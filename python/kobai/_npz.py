@@ -48,7 +48,20 @@ def read(file: str | os.PathLike[str], keys: Sequence[str]) -> dict[str, npt.NDA
         except Exception as error:
             raise ValueError(f"{name} must be an .npz archive of plain arrays: {error}") from error
     got = sorted(entry.removesuffix(".npy") for entry in found)
-    raise ValueError(f"{name} must hold the arrays {sorted(keys)}, got {got}")
+    raise ValueError(f"{name} must hold the arrays {sorted(keys)}, got {got}{_known_as(got)}")
+
+
+def _known_as(names: Sequence[str]) -> str:
+    """What else an archive of those arrays is, and what reads it."""
+    params = [name for name in names if name.startswith("params/")]
+    if params and "run" in names:
+        return (
+            ": it is a checkpoint, which Trainer.resume(file, x_train, t_train) continues; "
+            f"numpy.load(file)[{params[0]!r}] is one of its parameters"
+        )
+    if names == ["W1", "W2", "b1", "b2"]:
+        return ": it holds the parameters of a network, which TwoLayerNet.load(file) reads"
+    return ""
 
 
 def _check_start(stream: BinaryIO) -> None:

@@ -13,8 +13,10 @@ from kobai._validation.arrays import (
     result_dtype,
 )
 from kobai._validation.data import check_finite, inputs
+from kobai._validation.messages import shown
 from kobai._validation.scalars import (
     HALF_WIDTH,
+    float_dtype,
     integer,
     non_negative_float,
     positive_float,
@@ -29,6 +31,7 @@ __all__ = [
     "are_labels",
     "check_finite",
     "check_label_range",
+    "float_dtype",
     "in_dtype",
     "inputs",
     "integer",
@@ -41,5 +44,6 @@ __all__ = [
     "real_as_it_lies",
     "real_number",
     "result_dtype",
+    "shown",
     "targets",
 ]

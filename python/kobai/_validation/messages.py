@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import reprlib
 import sys
 from collections.abc import Sequence
@@ -18,7 +19,8 @@ def shown(value: object) -> str:
     if isinstance(value, np.generic) and value.dtype.kind in "biufcUS":
         value = value.item()
     if isinstance(value, int) and value.bit_length() > _SHOWN_BITS:
-        return f"an integer of {value.bit_length()} bits"
+        sign = "-" if value < 0 else ""
+        return f"about {sign}10**{int(value.bit_length() * math.log10(2))}"
     try:
         return reprlib.repr(value)
     except Exception:  # of a class whose repr fails

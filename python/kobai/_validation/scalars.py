@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import math
 import operator
-from typing import SupportsFloat, SupportsIndex
+from typing import Any, SupportsFloat, SupportsIndex
+
+import numpy as np
+import numpy.typing as npt
 
 from kobai._validation.messages import shown
 
@@ -56,3 +59,15 @@ def real_number(name: str, value: SupportsFloat) -> float:
         ) from error
     except (TypeError, ValueError) as error:
         raise TypeError(f"{name} must be a number, got {shown(value)}") from error
+
+
+def float_dtype(name: str, value: npt.DTypeLike) -> np.dtype[Any]:
+    """`value` as the dtype float32 or float64."""
+    try:
+        dtype = np.dtype(value)
+    # What is no dtype makes NumPy raise a TypeError, a ValueError or a SyntaxError.
+    except Exception as error:
+        raise TypeError(f"{name} must be float32 or float64, got {shown(value)}") from error
+    if dtype not in (np.float32, np.float64):
+        raise TypeError(f"{name} must be float32 or float64, got {dtype}")
+    return dtype

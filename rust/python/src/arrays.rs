@@ -192,9 +192,19 @@ pub fn wrong_type(name: &str, wanted: &str, object: &Bound<'_, PyAny>) -> PyErr 
 }
 
 fn wrong_axes(name: &str, wanted: usize, shape: &[usize]) -> PyErr {
-    PyValueError::new_err(format!(
-        "{name} must have {wanted} axes, got shape {shape:?}"
-    ))
+    let shape = shape_text(shape);
+    PyValueError::new_err(format!("{name} must have {wanted} axes, got shape {shape}"))
+}
+
+/// A shape as Python prints it: `()`, `(3,)`, `(3, 4)`.
+pub fn shape_text(shape: &[usize]) -> String {
+    match shape {
+        [length] => format!("({length},)"),
+        _ => {
+            let lengths: Vec<_> = shape.iter().map(usize::to_string).collect();
+            format!("({})", lengths.join(", "))
+        }
+    }
 }
 
 /// Refuses an array whose elements do not stand where their type must: it cannot be referred to.

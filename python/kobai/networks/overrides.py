@@ -71,7 +71,7 @@ class Overridable:
         """
         replaced = self.replaced_methods()
         if replaced:
-            if self._is_answered_by("gradient", "loss_and_gradient", replaced):
+            if _is_answered_by("gradient", "loss_and_gradient", replaced):
                 with self._while_asking("gradient"):
                     return float(self.loss(x, t)), self._by_name(self.gradient(x, t))
             self._check_backpropagation("loss_and_gradient", replaced)
@@ -80,7 +80,7 @@ class Overridable:
     def _gradient(self, x: npt.ArrayLike, t: npt.ArrayLike) -> _Gradient:
         replaced = self.replaced_methods()
         if replaced:
-            if self._is_answered_by("loss_and_gradient", "gradient", replaced):
+            if _is_answered_by("loss_and_gradient", "gradient", replaced):
                 with self._while_asking("loss_and_gradient"):
                     return self.loss_and_gradient(x, t)[1]
             self._check_backpropagation("gradient", replaced)
@@ -107,7 +107,7 @@ class Overridable:
         """
         h = positive_float("h", h)
         replaced = self.replaced_methods()
-        if self._is_answered_by("numerical_gradient", "loss_and_numerical_gradient", replaced):
+        if _is_answered_by("numerical_gradient", "loss_and_numerical_gradient", replaced):
             # The course's takes nothing but `x` and `t`.
             options = {} if (h, method) == (HALF_WIDTH, "auto") else {"h": h, "method": method}
             with self._while_asking("numerical_gradient"):
@@ -122,28 +122,23 @@ class Overridable:
     ) -> _Gradient:
         h = positive_float("h", h)
         replaced = self.replaced_methods()
-        if self._is_answered_by("loss_and_numerical_gradient", "numerical_gradient", replaced):
+        if _is_answered_by("loss_and_numerical_gradient", "numerical_gradient", replaced):
             with self._while_asking("loss_and_numerical_gradient"):
                 return self.loss_and_numerical_gradient(x, t, h, method)[1]
         if not replaced.isdisjoint(_FORWARD):
             return self._differences_of_loss(x, t, h, method)
         return self._central_differences(x, t, h, method)[1]
 
-    def _is_answered_by(self, other: str, asked: str, replaced: frozenset[str]) -> bool:
-        """Whether the parent's method `asked` is to answer what the overridden `other` does.
-
-        Not where `asked` is overridden too, and so has been called from there, nor where `other`
-        itself is asking.
-        """
-        if other not in replaced or asked in replaced:
-            return False
-        return (id(self), other) not in _asking.__dict__.get("entries", ())
-
     @contextmanager
     def _while_asking(self, name: str) -> Iterator[None]:
-        """While the overridden method of that name is asked."""
+        """While the overridden method of that name is asked, which must not come back here."""
         entries = _asking.__dict__.setdefault("entries", set())
         entry = (id(self), name)
+        if entry in entries:
+            raise TypeError(
+                f"{type(self).__name__}.{name} asks for what is computed by {name} itself: "
+                f"call super().{name} there"
+            )
         entries.add(entry)
         try:
             yield
@@ -186,24 +181,26 @@ class Overridable:
             )
         params = dict(self._parameters())
         for key, param in params.items():
-            # A copy would be moved in its place, and `loss` would not see it.
-            if not isinstance(param, np.ndarray) or not param.flags.writeable:
-                raise ValueError(f"params[{key!r}] must be a writable array to be moved in place")
+            _check_movable(f"params[{key!r}]", param)
         return {
             key: numerical_gradient(lambda _: self.loss(x, t), param, h)
             for key, param in params.items()
         }
 
     def predict(self, x: npt.ArrayLike) -> FloatArray:
+        """Probabilities or scores of inputs."""
         raise NotImplementedError
 
     def loss(self, x: npt.ArrayLike, t: npt.ArrayLike) -> Any:
+        """The mean loss of a batch."""
         raise NotImplementedError
 
     def gradient(self, x: npt.ArrayLike, t: npt.ArrayLike) -> Any:
+        """Its derivative by the parameters."""
         raise NotImplementedError
 
     def numerical_gradient(self, x: npt.ArrayLike, t: npt.ArrayLike) -> Any:
+        """Its central differences in the parameters."""
         raise NotImplementedError
 
     def _parameters(self) -> Mapping[str, Any]:
@@ -227,6 +224,28 @@ class Overridable:
     ) -> tuple[float, _Gradient]:
         """Loss and numerical gradient of the network itself."""
         raise NotImplementedError
+
+
+def _is_answered_by(other: str, asked: str, replaced: frozenset[str]) -> bool:
+    """Whether the parent's method `asked` is to answer what the overridden `other` does.
+
+    Not where `asked` is overridden too: that has called its parent's.
+    """
+    return other in replaced and asked not in replaced
+
+
+def _check_movable(name: str, param: Any) -> None:
+    """Refuse a parameter that numerical_gradient would copy: `loss` does not see a copy."""
+    if not (
+        isinstance(param, np.ndarray)
+        and param.dtype in (np.float32, np.float64)
+        and param.flags.writeable
+        and param.flags.aligned
+    ):
+        raise ValueError(
+            f"{name} must be a writable, aligned array of native float32 or float64, so that it "
+            "can be moved in place"
+        )
 
 
 def came_with(cls: _Class) -> _Class:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeGuard, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from kobai import _core
-from kobai._overrides import Overridable
 from kobai._validation import (
     FloatArray,
     in_dtype,
@@ -18,10 +17,7 @@ from kobai._validation import (
     real_array,
     targets,
 )
-
-__all__ = ["Layer", "Network", "Rng"]
-
-Rng = int | np.random.Generator | np.random.SeedSequence | None
+from kobai.networks.overrides import Overridable
 
 # Samples that are asked about together where a call may be cut: as many as fill a processor's
 # cache, but enough of them for threads to share.
@@ -46,16 +42,19 @@ class Network(Overridable):
 
     _layers: tuple[Layer, ...]
     _shapes: dict[str, tuple[int, ...]]
+    # The inputs, the units of each hidden layer, and the outputs.
+    _sizes: tuple[int, ...]
 
-    def _sizes(self) -> tuple[int, ...]:
-        """The inputs, the units of each hidden layer, and the outputs."""
-        columns, *_ = self._shapes[self._layers[0].weights]
-        return columns, *(self._shapes[layer.weights][1] for layer in self._layers)
+    def _set_shapes(self, shapes: dict[str, tuple[int, ...]]) -> None:
+        weights = [shapes[layer.weights] for layer in self._layers]
+        self._shapes = shapes
+        self._sizes = (weights[0][0], *(units for _, units in weights))
 
     def __repr__(self) -> str:
+        """The class, the sizes of its layers, the number of parameters and their dtype."""
         count = sum(np.size(param) for param in self._parameters().values())
-        sizes = "-".join(map(str, self._sizes()))
-        return f"<{type(self).__name__} {sizes}: {count:,} parameters, {self.dtype}>"
+        sizes = "-".join(map(str, self._sizes))
+        return f"<{type(self).__name__} {sizes}: {count} parameters, {self.dtype}>"
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Become what was pickled, with parameters of one's own that can be written.
@@ -63,6 +62,7 @@ class Network(Overridable):
         joblib and shared memory hand arrays over read-only.
         """
         self.__dict__.update(state)
+        self._set_shapes(self._shapes)
         self._own_parameters()
 
     def _own_parameters(self) -> None:
@@ -156,7 +156,7 @@ class Network(Overridable):
         TypeError, ValueError
             As `loss`.
         """
-        columns, *_, classes = self._sizes()
+        columns, *_, classes = self._sizes
         is_own = "predict" not in self.replaced_methods()
         data = inputs(names[0], x, columns if is_own else None)
         if len(data) == 0:
@@ -165,29 +165,25 @@ class Network(Overridable):
 
     def _blocks(self, samples: int) -> list[slice]:
         """The samples in the pieces that are asked about together."""
-        rows = max(_LEAST_ROWS, _MOST_ELEMENTS // max(self._sizes()))
+        rows = max(_LEAST_ROWS, _MOST_ELEMENTS // max(self._sizes))
         return [slice(start, start + rows) for start in range(0, samples, rows)]
 
-    def _predict(
-        self, question: Callable[..., npt.NDArray[Any]], x: npt.ArrayLike
-    ) -> npt.NDArray[Any]:
+    def _predict(self, question: Callable[..., FloatArray], x: npt.ArrayLike) -> FloatArray:
         """What the core answers to a question about each row of `x`, however many there are."""
-        columns, *_, outputs = self._sizes()
-        data = inputs("x", x, columns)
+        columns, *_, outputs = self._sizes
+        data = x if self._is_plain_batch(x) else inputs("x", x, columns)
         layers = self.core_layers()
         if data.ndim == 1:
-            return question(layers, self._rows(data[np.newaxis]))[0]
-        blocks = self._blocks(len(data))
-        if len(blocks) <= 1:
+            row: FloatArray = question(layers, self._rows(data[np.newaxis]))[0]
+            return row
+        if len(data) <= _LEAST_ROWS:
             return question(layers, self._rows(data))
         answers = np.empty((len(data), outputs), self.dtype)
-        for rows in blocks:
+        for rows in self._blocks(len(data)):
             answers[rows] = question(layers, self._rows(data[rows]))
         return answers
 
-    def _ask(
-        self, question: Callable[..., _Answer], x: npt.ArrayLike, t: npt.ArrayLike
-    ) -> _Answer:
+    def _ask(self, question: Callable[..., _Answer], x: npt.ArrayLike, t: npt.ArrayLike) -> _Answer:
         """What the core answers to a question about this network and a batch."""
         layers = self.core_layers()
         batch = self._batch(x, t)
@@ -218,18 +214,14 @@ class Network(Overridable):
             value = params[key]
             if not (
                 type(value) is np.ndarray
-                and (value.dtype is dtype or value.dtype == dtype)
+                and value.dtype == dtype
                 and value.shape == shape
                 and value.flags.aligned
             ):
                 self._check_parameter(key, value, shape)
         return [
-            (
-                params[layer.weights],
-                None if layer.bias is None else params[layer.bias],
-                layer.activation,
-            )
-            for layer in self._layers
+            (params[weights], None if bias is None else params[bias], activation)
+            for weights, bias, activation in self._layers
         ]
 
     def _check_parameter(self, key: str, value: Any, shape: tuple[int, ...]) -> None:
@@ -255,6 +247,16 @@ class Network(Overridable):
         real = real_array("x", data)
         return real if keep_single and real.dtype == np.float32 else in_dtype(real, self.dtype)
 
+    def _is_plain_batch(self, x: npt.ArrayLike) -> TypeGuard[FloatArray]:
+        """Whether the core takes `x` as it is: a short cut past all that it might be."""
+        return (
+            type(x) is np.ndarray
+            and x.dtype == self.dtype
+            and x.ndim == 2
+            and x.shape[1] == self._sizes[0]
+            and x.flags.aligned
+        )
+
     def _batch(
         self, x: npt.ArrayLike, t: npt.ArrayLike, *, keep_single: bool = False
     ) -> tuple[FloatArray, npt.NDArray[Any]]:
@@ -262,16 +264,16 @@ class Network(Overridable):
 
         Labels of an integer array are not looked at: the core does that.
         """
-        columns, *_, classes = self._sizes()
-        data = inputs("x", x, columns)
-        samples = data.shape[:-1]
-        if data.ndim == 1:
-            data = data[np.newaxis]
-        rows = self._rows(data, keep_single=keep_single)
+        if self._is_plain_batch(x):
+            rows, samples = x, x.shape[:1]
+        else:
+            data = inputs("x", x, self._sizes[0])
+            samples = data.shape[:-1]
+            rows = self._rows(data if samples else data[np.newaxis], keep_single=keep_single)
         if type(t) is np.ndarray and t.dtype.kind in "iu" and t.shape == samples:
             answers = t
         else:
-            answers = targets("t", t, samples, classes)
+            answers = targets("t", t, samples, self._sizes[-1])
             if answers.shape != samples:
                 return rows, np.atleast_2d(in_dtype(real_array("t", answers), self.dtype))
         # The core copies labels, but only aligned ones.

@@ -1,0 +1,330 @@
+"""The course's two-layer network."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any, SupportsFloat, SupportsIndex
+
+import numpy as np
+import numpy.typing as npt
+
+from kobai import _core, _npz
+from kobai._random import Rng, generator
+from kobai._validation import (
+    HALF_WIDTH,
+    FloatArray,
+    float_dtype,
+    non_negative_float,
+    positive_int,
+)
+from kobai.networks.class_only import class_only
+from kobai.networks.network import Layer, Network
+from kobai.networks.overrides import came_with
+from kobai.networks.parameters import owned, room_for, told_before, warn_of_single_class
+
+
+@came_with
+class TwoLayerNet(Network):
+    """A layer of sigmoid units and a layer of scores: the course's two-layer network.
+
+    Parameters
+    ----------
+    input_size, hidden_size, output_size : int
+        The number of inputs D, of hidden units H and of classes K.
+    weight_init_std : float, default 0.01
+        The standard deviation of the normal distribution the weights are drawn from. Biases start
+        at zero.
+    rng : int, Generator, SeedSequence, RandomState, `numpy.random` or None, keyword-only
+        What the weights are drawn with; an int is a seed, `numpy.random` stands for the generator
+        that ``np.random.seed`` seeds.
+    dtype : dtype, default float64
+        float32 or float64: that of the parameters, of predictions and of backpropagation.
+        Numerical gradients are computed in float64 and then rounded to it.
+
+    Attributes
+    ----------
+    params : dict of ndarray
+        ``W1`` (D, H), ``b1`` (H,), ``W2`` (H, K), ``b2`` (K,). Update arrays in place, replace
+        entries: nothing is cached behind them.
+
+    Raises
+    ------
+    TypeError
+        If a size is not an integer, `dtype` is neither float32 nor float64, or `rng` is nothing to
+        draw with.
+    ValueError
+        If a size is below 1, or `weight_init_std` is negative or not finite.
+    MemoryError
+        If there is no memory for the parameters.
+
+    Warns
+    -----
+    UserWarning
+        If there is a single class: its probability is 1, whatever the parameters.
+
+    Notes
+    -----
+    A subclass, an instance or a patch may override methods; what builds on them follows.
+
+    - `predict` (probabilities): `loss` is the cross-entropy of what it answers, `accuracy` counts
+      by it, and `numerical_gradient` is the central difference of that `loss`, one parameter after
+      the other, as `kobai.numerical_gradient` takes it: float64 gives it its digits.
+      `gradient` is a TypeError until it is overridden too, for backpropagation knows only the
+      parent's `predict`.
+    - `loss`: `numerical_gradient` follows it; `gradient` must be overridden too, and may begin with
+      ``super().gradient(x, t)`` for what the parent's loss contributes.
+    - `gradient`, `numerical_gradient`, `accuracy`: the trainer uses them.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from kobai import TwoLayerNet
+    >>> net = TwoLayerNet(input_size=784, hidden_size=50, output_size=10, rng=0)
+    >>> net
+    <TwoLayerNet 784-50-10: 39760 parameters, float64>
+    >>> x, t = np.zeros((3, 784)), np.array([7, 2, 1])
+    >>> net.predict(x).shape
+    (3, 10)
+    >>> before = net.loss(x, t)
+    >>> grads = net.gradient(x, t)
+    >>> for key in net.params:
+    ...     net.params[key] -= 0.1 * grads[key]
+    >>> bool(net.loss(x, t) < before)
+    True
+    """
+
+    _layers = (Layer("W1", "b1", "sigmoid"), Layer("W2", "b2", "identity"))
+
+    def __init__(
+        self,
+        input_size: SupportsIndex,
+        hidden_size: SupportsIndex,
+        output_size: SupportsIndex,
+        weight_init_std: SupportsFloat = 0.01,
+        *,
+        rng: Rng = None,
+        dtype: npt.DTypeLike = np.float64,
+    ) -> None:
+        inputs = positive_int("input_size", input_size)
+        hidden = positive_int("hidden_size", hidden_size)
+        classes = positive_int("output_size", output_size)
+        std = non_negative_float("weight_init_std", weight_init_std)
+        self.dtype = float_dtype("dtype", dtype)
+        draw = generator(rng)
+        warn_of_single_class(classes)
+        self._set_shapes(
+            {"W1": (inputs, hidden), "b1": (hidden,), "W2": (hidden, classes), "b2": (classes,)}
+        )
+        sizes = {"input_size": inputs, "hidden_size": hidden, "output_size": classes}
+        with room_for((inputs + 1) * hidden + (hidden + 1) * classes, **sizes):
+            self.params: dict[str, FloatArray] = {
+                key: (
+                    (std * draw.standard_normal(shape)).astype(self.dtype, copy=False)
+                    if len(shape) == 2
+                    else np.zeros(shape, self.dtype)
+                )
+                for key, shape in self._shapes.items()
+            }
+
+    def _parameters(self) -> Mapping[str, Any]:
+        return self.params
+
+    def _own_parameters(self) -> None:
+        params = self.__dict__.get("params", {})
+        if any(owned(param) is not param for param in params.values()):
+            self.params = {key: owned(param) for key, param in params.items()}
+
+    def _by_name(self, gradient: Any) -> dict[str, FloatArray]:
+        return gradient  # type: ignore[no-any-return]
+
+    def _probabilities(self, predicted: FloatArray) -> FloatArray:
+        return predicted
+
+    def predict(self, x: npt.ArrayLike) -> FloatArray:
+        """The probability of each class.
+
+        Parameters
+        ----------
+        x : array_like
+            Inputs, shape (N, D), or (D,) for one sample.
+
+        Returns
+        -------
+        ndarray
+            Probabilities of the network's dtype, shape (N, K), or (K,) for one sample.
+
+        Raises
+        ------
+        TypeError
+            If `x` or a parameter has a wrong dtype.
+        ValueError
+            If the shape of `x` or of a parameter does not fit.
+
+        Examples
+        --------
+        >>> net = TwoLayerNet(2, 3, 4, weight_init_std=0.0)
+        >>> net.predict([[0.5, 1.0], [2.0, -1.0]])
+        array([[0.25, 0.25, 0.25, 0.25],
+               [0.25, 0.25, 0.25, 0.25]])
+        """
+        return self._predict(_core.network_probabilities, x)
+
+    def gradient(self, x: npt.ArrayLike, t: npt.ArrayLike) -> dict[str, FloatArray]:
+        """The exact derivative of `loss`, its 1e-7 included, by backpropagation.
+
+        Parameters
+        ----------
+        x : array_like
+            Inputs, shape (N, D), or (D,) for one sample.
+        t : array_like
+            Targets: class weights of shape (N, K), or integer labels of shape (N,).
+
+        Returns
+        -------
+        dict of ndarray
+            The keys, shapes and dtype of `params`.
+
+        Raises
+        ------
+        TypeError
+            If an argument or a parameter has a wrong dtype, or a subclass overrides `predict` or
+            `loss` but not `gradient`.
+        ValueError
+            If shapes do not fit, a label is outside ``0..K-1``, or there is no sample.
+
+        Examples
+        --------
+        >>> net = TwoLayerNet(2, 3, 2, weight_init_std=0.0)
+        >>> grads = net.gradient([0.5, 1.0], 0)
+        >>> print(grads["b2"].round(4))
+        [-0.5  0.5]
+        >>> {key: grad.shape for key, grad in grads.items()}
+        {'W1': (2, 3), 'b1': (3,), 'W2': (3, 2), 'b2': (2,)}
+        """
+        return self._gradient(x, t)
+
+    def numerical_gradient(
+        self,
+        x: npt.ArrayLike,
+        t: npt.ArrayLike,
+        *,
+        h: SupportsFloat = HALF_WIDTH,
+        method: str = "auto",
+    ) -> dict[str, FloatArray]:
+        """The central difference ``(loss(p + h) - loss(p - h)) / 2h`` in every parameter ``p``.
+
+        Parameters
+        ----------
+        x : array_like
+            Inputs, shape (N, D), or (D,) for one sample.
+        t : array_like
+            Targets: class weights of shape (N, K), or integer labels of shape (N,).
+        h : float, default 1e-4
+            The half-width of the difference.
+        method : {"auto", "node", "incremental", "direct"}
+            How it is evaluated; the result is the same to rounding. ``"direct"`` runs a whole
+            forward pass for every move of every parameter, as the notebook does.
+            ``"incremental"`` recomputes only what a moved parameter changes. ``"node"`` evaluates
+            the loss as a function of each unit's pre-activation at a few points, and goes over to
+            ``"incremental"`` for units where its error bound does not hold. ``"auto"`` takes the
+            fastest that is valid, which is ``"node"``. Where `predict` or `loss` is overridden,
+            only ``"direct"`` and ``"auto"`` are, and both call `loss` for every move.
+
+        Returns
+        -------
+        dict of ndarray
+            The keys, shapes and dtype of `params`.
+
+        Raises
+        ------
+        TypeError
+            If an argument or a parameter has a wrong dtype.
+        ValueError
+            If shapes do not fit, a label is outside ``0..K-1``, there is no sample, `h` is not a
+            positive finite number, or the method is unknown.
+
+        Examples
+        --------
+        >>> net = TwoLayerNet(3, 4, 2, rng=0)
+        >>> x, t = np.array([[1.0, 0.0, 2.0], [0.5, 1.0, 0.0]]), np.array([0, 1])
+        >>> by_differences = net.numerical_gradient(x, t)
+        >>> by_backpropagation = net.gradient(x, t)
+        >>> all(np.allclose(by_differences[key], by_backpropagation[key]) for key in net.params)
+        True
+        """
+        return self._numerical_gradient(x, t, h, method)
+
+    def save(self, file: str | os.PathLike[str]) -> None:
+        """Write the parameters to an ``.npz`` file, without pickle.
+
+        The file is written beside its place and then moved there, so a failure leaves what was
+        there before.
+
+        Parameters
+        ----------
+        file : str or path
+            Where; no suffix is added.
+
+        Raises
+        ------
+        OSError
+            If it cannot be written.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> net = TwoLayerNet(3, 4, 2, rng=0)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     net.save(f"{folder}/net.npz")
+        ...     loaded = TwoLayerNet.load(f"{folder}/net.npz")
+        >>> loaded
+        <TwoLayerNet 3-4-2: 26 parameters, float64>
+        >>> bool(loaded.loss(np.ones(3), 1) == net.loss(np.ones(3), 1))
+        True
+        """
+        self.core_layers()
+        _npz.write(file, self.params)
+
+    @class_only
+    def load(cls, file: str | os.PathLike[str]) -> TwoLayerNet:  # noqa: N805
+        """The network whose parameters `save` wrote: ``net = TwoLayerNet.load(file)``.
+
+        Parameters
+        ----------
+        file : str or path
+            An ``.npz`` file with the arrays W1, b1, W2 and b2.
+
+        Returns
+        -------
+        TwoLayerNet
+            Of the sizes and the dtype of the arrays. See `save` for an example.
+
+        Raises
+        ------
+        OSError
+            If the file cannot be read.
+        TypeError
+            If it is asked of an instance, which it would leave as it is.
+        ValueError
+            If it is not such a file.
+        """
+        params = _npz.read(file, ("W1", "b1", "W2", "b2"))
+        W1, W2 = params["W1"], params["W2"]
+        if W1.ndim != 2 or W2.ndim != 2 or 0 in (*W1.shape, *W2.shape):
+            raise ValueError(
+                f"{file} must hold matrices W1 and W2, got shapes {W1.shape} and {W2.shape}"
+            )
+        if W1.shape[1] != W2.shape[0]:
+            raise ValueError(
+                f"{file} must hold W2 of as many rows as W1 has columns, "
+                f"got shapes {W1.shape} and {W2.shape}"
+            )
+        try:
+            with told_before(W2.shape[1]):
+                net = cls(len(W1), len(W2), W2.shape[1], weight_init_std=0.0, dtype=W1.dtype)
+            net.params.update(params)
+            net.core_layers()
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"{file} does not hold a TwoLayerNet: {error}") from error
+        return net
