@@ -14,12 +14,13 @@ import numpy.typing as npt
 from kobai import _core
 from kobai._validation import (
     FloatArray,
-    are_labels,
+    column_cure,
     in_dtype,
     integer,
     plain_array,
     real_array,
     result_dtype,
+    targets,
 )
 
 __all__ = [
@@ -385,31 +386,38 @@ def softmax_loss(X: npt.ArrayLike, t: npt.ArrayLike) -> Any:
     dtype = result_dtype(scores, targets)
     # No probability is rounded to a narrower type than the loss is computed in.
     wide = real_array("X", scores).astype(np.promote_types(dtype, np.float32), copy=False)
-    loss = _cross_entropy("X", _softmax("X", wide, -1), targets)
+    loss = _cross_entropy("X", _softmax("X", wide, -1), t)
     return in_dtype(np.asarray(loss), dtype)[()]
 
 
 def _cross_entropy(name: str, y: npt.ArrayLike, t: npt.ArrayLike) -> Any:
-    probabilities, targets = plain_array(name, y), plain_array("t", t)
-    dtype = result_dtype(probabilities, targets)
+    probabilities, answers = plain_array(name, y), plain_array("t", t)
+    dtype = result_dtype(probabilities, answers)
     if probabilities.ndim == 2 and probabilities.shape[0] == 0:
         raise ValueError(f"{name} must hold at least one sample, got shape {probabilities.shape}")
     samples = probabilities.shape[0] if probabilities.ndim == 2 else 1
-    if probabilities.ndim in (1, 2) and are_labels(targets, probabilities.shape[:-1]):
+    if probabilities.ndim in (1, 2) and answers.shape == probabilities.shape[:-1]:
+        labels = targets("t", t, probabilities.shape[:-1], probabilities.shape[-1])
         rows = np.atleast_2d(real_array(name, probabilities))
-        labels = np.atleast_1d(targets).astype(np.int64)
+        labels = np.atleast_1d(labels).astype(np.int64)
         total = _core.cross_entropy_error_labels(rows, labels)
     else:
-        total = _core.cross_entropy_error(*_pair(name, probabilities, targets))
+        cure = column_cure("t", t, answers, probabilities.shape)
+        total = _core.cross_entropy_error(*_pair(name, probabilities, answers, cure))
     return in_dtype(np.asarray(total / samples), dtype)[()]
 
 
-def _pair(name: str, y: npt.ArrayLike, t: npt.ArrayLike) -> tuple[FloatArray, FloatArray]:
-    """Both arguments in the wider of their computed dtypes, of one shape."""
+def _pair(
+    name: str, y: npt.ArrayLike, t: npt.ArrayLike, cure: str = ""
+) -> tuple[FloatArray, FloatArray]:
+    """Both arguments in the wider of their computed dtypes, of one shape.
+
+    `cure` is said where the shapes differ.
+    """
     outputs, targets = real_array(name, y), real_array("t", t)
     if outputs.shape != targets.shape:
         raise ValueError(
-            f"t must have the shape of {name}, {outputs.shape}, got shape {targets.shape}"
+            f"t must have the shape of {name}, {outputs.shape}, got shape {targets.shape}{cure}"
         )
     dtype = np.promote_types(result_dtype(y, t), np.float32)
     return outputs.astype(dtype, copy=False), targets.astype(dtype, copy=False)

@@ -23,7 +23,7 @@ from kobai._validation.scalars import (
     positive_int,
     real_number,
 )
-from kobai._validation.targets import are_labels, check_label_range, targets
+from kobai._validation.targets import are_labels, check_label_range, column_cure, targets
 
 __all__ = [
     "HALF_WIDTH",
@@ -31,6 +31,7 @@ __all__ = [
     "are_labels",
     "check_finite",
     "check_label_range",
+    "column_cure",
     "float_dtype",
     "in_dtype",
     "inputs",

@@ -35,7 +35,9 @@ def check_finite(name: str, array: npt.NDArray[Any]) -> None:
     if array.dtype.kind != "f" or array.size == 0:
         return
     if array.ndim == 0:
-        array = array.reshape(1)
+        if not np.isfinite(array):
+            raise ValueError(f"{name} must be finite, got {shown(array[()])}")
+        return
     rows = max(1, _BLOCK * len(array) // array.size)
     for start in range(0, len(array), rows):
         is_finite = np.isfinite(array[start : start + rows])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import numbers
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,6 @@ import numpy.typing as npt
 from kobai._validation.arrays import (
     is_missing,
     is_real,
-    numbers_in,
     plain_array,
     real_as_it_lies,
 )
@@ -59,9 +59,7 @@ def targets(
             )
         return real_as_it_lies(name, array)
     if array.shape == samples:
-        labels = _integers(name, t, array)
-        check_label_range(name, labels, classes)
-        return labels
+        return _labels(name, t, array, classes)
     if array.shape == (*samples, classes):
         return real_as_it_lies(name, array)
     raise _wrong_shape(name, t, array, (*samples, classes))
@@ -83,17 +81,24 @@ def check_label_range(name: str, labels: npt.NDArray[Any], classes: int) -> None
     raise ValueError(wrong)
 
 
-def _integers(name: str, t: npt.ArrayLike, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Labels as they lie, if all of them are integers."""
-    kind = array.dtype.kind
-    if kind in "iu":
-        return array
-    if kind == "O" and all(map(is_real, set(map(type, array.flat)))):
-        numbers = numbers_in(name, array)
-        if numbers.dtype.kind in "iu":
-            return numbers
+def _labels(name: str, t: npt.ArrayLike, array: npt.NDArray[Any], classes: int) -> npt.NDArray[Any]:
+    """Labels as they lie, if all of them are integers in ``0..classes - 1``."""
+    is_whole = array.dtype.kind in "iu"
+    if array.dtype.kind == "O":
+        is_whole = all(map(_is_integer, set(map(type, array.flat))))
+    if not is_whole:
+        raise _no_labels(name, t, array)
+    check_label_range(name, array, classes)
+    return array if array.dtype.kind != "O" else array.astype(np.int64)
+
+
+def _is_integer(kind: type) -> bool:
+    return is_real(kind) and issubclass(kind, numbers.Integral) and not issubclass(kind, bool)
+
+
+def _no_labels(name: str, t: npt.ArrayLike, array: npt.NDArray[Any]) -> TypeError:
     got, cure = _what_labels_are(as_array(name, t), array)
-    raise TypeError(f"{name} must hold integers where it holds labels, got {got}: {cure}")
+    return TypeError(f"{name} must hold integers where it holds labels, got {got}: {cure}")
 
 
 def _what_labels_are(expression: str, array: npt.NDArray[Any]) -> tuple[str, str]:
@@ -134,7 +139,7 @@ def _telling_element(array: npt.NDArray[Any]) -> tuple[tuple[int, ...], Any]:
     """
     first = None
     for index, value in np.ndenumerate(array):
-        if isinstance(value, (int, np.integer)) and not isinstance(value, (bool, np.timedelta64)):
+        if _is_integer(type(value)):
             continue
         if not _is_number(value) or not _as_float(value).is_integer():
             return index, value
@@ -145,13 +150,28 @@ def _telling_element(array: npt.NDArray[Any]) -> tuple[tuple[int, ...], Any]:
 def _wrong_shape(
     name: str, t: npt.ArrayLike, array: npt.NDArray[Any], shape: tuple[int, ...]
 ) -> ValueError:
-    wrong = f"{name} must have shape {shape}, or {shape[:-1]} for labels, got shape {array.shape}"
-    if len(shape) == 2 and array.ndim == 2 and array.size == shape[0] > 0 and 1 in array.shape:
-        flat = f"{as_array(name, t)}.ravel()"
-        if array.dtype.kind not in "iu":
-            flat += f", then: {_what_labels_are(flat, array.ravel())[1]}"
-        wrong += f": labels in one column are made flat by {flat}"
-    return ValueError(wrong)
+    return ValueError(
+        f"{name} must have shape {shape}, or {shape[:-1]} for labels, got shape {array.shape}"
+        f"{column_cure(name, t, array, shape)}"
+    )
+
+
+def column_cure(
+    name: str, t: npt.ArrayLike, array: npt.NDArray[Any], shape: tuple[int, ...]
+) -> str:
+    """What to do where `array` holds one label a sample in a column or a row; else nothing.
+
+    `shape` is that of the rows that were wanted.
+    """
+    if len(shape) != 2 or array.ndim != 2 or array.shape == shape or 1 not in array.shape:
+        return ""
+    if array.size != shape[0] or array.size == 0:
+        return ""
+    flat = f"{as_array(name, t)}.ravel()"
+    cure = f": labels in one column are made flat by {flat}"
+    if array.dtype.kind not in "iu":
+        cure += f", then: {_what_labels_are(flat, array.ravel())[1]}"
+    return cure
 
 
 def are_labels(t: npt.NDArray[Any], samples: tuple[int, ...], name: str = "t") -> bool:
@@ -161,6 +181,6 @@ def are_labels(t: npt.NDArray[Any], samples: tuple[int, ...], name: str = "t") -
     """
     if t.shape != samples:
         return False
-    if t.dtype.kind not in "iu":
-        _integers(name, t, t)
+    if t.dtype.kind not in "iu" and not all(map(_is_integer, map(type, t.flat))):
+        raise _no_labels(name, t, t)
     return True

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NoReturn
 
-__all__ = ["class_only"]
-
 if TYPE_CHECKING:
-    from builtins import classmethod as class_only
+    class_only = classmethod
 else:
 
     class class_only(classmethod):  # noqa: N801

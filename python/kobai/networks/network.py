@@ -89,6 +89,14 @@ class Network(Overridable):
             If an argument or a parameter has a wrong dtype.
         ValueError
             If shapes do not fit, a label is outside ``0..K-1``, or there is no sample.
+
+        Examples
+        --------
+        >>> from kobai import TwoLayerNet
+        >>> net = TwoLayerNet(2, 3, 4, weight_init_std=0.0)
+        >>> x = [[0.5, 1.0], [2.0, -1.0]]
+        >>> print(f"{net.loss(x, [3, 0]):.4f}")
+        1.3863
         """
         if "predict" in self.replaced_methods():
             return self._loss_of_prediction(x, t)
@@ -116,6 +124,15 @@ class Network(Overridable):
             If an argument or a parameter has a wrong dtype.
         ValueError
             If shapes do not fit, a label is outside ``0..K-1``, or there is no sample.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from kobai import TwoLayerNet
+        >>> net = TwoLayerNet(2, 3, 2, weight_init_std=0.0)
+        >>> net.params["b2"] = np.array([0.0, 1.0])
+        >>> net.accuracy([[0.5, 1.0], [2.0, -1.0], [0.0, 0.0]], [1, 0, 1])
+        0.6666666666666666
         """
         is_own = "predict" not in self.replaced_methods()
         layers = self.core_layers() if is_own else []
@@ -155,6 +172,14 @@ class Network(Overridable):
         ------
         TypeError, ValueError
             As `loss`.
+
+        Examples
+        --------
+        >>> from kobai import TwoLayerNet
+        >>> net = TwoLayerNet(2, 3, 2)
+        >>> x, t = net.checked_data([[1, 2], [3, 4]], [0, 1], names=("x_train", "t_train"))
+        >>> x.dtype.kind, t.shape
+        ('i', (2,))
         """
         columns, *_, classes = self._sizes
         is_own = "predict" not in self.replaced_methods()
@@ -203,7 +228,27 @@ class Network(Overridable):
         return error
 
     def core_layers(self) -> list[tuple[FloatArray, FloatArray | None, str]]:
-        """The parameters as the core takes them, after checking that they still fit."""
+        """The parameters as the core takes them, after checking that they still fit.
+
+        Returns
+        -------
+        list of tuple
+            Weights, bias and the name of the activation of each layer.
+
+        Raises
+        ------
+        TypeError
+            If a parameter is no array of the network's dtype.
+        ValueError
+            If the names or the shapes of the parameters are no longer those of the network.
+
+        Examples
+        --------
+        >>> from kobai import TwoLayerNet
+        >>> net = TwoLayerNet(2, 3, 4)
+        >>> [(W.shape, b.shape, activation) for W, b, activation in net.core_layers()]
+        [((2, 3), (3,), 'sigmoid'), ((3, 4), (4,), 'identity')]
+        """
         params = self._parameters()
         if params.keys() != self._shapes.keys():
             raise ValueError(

@@ -49,7 +49,23 @@ class Overridable:
     dtype: np.dtype[Any]
 
     def replaced_methods(self) -> frozenset[str]:
-        """The names of the methods that are not those of kobai's own class."""
+        """The names of the methods that are not those of kobai's own class.
+
+        Returns
+        -------
+        frozenset of str
+            Those of a subclass, of the instance or of a patched class.
+
+        Examples
+        --------
+        >>> from kobai import TwoLayerNet
+        >>> net = TwoLayerNet(2, 3, 2)
+        >>> net.replaced_methods()
+        frozenset()
+        >>> net.loss = lambda x, t: 0.0
+        >>> net.replaced_methods()
+        frozenset({'loss'})
+        """
         methods = _methods_of(type(self))
         if methods == self._came_with and _NAMES.isdisjoint(self.__dict__):
             return _NOTHING
@@ -68,6 +84,14 @@ class Overridable:
             What `loss` gives.
         grads : dict of ndarray
             The derivative by each parameter, in its shape and dtype.
+
+        Examples
+        --------
+        >>> from kobai import TwoLayerNet
+        >>> net = TwoLayerNet(2, 3, 4, weight_init_std=0.0)
+        >>> loss, grads = net.loss_and_gradient([0.5, 1.0], 0)
+        >>> print(f"{loss:.4f}", grads["b2"].round(4))
+        1.3863 [-0.75  0.25  0.25  0.25]
         """
         replaced = self.replaced_methods()
         if replaced:
@@ -104,6 +128,14 @@ class Overridable:
             What `loss` gives, in double precision.
         grads : dict of ndarray
             The central difference in each parameter, in its shape and dtype.
+
+        Examples
+        --------
+        >>> from kobai import TwoLayerNet
+        >>> net = TwoLayerNet(2, 3, 4, weight_init_std=0.0)
+        >>> loss, grads = net.loss_and_numerical_gradient([0.5, 1.0], 0)
+        >>> print(f"{loss:.4f}", grads["b2"].round(4))
+        1.3863 [-0.75  0.25  0.25  0.25]
         """
         h = positive_float("h", h)
         replaced = self.replaced_methods()

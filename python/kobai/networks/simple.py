@@ -65,7 +65,7 @@ class SimpleNet(Network):
     >>> net.predict([0.5, 1.0])
     array([0.5, 0. , 2.5])
     >>> print(f"{net.loss([0.5, 1.0], 2):.4f}")
-    0.1966
+    0.1967
     """
 
     _layers = (Layer("W", None, "identity"),)
@@ -116,6 +116,8 @@ class SimpleNet(Network):
 
         Examples
         --------
+        >>> import numpy as np
+        >>> from kobai import SimpleNet
         >>> net = SimpleNet(2, 2)
         >>> net.W = np.array([[1.0, 2.0], [3.0, 4.0]])
         >>> net.predict([[1, 0], [1, 1]])
@@ -132,6 +134,8 @@ class SimpleNet(Network):
 
         Examples
         --------
+        >>> import numpy as np
+        >>> from kobai import SimpleNet
         >>> net = SimpleNet(2, 2)
         >>> net.W = np.zeros((2, 2))
         >>> print(net.gradient([1.0, 2.0], 0).round(4))
@@ -154,6 +158,8 @@ class SimpleNet(Network):
 
         Examples
         --------
+        >>> import numpy as np
+        >>> from kobai import SimpleNet
         >>> net = SimpleNet(2, 2)
         >>> net.W = np.zeros((2, 2))
         >>> print(net.numerical_gradient([1.0, 2.0], 0).round(4))

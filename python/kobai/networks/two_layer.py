@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Any, SupportsFloat, SupportsIndex
+from typing import Any, SupportsFloat, SupportsIndex, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +22,8 @@ from kobai.networks.class_only import class_only
 from kobai.networks.network import Layer, Network
 from kobai.networks.overrides import came_with
 from kobai.networks.parameters import owned, room_for, told_before, warn_of_single_class
+
+_Net = TypeVar("_Net", bound="TwoLayerNet")
 
 
 @came_with
@@ -163,6 +165,7 @@ class TwoLayerNet(Network):
 
         Examples
         --------
+        >>> from kobai import TwoLayerNet
         >>> net = TwoLayerNet(2, 3, 4, weight_init_std=0.0)
         >>> net.predict([[0.5, 1.0], [2.0, -1.0]])
         array([[0.25, 0.25, 0.25, 0.25],
@@ -195,6 +198,7 @@ class TwoLayerNet(Network):
 
         Examples
         --------
+        >>> from kobai import TwoLayerNet
         >>> net = TwoLayerNet(2, 3, 2, weight_init_std=0.0)
         >>> grads = net.gradient([0.5, 1.0], 0)
         >>> print(grads["b2"].round(4))
@@ -246,6 +250,8 @@ class TwoLayerNet(Network):
 
         Examples
         --------
+        >>> import numpy as np
+        >>> from kobai import TwoLayerNet
         >>> net = TwoLayerNet(3, 4, 2, rng=0)
         >>> x, t = np.array([[1.0, 0.0, 2.0], [0.5, 1.0, 0.0]]), np.array([0, 1])
         >>> by_differences = net.numerical_gradient(x, t)
@@ -273,21 +279,16 @@ class TwoLayerNet(Network):
 
         Examples
         --------
-        >>> import tempfile
-        >>> net = TwoLayerNet(3, 4, 2, rng=0)
-        >>> with tempfile.TemporaryDirectory() as folder:
-        ...     net.save(f"{folder}/net.npz")
-        ...     loaded = TwoLayerNet.load(f"{folder}/net.npz")
-        >>> loaded
+        >>> from kobai import TwoLayerNet
+        >>> TwoLayerNet(3, 4, 2, rng=0).save("net.npz")
+        >>> TwoLayerNet.load("net.npz")
         <TwoLayerNet 3-4-2: 26 parameters, float64>
-        >>> bool(loaded.loss(np.ones(3), 1) == net.loss(np.ones(3), 1))
-        True
         """
         self.core_layers()
         _npz.write(file, self.params)
 
     @class_only
-    def load(cls, file: str | os.PathLike[str]) -> TwoLayerNet:  # noqa: N805
+    def load(cls: type[_Net], file: str | os.PathLike[str]) -> _Net:  # noqa: N805
         """The network whose parameters `save` wrote: ``net = TwoLayerNet.load(file)``.
 
         Parameters
@@ -298,7 +299,7 @@ class TwoLayerNet(Network):
         Returns
         -------
         TwoLayerNet
-            Of the sizes and the dtype of the arrays. See `save` for an example.
+            Of the sizes and the dtype of the arrays.
 
         Raises
         ------
@@ -308,6 +309,15 @@ class TwoLayerNet(Network):
             If it is asked of an instance, which it would leave as it is.
         ValueError
             If it is not such a file.
+
+        Examples
+        --------
+        >>> from kobai import TwoLayerNet
+        >>> net = TwoLayerNet(3, 4, 2, rng=0)
+        >>> net.save("net.npz")
+        >>> loaded = TwoLayerNet.load("net.npz")
+        >>> bool(loaded.loss([1, 2, 3], 1) == net.loss([1, 2, 3], 1))
+        True
         """
         params = _npz.read(file, ("W1", "b1", "W2", "b2"))
         W1, W2 = params["W1"], params["W2"]

@@ -10,7 +10,7 @@ use kobai_core::memory;
 use kobai_core::scalar::Scalar;
 use kobai_core::softmax::softmax as softmax_along;
 
-use crate::arrays::{new_array, Floats, Values};
+use crate::arrays::{new_array, shape_text, Floats, Values};
 use crate::failure::detached;
 
 /// `compute` over a copy of `values`, as a new array of the same shape.
@@ -86,9 +86,9 @@ fn loss_of<'py, T: Element + Scalar>(
     let t = Values::<T>::extract("t", t)?;
     if y.shape() != t.shape() {
         return Err(PyValueError::new_err(format!(
-            "t must have the shape of y, {:?}, got shape {:?}",
-            y.shape(),
-            t.shape()
+            "t must have the shape of y, {}, got shape {}",
+            shape_text(y.shape()),
+            shape_text(t.shape())
         )));
     }
     let (y, t) = (y.slice()?, t.slice()?);
