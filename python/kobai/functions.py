@@ -402,22 +402,19 @@ def _cross_entropy(name: str, y: npt.ArrayLike, t: npt.ArrayLike) -> Any:
         labels = np.atleast_1d(labels).astype(np.int64)
         total = _core.cross_entropy_error_labels(rows, labels)
     else:
-        cure = column_cure("t", t, answers, probabilities.shape)
-        total = _core.cross_entropy_error(*_pair(name, probabilities, answers, cure))
+        if cure := column_cure("t", t, answers, probabilities.shape):
+            wanted = f"t must have the shape of {name}, {probabilities.shape}"
+            raise ValueError(f"{wanted}, got shape {answers.shape}{cure}")
+        total = _core.cross_entropy_error(*_pair(name, probabilities, answers))
     return in_dtype(np.asarray(total / samples), dtype)[()]
 
 
-def _pair(
-    name: str, y: npt.ArrayLike, t: npt.ArrayLike, cure: str = ""
-) -> tuple[FloatArray, FloatArray]:
-    """Both arguments in the wider of their computed dtypes, of one shape.
-
-    `cure` is said where the shapes differ.
-    """
+def _pair(name: str, y: npt.ArrayLike, t: npt.ArrayLike) -> tuple[FloatArray, FloatArray]:
+    """Both arguments in the wider of their computed dtypes, of one shape."""
     outputs, targets = real_array(name, y), real_array("t", t)
     if outputs.shape != targets.shape:
         raise ValueError(
-            f"t must have the shape of {name}, {outputs.shape}, got shape {targets.shape}{cure}"
+            f"t must have the shape of {name}, {outputs.shape}, got shape {targets.shape}"
         )
     dtype = np.promote_types(result_dtype(y, t), np.float32)
     return outputs.astype(dtype, copy=False), targets.astype(dtype, copy=False)
