@@ -13,6 +13,9 @@ import pytest
 
 import kobai
 
+# Modules whose names need no example yet. Those that have one run all the same.
+NOT_YET_REQUIRED = ("kobai",)
+
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 
@@ -38,8 +41,8 @@ def public_methods(cls):
 
 
 def public_names():
-    """Each public class, function and method once: its name where it is first listed, and its
-    docstring."""
+    """Each public class, function and method once: the module it is first listed in, its name
+    there, and its docstring."""
     seen = set()
     for module in public_modules():
         for name in module.__all__:
@@ -47,13 +50,14 @@ def public_names():
             if not callable(value) or id(value) in seen:
                 continue
             seen.add(id(value))
-            yield f"{module.__name__}.{name}", inspect.getdoc(value)
+            yield module.__name__, f"{module.__name__}.{name}", inspect.getdoc(value)
             if isinstance(value, type):
                 for method, member in public_methods(value):
-                    yield f"{module.__name__}.{name}.{method}", inspect.getdoc(member)
+                    full = f"{module.__name__}.{name}.{method}"
+                    yield module.__name__, full, inspect.getdoc(member)
 
 
-NAMES = dict(public_names())
+NAMES = {full: (module, doc) for module, full, doc in public_names()}
 
 
 def run_examples(name, doc):
@@ -69,8 +73,11 @@ def run_examples(name, doc):
 @pytest.mark.parametrize("name", NAMES)
 def test_a_public_name_has_an_example_that_runs(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # an example may write a file
-    assert NAMES[name], f"{name} must have a docstring"
-    if run_examples(name, NAMES[name]) == 0:
+    module, doc = NAMES[name]
+    assert doc, f"{name} must have a docstring"
+    if run_examples(name, doc) == 0:
+        if module in NOT_YET_REQUIRED:
+            pytest.skip(f"{name} has no example yet")
         pytest.fail(f"{name} must have an example in its docstring")
 
 

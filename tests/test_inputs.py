@@ -88,6 +88,10 @@ def test_the_element_that_is_no_number_is_named_with_row_and_column(kind):
         with pytest.raises(TypeError, match=r"^x must hold real numbers") as caught:
             call()
         assert f"{shown} in row 2, column 2" in str(caught.value)
+    with pytest.raises(TypeError, match=r"^x_train must hold real numbers .* in row 2, column 2"):
+        fit(x, LABELS)
+    with pytest.raises(TypeError, match=r"^x_test must hold real numbers .* in row 2, column 2"):
+        fit(X, LABELS, x, LABELS)
 
 
 @pytest.mark.parametrize("kind", ["csr_matrix", "csc_array", "coo_array", "dok_matrix"])

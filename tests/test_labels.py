@@ -104,6 +104,16 @@ def test_labels_that_are_none_are_shown_and_the_cure_works(kind, taker):
         assert cured.tolist() in ([0, 1, 1, 0], [1, 0, 0, 1])
 
 
+@pytest.mark.parametrize("kind", WRONG_LABELS)
+@pytest.mark.parametrize("name", ["t_train", "t_test"])
+def test_fit_knows_its_labels_by_their_names(kind, name):
+    t, error, shown = WRONG_LABELS[kind]
+    data = {"x_train": X, "t_train": LABELS, "x_test": X, "t_test": LABELS} | {name: t}
+    with pytest.raises(error, match=rf"^{name} must ") as caught:
+        fit(**data)
+    assert shown in str(caught.value)
+
+
 LABELS_OUTSIDE = {
     "negative": (np.array([0, 1, -7, 0]), "-7 at position 2"),
     "too large": ([0, 1, 2, 0], "2 at position 2"),

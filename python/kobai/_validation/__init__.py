@@ -23,12 +23,11 @@ from kobai._validation.scalars import (
     positive_int,
     real_number,
 )
-from kobai._validation.targets import are_labels, check_label_range, column_cure, targets
+from kobai._validation.targets import check_label_range, column_cure, targets
 
 __all__ = [
     "HALF_WIDTH",
     "FloatArray",
-    "are_labels",
     "check_finite",
     "check_label_range",
     "column_cure",

@@ -172,15 +172,3 @@ def column_cure(
     if array.dtype.kind not in "iu":
         cure += f", then: {_what_labels_are(flat, array.ravel())[1]}"
     return cure
-
-
-def are_labels(t: npt.NDArray[Any], samples: tuple[int, ...], name: str = "t") -> bool:
-    """Whether `t` is one integer label a sample, told by its shape and dtype.
-
-    An array of that shape that holds anything else is refused.
-    """
-    if t.shape != samples:
-        return False
-    if t.dtype.kind not in "iu" and not all(map(_is_integer, map(type, t.flat))):
-        raise _no_labels(name, t, t)
-    return True
