@@ -2,6 +2,7 @@
 
 import decimal
 import fractions
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -185,6 +186,28 @@ def test_inputs_stay_as_they_lie(dtype):
     assert inputs("x", x[0], 3).base is x.base
     t = np.zeros((4, 2), dtype)
     assert targets("t", t, (4,), 2) is t
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float16, ">f8"])
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_many_inputs_are_converted_piece_by_piece(dtype, kind):
+    """The course's 784 columns: of all pixels, a float copy would take 8 times their memory."""
+    generator = np.random.default_rng(0)
+    x = generator.integers(1, 256, (8_000, 784)) * (generator.random((8_000, 784)) < 0.3)
+    x[3_000:5_000] = generator.integers(1, 256, (2_000, 784))
+    t = generator.integers(0, 10, len(x))
+    x, plain = x.astype(dtype), x.astype(kind)
+    net = TwoLayerNet(784, 20, 10, 0.01, rng=0, dtype=kind)
+    expected = net.predict(plain), net.accuracy(plain, t)
+    tracemalloc.start()
+    try:
+        answers = net.predict(x), net.accuracy(x, t)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert answers[0].tobytes() == expected[0].tobytes()
+    assert answers[1] == expected[1]
+    assert peak < plain.nbytes / 2
 
 
 def test_inputs_of_the_wrong_shape_are_refused_by_name():

@@ -48,20 +48,18 @@ def read(file: str | os.PathLike[str], keys: Sequence[str]) -> dict[str, npt.NDA
         except Exception as error:
             raise ValueError(f"{name} must be an .npz archive of plain arrays: {error}") from error
     got = sorted(entry.removesuffix(".npy") for entry in found)
-    raise ValueError(f"{name} must hold the arrays {sorted(keys)}, got {got}{_known_as(got)}")
+    raise ValueError(f"{name} must hold the arrays {sorted(keys)}, got {got}{_known_as(got, keys)}")
 
 
-def _known_as(names: Sequence[str]) -> str:
-    """What else an archive of those arrays is, and what reads it."""
+def _known_as(names: Sequence[str], wanted: Sequence[str]) -> str:
+    """What an archive of those arrays is for, where it is a checkpoint and none was wanted."""
     params = [name for name in names if name.startswith("params/")]
-    if params and "run" in names:
-        return (
-            ": it is a checkpoint, which Trainer.resume(file, x_train, t_train) continues; "
-            f"numpy.load(file)[{params[0]!r}] is one of its parameters"
-        )
-    if names == ["W1", "W2", "b1", "b2"]:
-        return ": it holds the parameters of a network, which TwoLayerNet.load(file) reads"
-    return ""
+    if not params or "run" not in names or "run" in wanted:
+        return ""
+    return (
+        ": it is a checkpoint, which Trainer.resume(file, x_train, t_train) continues; "
+        f"numpy.load(file)[{params[0]!r}] is one of its parameters"
+    )
 
 
 def _check_start(stream: BinaryIO) -> None:

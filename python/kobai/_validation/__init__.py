@@ -5,6 +5,7 @@ Each function is given the name of the argument as its caller knows it, for the 
 
 from kobai._validation.arrays import (
     FloatArray,
+    converted,
     in_dtype,
     overlaps_itself,
     plain_array,
@@ -31,6 +32,7 @@ __all__ = [
     "check_finite",
     "check_label_range",
     "column_cure",
+    "converted",
     "float_dtype",
     "in_dtype",
     "inputs",

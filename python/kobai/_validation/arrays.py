@@ -167,3 +167,17 @@ def in_dtype(array: FloatArray, dtype: np.dtype[Any]) -> FloatArray:
         return array
     with np.errstate(over="ignore"):
         return array.astype(dtype)
+
+
+def converted(array: npt.NDArray[Any], dtype: np.dtype[Any]) -> FloatArray:
+    """An array of any real dtype as an aligned one of `dtype`, by one copy or none.
+
+    The numbers are those of `real_array`, brought to `dtype` by `in_dtype`.
+    """
+    if array.dtype == dtype and array.flags.aligned:
+        return array
+    if array.dtype.kind in "iu" and array.dtype.itemsize > 4:
+        # Single precision rounds what double precision has rounded.
+        array = array.astype(np.float64)
+    with np.errstate(over="ignore"):
+        return array.astype(dtype)

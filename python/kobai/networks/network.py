@@ -11,10 +11,10 @@ import numpy.typing as npt
 from kobai import _core
 from kobai._validation import (
     FloatArray,
+    converted,
     in_dtype,
     inputs,
     plain_array,
-    real_array,
     targets,
 )
 from kobai.networks.overrides import Overridable
@@ -24,6 +24,7 @@ from kobai.networks.overrides import Overridable
 _LEAST_ROWS = 1000
 _MOST_ELEMENTS = 1 << 20
 
+_SINGLE = np.dtype(np.float32)
 _DOUBLE = np.dtype(np.float64)
 
 _Answer = TypeVar("_Answer")
@@ -98,7 +99,7 @@ class Network(Overridable):
         >>> print(f"{net.loss(x, [3, 0]):.4f}")
         1.3863
         """
-        if "predict" in self.replaced_methods():
+        if "predict" in self._replaced_methods():
             return self._loss_of_prediction(x, t)
         return self.dtype.type(self._ask(_core.network_loss, x, t))
 
@@ -134,7 +135,7 @@ class Network(Overridable):
         >>> net.accuracy([[0.5, 1.0], [2.0, -1.0], [0.0, 0.0]], [1, 0, 1])
         0.6666666666666666
         """
-        is_own = "predict" not in self.replaced_methods()
+        is_own = "predict" not in self._replaced_methods()
         layers = self.core_layers() if is_own else []
         data, answers = self.checked_data(x, t)
         if data.ndim == 1:
@@ -182,7 +183,7 @@ class Network(Overridable):
         ('i', (2,))
         """
         columns, *_, classes = self._sizes
-        is_own = "predict" not in self.replaced_methods()
+        is_own = "predict" not in self._replaced_methods()
         data = inputs(names[0], x, columns if is_own else None)
         if len(data) == 0:
             raise ValueError(f"{names[0]} must hold at least one sample, got shape {data.shape}")
@@ -285,12 +286,10 @@ class Network(Overridable):
     def _rows(self, data: npt.NDArray[Any], *, keep_single: bool = False) -> FloatArray:
         """Inputs as the core takes them: of the network's dtype.
 
-        With `keep_single`, what single precision holds is left in it, or brought there.
+        With `keep_single`, floats that single precision holds are left in it, or brought there.
         """
-        if data.dtype == self.dtype and data.flags.aligned:
-            return data
-        real = real_array("x", data)
-        return real if keep_single and real.dtype == np.float32 else in_dtype(real, self.dtype)
+        is_single = data.dtype.kind == "f" and data.dtype.itemsize <= _SINGLE.itemsize
+        return converted(data, _SINGLE if keep_single and is_single else self.dtype)
 
     def _is_plain_batch(self, x: npt.ArrayLike) -> TypeGuard[FloatArray]:
         """Whether the core takes `x` as it is: a short cut past all that it might be."""
@@ -320,7 +319,7 @@ class Network(Overridable):
         else:
             answers = targets("t", t, samples, self._sizes[-1])
             if answers.shape != samples:
-                return rows, np.atleast_2d(in_dtype(real_array("t", answers), self.dtype))
+                return rows, np.atleast_2d(converted(answers, self.dtype))
         # The core copies labels, but only aligned ones.
         return rows, answers.reshape(-1).astype(np.int64, copy=not answers.flags.aligned)
 

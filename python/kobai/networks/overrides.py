@@ -48,23 +48,10 @@ class Overridable:
     _came_with: ClassVar[tuple[Any, ...]]
     dtype: np.dtype[Any]
 
-    def replaced_methods(self) -> frozenset[str]:
+    def _replaced_methods(self) -> frozenset[str]:
         """The names of the methods that are not those of kobai's own class.
 
-        Returns
-        -------
-        frozenset of str
-            Those of a subclass, of the instance or of a patched class.
-
-        Examples
-        --------
-        >>> from kobai import TwoLayerNet
-        >>> net = TwoLayerNet(2, 3, 2)
-        >>> net.replaced_methods()
-        frozenset()
-        >>> net.loss = lambda x, t: 0.0
-        >>> net.replaced_methods()
-        frozenset({'loss'})
+        Those of a subclass, of the instance or of a patched class.
         """
         methods = _methods_of(type(self))
         if methods == self._came_with and _NAMES.isdisjoint(self.__dict__):
@@ -93,7 +80,7 @@ class Overridable:
         >>> print(f"{loss:.4f}", grads["b2"].round(4))
         1.3863 [-0.75  0.25  0.25  0.25]
         """
-        replaced = self.replaced_methods()
+        replaced = self._replaced_methods()
         if replaced:
             if _is_answered_by("gradient", "loss_and_gradient", replaced):
                 with self._while_asking("gradient"):
@@ -102,7 +89,7 @@ class Overridable:
         return self._backpropagation(x, t)
 
     def _gradient(self, x: npt.ArrayLike, t: npt.ArrayLike) -> _Gradient:
-        replaced = self.replaced_methods()
+        replaced = self._replaced_methods()
         if replaced:
             if _is_answered_by("loss_and_gradient", "gradient", replaced):
                 with self._while_asking("loss_and_gradient"):
@@ -138,7 +125,7 @@ class Overridable:
         1.3863 [-0.75  0.25  0.25  0.25]
         """
         h = positive_float("h", h)
-        replaced = self.replaced_methods()
+        replaced = self._replaced_methods()
         if _is_answered_by("numerical_gradient", "loss_and_numerical_gradient", replaced):
             # The course's takes nothing but `x` and `t`.
             options = {} if (h, method) == (HALF_WIDTH, "auto") else {"h": h, "method": method}
@@ -153,7 +140,7 @@ class Overridable:
         self, x: npt.ArrayLike, t: npt.ArrayLike, h: SupportsFloat, method: str
     ) -> _Gradient:
         h = positive_float("h", h)
-        replaced = self.replaced_methods()
+        replaced = self._replaced_methods()
         if _is_answered_by("loss_and_numerical_gradient", "numerical_gradient", replaced):
             with self._while_asking("loss_and_numerical_gradient"):
                 return self.loss_and_numerical_gradient(x, t, h, method)[1]
