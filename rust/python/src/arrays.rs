@@ -198,13 +198,11 @@ fn wrong_axes(name: &str, wanted: usize, shape: &[usize]) -> PyErr {
 
 /// A shape as Python prints it: `()`, `(3,)`, `(3, 4)`.
 pub fn shape_text(shape: &[usize]) -> String {
-    match shape {
-        [length] => format!("({length},)"),
-        _ => {
-            let lengths: Vec<_> = shape.iter().map(usize::to_string).collect();
-            format!("({})", lengths.join(", "))
-        }
+    if let [length] = shape {
+        return format!("({length},)");
     }
+    let lengths: Vec<_> = shape.iter().map(usize::to_string).collect();
+    format!("({})", lengths.join(", "))
 }
 
 /// Refuses an array whose elements do not stand where their type must: it cannot be referred to.
