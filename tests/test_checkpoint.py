@@ -11,9 +11,9 @@ import tqdm
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kobai import SGD, TwoLayerNet
+from kobai import SGD, Trainer, TwoLayerNet
 from processes import output_of
-from runs import DATA, SETTING, OneByOne, T, X, left_behind, new_trainer, uninterrupted
+from runs import DATA, SETTING, OneByOne, T, X, bits, left_behind, new_trainer, uninterrupted
 
 
 def stopped_at(file, cuts, data=DATA, on_epoch=None, **options):
@@ -80,6 +80,92 @@ def test_every_bit_generator_of_numpy_is_continued(tmp_path, name, sampling):
         made = new_trainer(**options())
         end = left_behind(made, made[0].resume(file, *DATA, iterations=18))
         assert end == uninterrupted(18, **options())
+
+
+@pytest.mark.parametrize("sampling", ["shuffle", "replacement"])
+def test_a_random_state_and_numpys_own_are_continued(tmp_path, sampling):
+    file = tmp_path / "run.npz"
+
+    def run(rng, iterations, file=None, *, resumed=False):
+        trainer = Trainer(TwoLayerNet(2, 6, 4, 0.5, rng=0), SGD(0.5), batch_size=5, rng=rng,
+                          sampling=sampling)  # fmt: skip
+        if resumed:
+            history = trainer.resume(file, *DATA, iterations=iterations)
+        else:
+            history = trainer.fit(*DATA, iterations=iterations, checkpoint=file)
+        return bits(trainer.net.params), history
+
+    expected = run(np.random.RandomState(7), 18)
+    for cut in (4, 5, 6):
+        run(np.random.RandomState(7), cut, file)
+        assert run(np.random.RandomState(1), 18, file, resumed=True) == expected
+    before = np.random.get_state()
+    try:
+        np.random.seed(3)
+        assert run(np.random, 18, file, resumed=True) == expected
+    finally:
+        np.random.set_state(before)
+
+
+def changing(trainer):
+    """What `on_epoch` may change of a trainer, and a checkpoint holds as it is then."""
+
+    def on_epoch(history):
+        if len(history.train_acc) == 2:
+            trainer.gradient = "numerical"
+        if len(history.train_acc) == 3:
+            trainer.optimizer = SGD(0.25)
+            trainer.net = TwoLayerNet(2, 6, 4, 0.5, rng=5)
+
+    return on_epoch
+
+
+def test_what_on_epoch_replaced_is_continued(tmp_path):
+    file = tmp_path / "run.npz"
+    whole, _ = made = new_trainer()
+    expected = left_behind(made, whole.fit(*DATA, iterations=24, on_epoch=changing(whole)))
+    first, _ = new_trainer()
+    first.fit(*DATA, iterations=18, on_epoch=changing(first), checkpoint=file)
+    with pytest.raises(ValueError, match="its run had gradient numerical, this one has backprop"):
+        new_trainer()[0].resume(file, *DATA, iterations=24)
+    trainer, _ = made = new_trainer(gradient="numerical")
+    assert left_behind(made, trainer.resume(file, *DATA, iterations=24)) == expected
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError, SystemExit, MemoryError])
+@pytest.mark.parametrize("kind", [TwoLayerNet, OneByOne])
+def test_whatever_ends_a_run_leaves_a_checkpoint_of_the_last_whole_step(tmp_path, kind, error):
+    file = tmp_path / "run.npz"
+    trainer, _ = new_trainer(kind=kind)
+
+    def fail(history):
+        if len(history.train_acc) == 3:
+            raise error
+
+    with pytest.raises(error):
+        trainer.fit(*DATA, epochs=5, checkpoint=file, checkpoint_every=9, on_epoch=fail)
+    made = new_trainer(kind=kind)
+    end = left_behind(made, made[0].resume(file, *DATA, iterations=20))
+    assert end == uninterrupted(20, kind=kind)
+
+
+@pytest.mark.parametrize("change", ["optimizer", "update"])
+def test_an_optimizer_that_no_checkpoint_holds_is_named_when_it_comes(tmp_path, change):
+    trainer, _ = new_trainer()
+    update = trainer.optimizer.update
+
+    class Momentum(SGD):
+        pass
+
+    def replace(history):
+        if change == "optimizer":
+            trainer.optimizer = Momentum(0.5)
+        else:
+            trainer.optimizer.update = lambda params, grads: update(params, grads)
+
+    with pytest.raises(TypeError, match="checkpoints need the optimizer SGD itself"):
+        trainer.fit(*DATA, epochs=2, checkpoint=tmp_path / "run.npz", on_epoch=replace)
+    assert len(trainer.history.train_loss) == 5
 
 
 def test_a_run_goes_on_for_as_long_as_it_was_to_be(tmp_path):

@@ -2,14 +2,13 @@
 
 import itertools
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 import oracles
-from kobai import SGD, History, Trainer, TwoLayerNet
+from kobai import SGD, Trainer, TwoLayerNet
 
 
 def bits(params):
@@ -191,6 +190,24 @@ def test_a_seed_makes_a_run_again_bit_for_bit(sampling, gradient):
     assert trained(5, **options)[0] != trained(6, **options)[0]
 
 
+@pytest.mark.parametrize("sampling", ["shuffle", "replacement"])
+def test_a_random_state_and_numpys_own_seed_make_a_run_again(sampling):
+    state = np.random.RandomState
+    first = trained(state(5), sampling=sampling)
+    assert trained(state(5), sampling=sampling) == first
+    assert trained(state(6), sampling=sampling)[0] != first[0]
+    before = np.random.get_state()
+    try:
+        runs = []
+        for seed in (5, 5, 6):
+            np.random.seed(seed)
+            runs.append(trained(np.random, sampling=sampling))
+    finally:
+        np.random.set_state(before)
+    assert runs[0] == runs[1] == first
+    assert runs[2] == trained(state(6), sampling=sampling)
+
+
 @pytest.mark.parametrize("gradient", ["backprop", "numerical"])
 def test_labels_and_one_hot_are_the_same_run(gradient):
     (_, by_label), (_, by_weight) = (
@@ -221,93 +238,6 @@ def test_progress_draws_nothing_where_there_is_no_terminal(capsys):
     assert capsys.readouterr() == ("", "")
 
 
-def test_sgd_steps_in_place():
-    params = {"a": np.array([1.0, 2.0]), "b": np.array([[3.0]], np.float32)}
-    arrays = dict(params)
-    grads = {"b": np.array([[1.0]], np.float32), "a": np.array([10.0, -10.0])}
-    SGD(0.1).update(params, grads)
-    assert all(params[key] is arrays[key] for key in arrays)
-    assert params["a"].tolist() == [0.0, 3.0]
-    assert params["b"] == pytest.approx(2.9)
-    assert params["b"].dtype == np.float32
-    assert grads["a"].tolist() == [10, -10]
-    assert SGD().lr == 0.01
-
-
-@given(
-    sizes=st.lists(st.integers(0, 70), min_size=1, max_size=4),
-    dtype=st.sampled_from([np.float32, np.float64]),
-    lr=st.floats(0, 10),
-    seed=st.integers(0, 99),
-)
-def test_sgd_gives_the_bits_that_numpy_gives(sizes, dtype, lr, seed):
-    rng = np.random.default_rng(seed)
-    params = {str(i): rng.normal(size=(size, 3)).astype(dtype) for i, size in enumerate(sizes)}
-    grads = {key: rng.normal(size=param.shape).astype(dtype) for key, param in params.items()}
-    expected = {key: param - lr * grads[key] for key, param in params.items()}
-    SGD(lr).update(params, grads)
-    assert bits(params) == bits(expected)
-
-
-def shared(array):
-    """The same memory under an owner of its own."""
-    return np.asarray(memoryview(array))
-
-
-@pytest.mark.parametrize("view", [shared, lambda array: array[::-1], lambda array: array])
-def test_sgd_takes_a_gradient_that_is_another_parameter_as_it_was(view):
-    params = {"a": np.arange(12.0), "b": np.ones(12)}
-    grads = {"a": np.ones(12), "b": view(params["a"])}
-    expected = {"a": params["a"] - 0.5, "b": params["b"] - 0.5 * view(np.arange(12.0))}
-    SGD(0.5).update(params, grads)
-    assert bits(params) == bits(expected)
-
-
-@pytest.mark.parametrize(
-    ("changes", "words"),
-    [
-        ({"b2": None}, ("grads", "b2")),
-        ({"c": np.ones(1)}, ("grads", "c")),
-        ({"b2": np.ones(1)}, ("grads['b2']", "(4,)", "(1,)")),
-        ({"b2": np.ones((1, 4))}, ("grads['b2']", "(4,)", "(1, 4)")),
-        ({"b2": np.float64(1)}, ("grads['b2']", "(4,)", "()")),
-        ({"b2": np.ones(4, complex)}, ("grads['b2']", "complex128")),
-        ({"b2": np.full(4, "a")}, ("grads['b2']", "<U1")),
-        ({"b2": np.array([1.0, None, 1.0, 1.0])}, ("grads['b2']", "object")),
-    ],
-)
-def test_sgd_refuses_gradients_that_do_not_fit_and_changes_nothing(changes, words):
-    params = small_net().params
-    before = bits(params)
-    grads = {key: np.ones_like(param) for key, param in params.items()} | changes
-    grads = {key: grad for key, grad in grads.items() if grad is not None}
-    with pytest.raises((ValueError, TypeError)) as caught:
-        SGD(0.1).update(params, grads)
-    assert bits(params) == before
-    assert all(word in str(caught.value) for word in words), str(caught.value)
-
-
-@pytest.mark.parametrize("key", ["W1", "b2"])
-def test_sgd_changes_nothing_where_a_parameter_cannot_be_written(key):
-    params = small_net().params
-    params[key].flags.writeable = False
-    before = bits(params)
-    with pytest.raises(ValueError, match="read-only"):
-        SGD(0.1).update(params, {key: np.ones_like(param) for key, param in params.items()})
-    assert bits(params) == before
-
-
-@pytest.mark.parametrize(
-    ("lr", "error"),
-    [(-0.1, ValueError), (np.nan, ValueError), (np.inf, ValueError), ("0.1", TypeError),
-     (None, TypeError), (1j, TypeError)],
-)  # fmt: skip
-def test_sgd_refuses_bad_rates(lr, error):
-    with pytest.raises(error, match="lr must be") as caught:
-        SGD(lr)
-    assert str(lr) in str(caught.value)
-
-
 @pytest.mark.parametrize(
     ("options", "error", "words"),
     [
@@ -315,6 +245,26 @@ def test_sgd_refuses_bad_rates(lr, error):
         ({"batch_size": -5}, ValueError, ("batch_size", "-5")),
         ({"batch_size": 2.5}, TypeError, ("batch_size", "2.5")),
         ({"batch_size": "10"}, TypeError, ("batch_size", "'10'")),
+        ({"batch_size": True}, TypeError, ("batch_size", "integer", "True")),
+        ({"batch_size": np.bool_(True)}, TypeError, ("batch_size", "integer", "True")),
+        ({"batch_size": 100.0}, TypeError, ("batch_size", "integer", "100.0", "write 100")),
+        ({"batch_size": np.float32(32)}, TypeError, ("batch_size", "integer", "write 32")),
+        ({"batch_size": np.nan}, TypeError, ("batch_size", "nan")),
+        ({"batch_size": None}, TypeError, ("batch_size", "None")),
+        ({"batch_size": [5]}, TypeError, ("batch_size", "[5]")),
+        ({"gradient": True}, TypeError, ("gradient", "'backprop'", "True")),
+        ({"gradient": np.array(["backprop"])}, TypeError, ("gradient", "'backprop'")),
+        ({"sampling": 1}, TypeError, ("sampling", "'shuffle'", "1")),
+        ({"method": None}, TypeError, ("method", "'auto'", "None")),
+        ({"optimizer": 0.1}, TypeError, ("optimizer", "0.1", "SGD(lr=0.1)")),
+        ({"optimizer": 1}, TypeError, ("optimizer", "SGD(lr=1)")),
+        ({"optimizer": np.float64(0.5)}, TypeError, ("optimizer", "SGD(lr=0.5)")),
+        ({"optimizer": SGD}, TypeError, ("optimizer", "class SGD", "write SGD()")),
+        ({"optimizer": "sgd"}, TypeError, ("optimizer", "'sgd'", "SGD()")),
+        ({"optimizer": {"lr": 0.1}}, TypeError, ("optimizer", "update(params, grads)", "lr")),
+        ({"optimizer": True}, TypeError, ("optimizer", "update(params, grads)", "True")),
+        ({"rng": "0"}, TypeError, ("rng", "'0'")),
+        ({"rng": -1}, ValueError, ("rng", "-1")),
         ({"gradient": "exact"}, ValueError, ("gradient", "exact", "backprop", "numerical")),
         ({"method": "exact"}, ValueError, ("method", "exact", "node", "direct")),
         ({"sampling": "all"}, ValueError, ("sampling", "all", "shuffle", "replacement")),
@@ -324,6 +274,11 @@ def test_trainer_refuses_bad_options(options, error, words):
     with pytest.raises(error) as caught:
         Trainer(small_net(), **options)
     assert all(word in str(caught.value) for word in words), str(caught.value)
+
+
+def test_the_optimizer_may_come_second():
+    with pytest.raises(TypeError, match=r"optimizer must .*: write SGD\(lr=0\.1\)"):
+        Trainer(small_net(), 0.1)
 
 
 X, T = quadrants(12)
@@ -344,11 +299,29 @@ BAD_FITS = [
     ({"epochs": 1, "t_train": np.ones((12, 3))}, ValueError, ("t", "(12, 4)", "(12, 3)")),
     ({"epochs": 1, "t_train": np.r_[T[:-1], 4]}, ValueError, ("t", "0..3", "4")),
     ({"epochs": 1, "t_train": T.astype(float)}, TypeError, ("t", "integers", "float64")),
+    ({"epochs": True}, TypeError, ("epochs", "True")),
+    ({"epochs": 10.0}, TypeError, ("epochs", "10.0", "write 10")),
+    ({"epochs": 1, "checkpoint_every": True}, TypeError, ("checkpoint_every", "True")),
+    ({"x_test": 10}, TypeError, ("x_test", "10", "epochs=10", "iterations=10")),
+    ({"x_test": np.int64(7)}, TypeError, ("x_test", "epochs=7")),
     ({"epochs": 1, "x_test": X}, ValueError, ("x_test", "t_test")),
     ({"epochs": 1, "t_test": T}, ValueError, ("x_test", "t_test")),
     ({"epochs": 1, "x_test": X, "t_test": T[:3]}, ValueError, ("t_test", "12", "(3,)")),
-    ({"epochs": 1, "x_test": X[:, :1], "t_test": T}, ValueError, ("x", "2")),
-    ({"epochs": 1, "x_test": X, "t_test": T + 4}, ValueError, ("t", "0..3")),
+    ({"epochs": 1, "x_test": X[:, :1], "t_test": T}, ValueError, ("x_test", "2")),
+    (
+        {"epochs": 1, "x_test": X, "t_test": T + 4},
+        ValueError,
+        ("t_test", "0..3", "6 at position 0"),
+    ),
+    (
+        {"epochs": 1, "t_train": T.astype(np.uint64) + 2**63},
+        ValueError,
+        ("t_train", str(2**63 + 2)),
+    ),
+    ({"epochs": 1, "t_train": np.where(T == 0, -1, T)}, ValueError, ("t_train", "-1")),
+    ({"epochs": 1, "t_train": np.array(list("abcd"))[T]}, TypeError, ("t_train", "<U1")),
+    ({"epochs": 1, "t_train": T > 1}, TypeError, ("t_train", "bool")),
+    ({"epochs": 1, "t_train": T[:, None]}, ValueError, ("t_train", "(12, 1)")),
 ]
 
 
@@ -361,45 +334,3 @@ def test_bad_data_trains_nothing(changes, error, words):
         Trainer(net, batch_size=5, rng=0).fit(**arguments)
     assert all(word in str(caught.value) for word in words), str(caught.value)
     assert bits(net.params) == before
-
-
-@pytest.fixture
-def figures():
-    yield plt
-    plt.close("all")
-
-
-def lines_of(axes):
-    return [np.asarray(line.get_ydata()).tolist() for line in axes.get_lines()]
-
-
-def test_plot_draws_loss_and_accuracy(figures):
-    history = History([3.0, 2.0, 1.0], [0.1, 0.5], [0.2, 0.4])
-    figure = history.plot()
-    loss, accuracy = figure.axes
-    assert lines_of(loss) == [[3.0, 2.0, 1.0]]
-    assert lines_of(accuracy) == [[0.1, 0.5], [0.2, 0.4]]
-    assert [text.get_text() for text in accuracy.get_legend().get_texts()] == ["train", "test"]
-    assert (loss.get_ylabel(), accuracy.get_ylabel()) == ("loss", "accuracy")
-    figure.canvas.draw()
-
-
-def test_plot_draws_into_a_given_figure_and_without_test_data(figures):
-    figure = figures.figure()
-    assert History([1.0], [0.5]).plot(figure) is figure
-    assert lines_of(figure.axes[1]) == [[0.5]]
-    assert figures.get_fignums() == [figure.number]
-
-
-def test_plot_averages_long_runs(figures):
-    losses = np.random.default_rng(0).random(1000)
-    loss = History(losses.tolist(), [0.5]).plot().axes[0]
-    each, mean = lines_of(loss)
-    assert each == losses.tolist()
-    np.testing.assert_allclose(mean, losses.reshape(100, 10).mean(axis=1), rtol=1e-12)
-
-
-def test_plot_of_an_empty_history_is_two_empty_axes(figures):
-    figure = History().plot()
-    assert len(figure.axes) == 2
-    figure.canvas.draw()

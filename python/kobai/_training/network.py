@@ -105,8 +105,8 @@ def loss_and_gradient(
         return net.loss_and_numerical_gradient(x, t, method=method)
     if gradient == "backprop" and hasattr(net, "loss_and_gradient"):
         loss, grads = net.loss_and_gradient(x, t)
-        return _loss(net, loss), _grads(net, "loss_and_gradient", grads)
-    loss = _loss(net, net.loss(x, t))
+        return _loss(net, "loss_and_gradient", loss), _grads(net, "loss_and_gradient", grads)
+    loss = _loss(net, "loss", net.loss(x, t))
     if gradient == "backprop":
         return loss, _grads(net, "gradient", net.gradient(x, t))
     if hasattr(net, "numerical_gradient"):
@@ -129,12 +129,13 @@ def _differences(net: Any, x: Array, t: Array) -> dict[str, FloatArray]:
     }
 
 
-def _loss(net: object, loss: Any) -> float:
+def _loss(net: object, method: str, loss: Any) -> float:
     try:
         return float(loss)
     except (TypeError, ValueError, OverflowError) as error:
         raise TypeError(
-            f"{_kind(net)}.loss(x, t) must return a real number, got {shown(loss)}"
+            f"{_kind(net)}.{method}(x, t) must return a loss that is a real number, "
+            f"got {shown(loss)}"
         ) from error
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from types import MethodType
+from functools import partial
 from typing import TYPE_CHECKING, BinaryIO, NoReturn, Protocol
 
 import numpy as np
@@ -77,7 +77,7 @@ def _new_figure() -> Figure:
     figure = pyplot.figure(figsize=(10, 4), layout="constrained")
     if "inline" in matplotlib.get_backend().lower():
         # What IPython asks an object before it shows it.
-        figure.__dict__["_ipython_display_"] = MethodType(_leave_pyplot, figure)
+        figure.__dict__["_ipython_display_"] = partial(_leave_pyplot, figure)
     return figure
 
 
