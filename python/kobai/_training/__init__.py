@@ -4,6 +4,7 @@ A module imports only those above it:
 
 - `plotting`, `history`: what a run records, and pictures of it
 - `optimizers`, `network`: what a trainer asks of an optimizer and of a network
+- `arguments`: settings and data as they were given
 - `sampling`: the samples of each step, and the way back to them
 - `interrupts`: signals wait for the end of a step
 - `task`: what is trained and how, frozen for a step or a call of the core

@@ -19,7 +19,7 @@ import numpy as np
 
 from kobai import _npz
 from kobai._files import check_place, remove_leftovers
-from kobai._training.network import Array, check_parameters
+from kobai._training.network import Array, check_parameters, own_parameters
 from kobai._training.optimizers import SGD
 from kobai._training.sampling import BIT_GENERATORS, state_like
 from kobai._training.task import TrainingTask
@@ -370,3 +370,12 @@ def _like(param: Array, saved: Array, key: str) -> Array:
             f"params[{key!r}] must be {param.dtype} {param.shape}, got {saved.dtype} {saved.shape}"
         )
     return saved
+
+
+def restore(saved: Checkpoint, task: TrainingTask, rng: np.random.Generator) -> None:
+    """Bring a trainer to where the run had been."""
+    own_parameters(task.net)
+    rng.bit_generator.state = saved.generator
+    for key, param in task.net.params.items():
+        param[...] = saved.params[key]
+    _sgd(task).lr = saved.lr

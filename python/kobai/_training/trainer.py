@@ -7,12 +7,12 @@ import os
 from collections.abc import Callable
 from typing import Any, Literal, SupportsIndex
 
-import numpy as np
 import numpy.typing as npt
 
 from kobai._random import Rng, generator
 from kobai._training import checkpoint as checkpoints
-from kobai._training.checkpoint import Checkpoint, CheckpointWriter
+from kobai._training.arguments import all_data, count, one_of, total_steps
+from kobai._training.checkpoint import CheckpointWriter
 from kobai._training.dataset import Dataset
 from kobai._training.history import History
 from kobai._training.interrupts import Interrupts
@@ -21,15 +21,12 @@ from kobai._training.network import (
     Array,
     Trainable,
     check_network,
-    checked_data,
     loss_and_gradient,
-    own_parameters,
 )
 from kobai._training.optimizers import SGD, Optimizer, check_optimizer
 from kobai._training.sampling import Batches
 from kobai._training.task import TrainingTask
-from kobai._validation import FloatArray, positive_int
-from kobai._validation.messages import shown
+from kobai._validation import FloatArray
 
 __all__ = ["Trainer"]
 
@@ -117,7 +114,7 @@ class Trainer:
         # Of whatever class it came, which is more than the trainer asks of it.
         self.net: Any = net
         self.optimizer: Optimizer = SGD(lr=0.1) if optimizer is None else optimizer
-        self.batch_size = _count("batch_size", batch_size)
+        self.batch_size = count("batch_size", batch_size)
         self.gradient: str = gradient
         self.method = method
         self.sampling: str = sampling
@@ -232,11 +229,11 @@ class Trainer:
         8 steps, accuracy 1.0
         """
         task = self._task()
-        train, test = _all_data(task.net, x_train, t_train, x_test, t_test)
+        train, test = all_data(task.net, x_train, t_train, x_test, t_test)
         batches = self._batches(len(train[0]))
         history = History(steps_per_epoch=batches.steps_per_epoch)
-        total = _total_steps(iterations, epochs, history.steps_per_epoch)
-        every = _count("checkpoint_every", checkpoint_every)
+        total = total_steps(iterations, epochs, history.steps_per_epoch)
+        every = count("checkpoint_every", checkpoint_every)
         writer = None
         if checkpoint is not None:
             data = checkpoints.fingerprints(train, test)
@@ -319,23 +316,25 @@ class Trainer:
         True
         """
         task = self._task()
-        train, test = _all_data(task.net, x_train, t_train, x_test, t_test)
-        every = _count("checkpoint_every", checkpoint_every)
+        train, test = all_data(task.net, x_train, t_train, x_test, t_test)
+        every = count("checkpoint_every", checkpoint_every)
         steps_per_epoch = math.ceil(len(train[0]) / self.batch_size)
         data = checkpoints.fingerprints(train, test)
         saved = checkpoints.read(file, task, self._rng, data, steps_per_epoch)
         total = saved.total
         if iterations is not None or epochs is not None:
-            total = _total_steps(iterations, epochs, steps_per_epoch)
+            total = total_steps(iterations, epochs, steps_per_epoch)
         if total < saved.steps:
             raise ValueError(f"{total} iterations are asked for, {saved.steps} are in {file}")
         place = file if checkpoint is None else checkpoint
         writer = CheckpointWriter(
             place, every, task, self._rng, data, total, lr_at_start=saved.lr_at_start
         )
-        self._restore(saved)
-        batches = self._batches(len(train[0]), taken=saved.steps)
         history = History(*saved.recorded, steps_per_epoch=steps_per_epoch)
+        with Interrupts() as interrupts, interrupts.deferred():
+            checkpoints.restore(saved, task, self._rng)
+            self.history = history
+        batches = self._batches(len(train[0]), taken=saved.steps)
         return self._train(train, test, history, total, batches, writer, on_epoch, progress)
 
     def loss_and_gradient(self, x: Array, t: Array) -> tuple[float, dict[str, FloatArray]]:
@@ -371,9 +370,9 @@ class Trainer:
         settings = self.net, self.optimizer, self.gradient, self.method, self.sampling
         # Networks and optimizers need not be comparable.
         if list(map(id, settings)) != list(map(id, self._checked)):
-            _one_of("gradient", self.gradient, _GRADIENTS)
-            _one_of("method", self.method, _METHODS)
-            _one_of("sampling", self.sampling, _SAMPLINGS)
+            one_of("gradient", self.gradient, _GRADIENTS)
+            one_of("method", self.method, _METHODS)
+            one_of("sampling", self.sampling, _SAMPLINGS)
             check_network(self.net, self.gradient)
             check_optimizer(self.optimizer)
             self._checked = settings
@@ -396,15 +395,6 @@ class Trainer:
 
     def _batches(self, samples: int, taken: int = 0) -> Batches:
         return Batches(self._rng, samples, self.batch_size, self.sampling, taken=taken)
-
-    def _restore(self, saved: Checkpoint) -> None:
-        with Interrupts() as interrupts, interrupts.deferred():
-            own_parameters(self.net)
-            self._rng.bit_generator.state = saved.generator
-            for key, param in self.net.params.items():
-                param[...] = saved.params[key]
-            if isinstance(self.optimizer, SGD):
-                self.optimizer.lr = saved.lr
 
     def _train(
         self,
@@ -430,57 +420,6 @@ class Trainer:
 _LOSS_AND_GRADIENT = Trainer.loss_and_gradient
 
 
-def _one_of(name: str, value: object, known: tuple[str, ...]) -> None:
-    wanted = f"{name} must be one of {', '.join(map(repr, known))}"
-    if not isinstance(value, str):
-        raise TypeError(f"{wanted}, got {shown(value)}")
-    if value not in known:
-        raise ValueError(f"{wanted}, got {value!r}")
-
-
-def _count(name: str, value: SupportsIndex) -> int:
-    if isinstance(value, (bool, np.bool_)):
-        raise TypeError(f"{name} must be an integer, got {value}")
-    if isinstance(value, (float, np.floating)) and float(value).is_integer():
-        raise TypeError(f"{name} must be an integer, got {value}: write {int(value)}")
-    return positive_int(name, value)
-
-
 def _in_short(value: object) -> str:
     text = repr(value)
     return text if len(text) <= 80 and "\n" not in text else f"<{type(value).__name__}>"
-
-
-def _all_data(
-    net: Any,
-    x_train: npt.ArrayLike,
-    t_train: npt.ArrayLike,
-    x_test: npt.ArrayLike | None,
-    t_test: npt.ArrayLike | None,
-) -> tuple[Split, Split | None]:
-    if isinstance(x_test, (int, np.integer)) and t_test is None:
-        raise TypeError(
-            f"x_test must be an array, got {x_test}: write epochs={x_test} or iterations={x_test}"
-        )
-    train = _data(net, "train", x_train, t_train)
-    if x_test is None and t_test is None:
-        return train, None
-    return train, _data(net, "test", x_test, t_test)
-
-
-def _data(net: Any, which: str, x: npt.ArrayLike | None, t: npt.ArrayLike | None) -> Split:
-    names = f"x_{which}", f"t_{which}"
-    if x is None or t is None:
-        raise ValueError(f"{names[0]} and {names[1]} must be given together")
-    return checked_data(net, x, t, names)
-
-
-def _total_steps(
-    iterations: SupportsIndex | None, epochs: SupportsIndex | None, steps_per_epoch: int
-) -> int:
-    if iterations is not None and epochs is None:
-        return _count("iterations", iterations)
-    if epochs is not None and iterations is None:
-        return _count("epochs", epochs) * steps_per_epoch
-    got = "neither" if iterations is None else "both"
-    raise ValueError(f"exactly one of iterations and epochs must be given, got {got}")
