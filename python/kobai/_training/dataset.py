@@ -80,11 +80,8 @@ class Dataset:
         """The rows `samples`, for a `TwoLayerNet` of that dtype."""
         x, t = self._laid_out
         if not self._is_read_whole():
-            return CoreData(
-                in_dtype(real_array("x_train", x[samples]), dtype),
-                _core_targets(t[samples], dtype),
-                np.arange(len(samples)),
-            )
+            rows, targets = _core_inputs(x[samples], dtype), _core_targets(t[samples], dtype)
+            return CoreData(rows, targets, np.arange(len(samples)))
         if self._targets is None or (t.ndim > 1 and self._targets.dtype != dtype):
             self._targets = _core_targets(t, dtype)
         return CoreData(x, self._targets, samples)
@@ -108,6 +105,13 @@ def _in_rows(array: Array, old: Array) -> Array:
     for start in range(0, len(array), _COPIED_ROWS):
         copy[start : start + _COPIED_ROWS] = array[start : start + _COPIED_ROWS]
     return copy
+
+
+def _core_inputs(x: Array, dtype: np.dtype[Any]) -> Array:
+    """Rows in single precision where that holds them, else in the network's dtype."""
+    if np.can_cast(x.dtype, np.float32):
+        return x.astype(np.float32, copy=False)
+    return in_dtype(real_array("x_train", x), dtype)
 
 
 def _core_targets(t: Array, dtype: np.dtype[Any]) -> Array:
