@@ -287,10 +287,11 @@ def test_labels_that_on_epoch_makes_wrong_are_found_before_the_next_step(kind, n
         (lambda trainer: setattr(trainer, "net", None), ("net", "NoneType", "no params")),
         (lambda trainer: setattr(trainer, "gradient", "exact"), ("gradient", "'exact'")),
         (lambda trainer: setattr(trainer, "method", 3), ("method", "3")),
+        (lambda trainer: setattr(trainer, "batch_size", 0), ("batch_size", "0")),
         (lambda trainer: setattr(trainer.optimizer, "lr", 1j), ("lr", "1j")),
         (lambda trainer: setattr(trainer.optimizer, "lr", -1.0), ("lr", "-1")),
         (lambda trainer: setattr(trainer.optimizer, "lr", np.nan), ("lr", "nan")),
-        (lambda trainer: setattr(trainer.optimizer, "lr", 10**400), ("lr", "bits")),
+        (lambda trainer: setattr(trainer.optimizer, "lr", 10**400), ("lr", "float can hold")),
         (lambda trainer: trainer.net.params.pop("b1"), ("params", "b1")),
     ],
 )

@@ -71,13 +71,12 @@ def test_labels_of_any_integer_dtype_are_the_same_run(labels):
 
 @pytest.mark.parametrize("sampling", ["shuffle", "replacement"])
 def test_bytes_never_become_floats_as_a_whole(sampling):
-    # As floats, they take 4.8 MB, or 2.4 MB of single precision; a batch of them 160 KB.
-    for dtype, t in ((np.float64, T), (np.float32, np.eye(4, dtype=np.int8)[T])):
-        peak = peak_of(lambda dtype=dtype, t=t: ends(X, t, (X, t), dtype=dtype, sampling=sampling))
-        assert peak < X.size * 8 + dataset._GATHERED_BYTES  # noqa: SLF001
-    many = np.concatenate([X] * 10)  # 6 MB, 48 MB as floats
-    labels = np.concatenate([T] * 10)
-    assert peak_of(lambda: ends(many, labels, (many, labels), epochs=1)) < 16 * MIB
+    many = np.concatenate([X] * 20)  # 12 MB; 96 MB as floats, 48 MB of single precision
+    labels = np.concatenate([T] * 20)
+    for dtype, t in ((np.float64, labels), (np.float32, np.eye(4, dtype=np.int8)[labels])):
+        options = {"dtype": dtype, "sampling": sampling, "epochs": 1}
+        peak = peak_of(lambda t=t, options=options: ends(many, t, (many, t), **options))
+        assert peak < 24 * MIB
 
 
 def test_floats_in_c_order_are_never_copied():

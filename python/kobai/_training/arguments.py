@@ -8,8 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kobai._training.network import Array, checked_data
-from kobai._validation import positive_int
-from kobai._validation.messages import shown
+from kobai._validation import positive_int, shown
 
 Split = tuple[Array, Array]
 

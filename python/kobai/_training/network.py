@@ -8,8 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from kobai._validation import FloatArray, check_finite, plain_array, real_as_it_lies
-from kobai._validation.messages import shown
+from kobai._validation import FloatArray, check_finite, plain_array, real_as_it_lies, shown
 from kobai.gradient import numerical_gradient
 from kobai.networks import SimpleNet, TwoLayerNet
 

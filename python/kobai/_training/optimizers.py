@@ -10,8 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kobai import _core
-from kobai._validation import FloatArray, non_negative_float, overlaps_itself, plain_array
-from kobai._validation.messages import shown
+from kobai._validation import FloatArray, non_negative_float, overlaps_itself, plain_array, shown
 
 __all__ = ["SGD", "Optimizer"]
 

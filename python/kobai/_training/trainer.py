@@ -367,9 +367,17 @@ class Trainer:
 
     def _task(self) -> TrainingTask:
         """The settings as they are now."""
-        settings = self.net, self.optimizer, self.gradient, self.method, self.sampling
+        settings = (
+            self.net,
+            self.optimizer,
+            self.batch_size,
+            self.gradient,
+            self.method,
+            self.sampling,
+        )
         # Networks and optimizers need not be comparable.
         if list(map(id, settings)) != list(map(id, self._checked)):
+            count("batch_size", self.batch_size)
             one_of("gradient", self.gradient, _GRADIENTS)
             one_of("method", self.method, _METHODS)
             one_of("sampling", self.sampling, _SAMPLINGS)
@@ -377,9 +385,7 @@ class Trainer:
             check_optimizer(self.optimizer)
             self._checked = settings
         return TrainingTask(
-            *settings[:2],
-            self.batch_size,
-            *settings[2:],
+            *settings,
             loss_and_gradient=self.loss_and_gradient,
             is_overridden=self._is_overridden(),
         )
