@@ -1,21 +1,40 @@
 //! Which crate multiplies matrices of kobai's shapes fastest: `make bench-products`.
 //!
-//! The three products of a step, 784-50-10 and a batch of 100, in both types, by one thread and by
-//! two; medians over interleaved rounds.
+//! The three products of a step of several networks, in both types, by one thread (kobai cuts products
+//! among threads itself); medians over interleaved rounds.
 
 use std::time::Instant;
 
 use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, Par};
+use private_gemm_x86 as kernels;
 
-/// `m, k, n` and whether each factor is read transposed.
-const SHAPES: [(&str, [usize; 3], [bool; 2]); 3] = [
-    ("x @ W", [100, 784, 50], [false, false]),
-    ("x.T @ D", [784, 100, 50], [true, false]),
-    ("D @ W.T", [100, 50, 784], [false, true]),
+/// `m, k, n` and whether each factor is read transposed: what a block of rows of a batch takes, of the
+/// networks 784-50-10, 784-200-10, 30-100-3 and 10-50-3.
+const SHAPES: [(&str, [usize; 3], [bool; 2]); 14] = [
+    ("x @ W", [50, 784, 50], [false, false]),
+    ("x.T @ D", [98, 100, 50], [true, false]),
+    ("D @ W.T", [50, 10, 50], [false, true]),
+    ("z @ W2", [50, 50, 10], [false, false]),
+    ("z.T @ D2", [50, 100, 10], [true, false]),
+    ("x @ W", [50, 784, 200], [false, false]),
+    ("x.T @ D", [98, 100, 200], [true, false]),
+    ("D @ W.T", [50, 10, 200], [false, true]),
+    ("x @ W", [32, 30, 100], [false, false]),
+    ("x.T @ D", [30, 64, 100], [true, false]),
+    ("D @ W.T", [32, 3, 100], [false, true]),
+    ("x @ W", [16, 10, 50], [false, false]),
+    ("x.T @ D", [10, 32, 50], [true, false]),
+    ("z @ W2", [16, 50, 3], [false, false]),
 ];
-const ROUNDS: usize = 60;
-const CALLS: usize = 5;
+const ROUNDS: usize = 200;
+const CONTENDERS: [&str; 5] = [
+    "faer",
+    "its kernels",
+    "its kernels, AVX2",
+    "gemm",
+    "matrixmultiply",
+];
 
 /// Row and column stride of a factor stored row after row, perhaps transposed.
 fn strides(rows: usize, cols: usize, transposed: bool) -> [isize; 2] {
@@ -34,7 +53,7 @@ struct Product<T> {
 }
 
 macro_rules! contenders {
-    ($t:ty, $mm:path) => {
+    ($t:ty, $mm:path, $kind:expr) => {
         impl Product<$t> {
             fn new([m, k, n]: [usize; 3], [ta, tb]: [bool; 2]) -> Self {
                 let fill = |len: usize| (0..len).map(|i| (i % 17) as $t / 17.0).collect();
@@ -54,24 +73,35 @@ macro_rules! contenders {
                 unsafe { $mm(m, k, n, 1.0, a, ra, ca, b, rb, cb, 0.0, c, n as isize, 1) }
             }
 
-            fn gemm(&mut self, threads: usize) {
+            fn gemm(&mut self) {
                 let [m, k, n] = self.size;
                 let ([ra, ca], [rb, cb]) = (self.a.1, self.b.1);
                 let (a, b, c) = (self.a.0.as_ptr(), self.b.0.as_ptr(), self.c.as_mut_ptr());
-                let parallel = match threads {
-                    1 => gemm::Parallelism::None,
-                    _ => gemm::Parallelism::Rayon(threads),
-                };
                 // SAFETY: the vectors hold m * k, k * n and m * n elements.
                 unsafe {
                     gemm::gemm(
                         m, n, k, c, 1, n as isize, false, a, ca, ra, b, cb, rb, 0.0, 1.0, false,
-                        false, false, parallel,
+                        false, false, gemm::Parallelism::None,
                     );
                 }
             }
 
-            fn faer(&mut self, threads: usize) {
+            fn kernels(&mut self, level: kernels::InstrSet) {
+                let [m, k, n] = self.size;
+                let ([ra, ca], [rb, cb]) = (self.a.1, self.b.1);
+                let (none, one): (*const (), $t) = (std::ptr::null(), 1.0);
+                // SAFETY: as above; the processor has been found to have the instructions.
+                unsafe {
+                    kernels::gemm(
+                        $kind, kernels::IType::U64, level, m, n, k,
+                        self.c.as_mut_ptr().cast(), n as isize, 1, none, none, kernels::DstKind::Full,
+                        kernels::Accum::Replace, self.a.0.as_ptr().cast(), ra, ca, false, none, 0,
+                        self.b.0.as_ptr().cast(), rb, cb, false, (&raw const one).cast(), 1,
+                    );
+                }
+            }
+
+            fn faer(&mut self) {
                 let [m, k, n] = self.size;
                 fn view_of<'a>(
                     data: &'a (Vec<$t>, [isize; 2]),
@@ -85,24 +115,29 @@ macro_rules! contenders {
                     }
                 }
                 let out = MatMut::from_row_major_slice_mut(&mut self.c, m, n);
-                let parallel = if threads == 1 { Par::Seq } else { Par::rayon(threads) };
                 let (a, b) = (view_of(&self.a, m, k), view_of(&self.b, k, n));
-                matmul(out, Accum::Replace, a, b, 1.0, parallel);
+                matmul(out, Accum::Replace, a, b, 1.0, Par::Seq);
             }
 
-            fn times(mut self, threads: usize) -> [f64; 3] {
-                let mut times = [(); 3].map(|()| Vec::with_capacity(ROUNDS));
+            fn times(mut self) -> [f64; 5] {
+                let [m, k, n] = self.size;
+                let calls = (2_000_000 / (m * k * n)).clamp(2, 100);
+                let wide = std::arch::is_x86_feature_detected!("avx512f");
+                let best = if wide { kernels::InstrSet::Avx512 } else { kernels::InstrSet::Avx256 };
+                let mut times = [(); 5].map(|()| Vec::with_capacity(ROUNDS));
                 for _ in 0..ROUNDS {
                     for (which, times) in times.iter_mut().enumerate() {
                         let start = Instant::now();
-                        for _ in 0..CALLS {
+                        for _ in 0..calls {
                             match which {
-                                0 => self.matrixmultiply(),
-                                1 => self.gemm(threads),
-                                _ => self.faer(threads),
+                                0 => self.faer(),
+                                1 => self.kernels(best),
+                                2 => self.kernels(kernels::InstrSet::Avx256),
+                                3 => self.gemm(),
+                                _ => self.matrixmultiply(),
                             }
                         }
-                        times.push(start.elapsed().as_secs_f64() * 1e6 / CALLS as f64);
+                        times.push(start.elapsed().as_secs_f64() * 1e6 / calls as f64);
                     }
                 }
                 times.map(|mut times| {
@@ -114,21 +149,19 @@ macro_rules! contenders {
     };
 }
 
-contenders!(f32, matrixmultiply::sgemm);
-contenders!(f64, matrixmultiply::dgemm);
+contenders!(f32, matrixmultiply::sgemm, kernels::DType::F32);
+contenders!(f64, matrixmultiply::dgemm, kernels::DType::F64);
 
 fn main() {
-    let threads: usize = std::env::args().nth(1).map_or(1, |text| text.parse().expect("threads"));
-    println!("| product | m, k, n | type | threads | matrixmultiply | gemm | faer |");
-    println!("|---|---|---|--:|--:|--:|--:|");
+    println!("| product | m, k, n | type | {} |", CONTENDERS.join(" | "));
+    println!("|---|---|---|{}", "--:|".repeat(CONTENDERS.len()));
     for (name, size, transposed) in SHAPES {
-        let single = Product::<f32>::new(size, transposed).times(threads);
-        let double = Product::<f64>::new(size, transposed).times(threads);
-        for (kind, [mm, gemm, faer]) in [("f32", single), ("f64", double)] {
+        let single = Product::<f32>::new(size, transposed).times();
+        let double = Product::<f64>::new(size, transposed).times();
+        for (kind, times) in [("f32", single), ("f64", double)] {
             let [m, k, n] = size;
-            println!(
-                "| {name} | {m}, {k}, {n} | {kind} | {threads} | {mm:.0} us | {gemm:.0} us | {faer:.0} us |"
-            );
+            let times = times.map(|time| format!("{time:.2} us"));
+            println!("| {name} | {m}, {k}, {n} | {kind} | {} |", times.join(" | "));
         }
     }
 }

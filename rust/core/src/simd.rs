@@ -5,6 +5,8 @@
 //! on any processor of its architecture, and fast on a new one.
 #![allow(unsafe_code)]
 
+use std::sync::atomic::{AtomicU8, Ordering};
+
 use crate::scalar::Scalar;
 #[cfg(target_arch = "x86_64")]
 use crate::vector::x86;
@@ -96,19 +98,62 @@ pub trait Kernel {
     fn run<R: Level>(self) -> Self::Output;
 }
 
+/// The levels, by what they take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Instructions {
+    /// What the processor is known to have when the program is compiled.
+    Baseline,
+    /// AVX2, FMA and POPCNT.
+    Avx2,
+    /// AVX-512 F, DQ, VL and BW, and those of AVX2.
+    Avx512,
+}
+
+/// The environment variable that keeps kernels to a lower level, so that one machine can measure
+/// several: `baseline` or `avx2`.
+const LEVEL_VARIABLE: &str = "KOBAI_SIMD_LEVEL";
+
+/// The best instructions of this processor that the environment allows; looked up once.
+#[inline]
+#[must_use]
+pub fn best_instructions() -> Instructions {
+    const LEVELS: [Instructions; 3] = [
+        Instructions::Baseline,
+        Instructions::Avx2,
+        Instructions::Avx512,
+    ];
+    const UNKNOWN: u8 = u8::MAX;
+    static FOUND: AtomicU8 = AtomicU8::new(UNKNOWN);
+    match FOUND.load(Ordering::Relaxed) {
+        UNKNOWN => {
+            let found = find_instructions();
+            FOUND.store(found as u8, Ordering::Relaxed);
+            found
+        }
+        level => LEVELS[usize::from(level)],
+    }
+}
+
+#[cold]
+fn find_instructions() -> Instructions {
+    let most = match std::env::var(LEVEL_VARIABLE).as_deref() {
+        Ok("baseline") => Instructions::Baseline,
+        Ok("avx2") => Instructions::Avx2,
+        _ => Instructions::Avx512,
+    };
+    most.min(of_processor())
+}
+
 /// Runs `kernel` with the best instructions there are.
 #[inline]
 pub fn dispatch<K: Kernel>(kernel: K) -> K::Output {
     #[cfg(target_arch = "x86_64")]
-    {
-        if is_x86_feature_set_v4() {
-            // SAFETY: the processor has been found to have these instructions.
-            return unsafe { run_v4(kernel) };
-        }
-        if is_x86_feature_set_v3() {
-            // SAFETY: the processor has been found to have these instructions.
-            return unsafe { run_v3(kernel) };
-        }
+    match best_instructions() {
+        // SAFETY: the processor has been found to have these instructions.
+        Instructions::Avx512 => return unsafe { run_v4(kernel) },
+        // SAFETY: as above.
+        Instructions::Avx2 => return unsafe { run_v3(kernel) },
+        Instructions::Baseline => {}
     }
     kernel.run::<Baseline>()
 }
@@ -131,21 +176,24 @@ pub fn prefetch<T>(values: &[T]) {
 }
 
 #[cfg(target_arch = "x86_64")]
-#[inline]
-fn is_x86_feature_set_v4() -> bool {
-    is_x86_feature_set_v3()
-        && std::arch::is_x86_feature_detected!("avx512f")
+fn of_processor() -> Instructions {
+    let has_avx2 = std::arch::is_x86_feature_detected!("avx2")
+        && std::arch::is_x86_feature_detected!("fma")
+        && std::arch::is_x86_feature_detected!("popcnt");
+    let has_avx512 = std::arch::is_x86_feature_detected!("avx512f")
         && std::arch::is_x86_feature_detected!("avx512dq")
         && std::arch::is_x86_feature_detected!("avx512vl")
-        && std::arch::is_x86_feature_detected!("avx512bw")
+        && std::arch::is_x86_feature_detected!("avx512bw");
+    match (has_avx2, has_avx512) {
+        (true, true) => Instructions::Avx512,
+        (true, false) => Instructions::Avx2,
+        (false, _) => Instructions::Baseline,
+    }
 }
 
-#[cfg(target_arch = "x86_64")]
-#[inline]
-fn is_x86_feature_set_v3() -> bool {
-    std::arch::is_x86_feature_detected!("avx2")
-        && std::arch::is_x86_feature_detected!("fma")
-        && std::arch::is_x86_feature_detected!("popcnt")
+#[cfg(not(target_arch = "x86_64"))]
+fn of_processor() -> Instructions {
+    Instructions::Baseline
 }
 
 /// # Safety
