@@ -73,19 +73,23 @@ def backprop(params, x, t):
 
 
 def numerical_gradient(f, x, h=1e-4):
-    """The notebook's loop, for any shape: indexed by place in every axis, and always put back."""
+    """The notebook's loop, for any shape: indexed by place in every axis, and always put back.
+
+    Divided by the step really taken; 0 where there was none, as f has not noticed it.
+    """
     grad = np.zeros(x.shape, x.dtype)
     for idx in np.ndindex(x.shape):
         tmp = x[idx]
         try:
             # In double precision, so that a move is rounded once: when it is stored.
             x[idx] = float(tmp) + h
-            fxh1 = f(x)
+            up, fxh1 = float(x[idx]), f(x)
             x[idx] = float(tmp) - h
-            fxh2 = f(x)
+            down, fxh2 = float(x[idx]), f(x)
         finally:
             x[idx] = tmp
-        grad[idx] = (fxh1 - fxh2) / (2 * h)
+        step = up - down
+        grad[idx] = (fxh1 - fxh2) / (step if np.isfinite(step) and step != 0 else 2 * h)
     return grad
 
 

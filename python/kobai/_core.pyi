@@ -1,6 +1,6 @@
 """The compiled core: arrays in, arrays out. Use it through the modules of `kobai`."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -24,7 +24,6 @@ __all__ = [
     "network_scores",
     "network_train",
     "num_threads",
-    "numerical_gradient",
     "relu",
     "set_num_threads",
     "sigmoid",
@@ -41,9 +40,6 @@ def softmax(x: _Floats, axis: int, /) -> _Floats: ...
 def mean_squared_error(y: _Floats, t: _Floats, /) -> float: ...
 def cross_entropy_error(y: _Floats, t: _Floats, /) -> float: ...
 def cross_entropy_error_labels(y: npt.NDArray[Any], t: npt.NDArray[np.int64], /) -> float: ...
-def numerical_gradient(
-    f: Callable[[Any], Any], x: _Floats, argument: object, h: float, /
-) -> _Floats: ...
 def network_scores(layers: Sequence[_Layer], x: _Floats, /) -> _Floats: ...
 def network_probabilities(layers: Sequence[_Layer], x: _Floats, /) -> _Floats: ...
 def network_loss(

@@ -2,44 +2,54 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import Any, Literal, SupportsFloat, SupportsIndex, overload
 
 import numpy as np
 import numpy.typing as npt
 
-from kobai import _core
+from kobai._difference import central_difference
 from kobai._validation import (
     HALF_WIDTH,
     FloatArray,
+    in_dtype,
     integer,
     non_negative_float,
     overlaps_itself,
     plain_array,
     positive_float,
     real_array,
+    result_dtype,
 )
 
 __all__ = ["gradient_descent", "numerical_gradient"]
 
+_CURE = "take a larger h, or a smaller lr if the steps lead away from where they should"
+
 
 def numerical_gradient(
-    f: Callable[[Any], SupportsFloat], x: npt.ArrayLike, h: float = HALF_WIDTH
+    f: Callable[[Any], SupportsFloat | SupportsIndex], x: npt.ArrayLike, h: float = HALF_WIDTH
 ) -> FloatArray:
     """The central difference ``(f(x + h) - f(x - h)) / 2h`` in every element of `x`.
+
+    The quotient is divided by the step really taken, ``(x + h) - (x - h)`` in the dtype of `x`,
+    which is ``2h`` up to the rounding of `x`.
 
     `f` may ignore its argument and read `x` through a closure, as the course does
     (``lambda W: net.loss(x, t)``): a writable float32 or float64 array is moved in place, one
     element at a time, and every element is put back bit for bit, also when `f` raises. Integers,
-    lists and read-only arrays are copied to float first, and `f` is called with the copy.
+    lists and read-only arrays are copied to float first, and `f` is called with copies.
 
     Parameters
     ----------
     f : callable
-        Takes an array of the shape of `x`, returns a real number.
+        Takes an array of the shape of `x`, returns a real number: a float, an integer, an array,
+        tensor or series of one number, or anything Python makes a float of. It must not change
+        its argument.
     x : array_like
-        Where to take the gradient, any shape. Prefer float64: in float32 the moves themselves are
-        rounded.
+        Where to take the gradient, any shape: one point. Prefer float64: in float32 the moves
+        themselves are rounded.
     h : float, default 1e-4
         The half-width of the difference, in the units of `x`. The error of truncation is
         ``h**2 / 6`` times the third derivative, that of rounding about ``1e-16 / h`` times `f`.
@@ -55,7 +65,26 @@ def numerical_gradient(
         If `x` does not hold real numbers, is a writable array of a float dtype other than native
         float32 and float64, or `f` returns something other than a real number.
     ValueError
-        If `h` is not a positive finite number, or `f` returns an array of several numbers.
+        If `h` is not a positive finite number, or is so small against an element of `x` that
+        rounding swallows the step; if `f` returns an array of several numbers, or a number beyond
+        float64; or if `f` changes its argument, in which case `x` is as it was before.
+
+    Warns
+    -----
+    UserWarning
+        If `x` was copied and `f` gave the same number wherever it was asked. Then `f` may be
+        reading the original, which is not moved. A function that is constant around `x` cannot be
+        told from that.
+
+    Notes
+    -----
+    A writable float array is the same object at every call, so what `f` keeps of it for later is
+    to be copied. Where `x` is copied first, each call gets an array of its own. Read-only float16
+    is moved, and given to `f`, as float32.
+
+    Whether `f` changes its argument is looked at in the first two calls, in each element before it
+    is moved, and in all of `x` now and then and at the end. An `f` that changes its argument and
+    undoes that before it returns does no harm.
 
     Examples
     --------
@@ -71,31 +100,56 @@ def numerical_gradient(
     array([[3., 4.],
            [1., 2.]])
     """
+    half_width = _half_width(f, h)
+    if isinstance(x, np.ndarray) and x.dtype.kind == "f" and x.flags.writeable:
+        return central_difference(f, _movable(x), half_width, argument=x).quotients
+    copy = np.array(real_array("x", x))
+    gradient = central_difference(f, copy, half_width)
+    if gradient.is_of_a_constant:
+        _warn_of_a_constant("x", _why_copied(x))
+    return in_dtype(gradient.quotients, result_dtype(x))
+
+
+def _half_width(f: object, h: SupportsFloat) -> float:
     if not callable(f):
         raise TypeError(f"f must be callable, got {type(f).__name__}")
-    h = positive_float("h", h)
-    moved, argument = _movable(x)
-    return _core.numerical_gradient(f, moved, argument, h)
+    return positive_float("h", h)
 
 
-def _movable(x: npt.ArrayLike) -> tuple[FloatArray, FloatArray]:
-    """The array to move and the one to call `f` with: `x` itself where it can be moved in place."""
-    if not isinstance(x, np.ndarray) or x.dtype.kind != "f" or not x.flags.writeable:
-        copy = np.array(real_array("x", x))
-        return copy, copy
+def _movable(x: FloatArray) -> FloatArray:
+    """`x` as a plain array on the same memory, if its elements can be moved there."""
     if x.dtype not in (np.float32, np.float64) or not x.flags.aligned:
         raise TypeError(
             "x must be an aligned array of native float32 or float64 to be moved in place, "
-            f"got dtype {x.dtype}{'' if x.flags.aligned else ', unaligned'}"
+            f"got dtype {x.dtype}{'' if x.flags.aligned else ', unaligned'}: "
+            "pass x.astype(float) if f reads nothing but its argument"
         )
     if overlaps_itself(x):
         raise ValueError("x must not overlap itself in memory: to move one element moves another")
-    return plain_array("x", x), x
+    return plain_array("x", x)
+
+
+def _why_copied(x: npt.ArrayLike) -> str:
+    if not isinstance(x, np.ndarray):
+        return f"it is a {type(x).__name__}"
+    return "it is read-only" if x.dtype.kind == "f" else f"it holds {x.dtype}"
+
+
+def _warn_of_a_constant(name: str, why_copied: str) -> None:
+    warnings.warn(
+        f"the gradient is exactly 0: f gave the same number wherever it was asked. {name} was "
+        f"copied, because {why_copied}, and only copies of it were moved. If f reads {name} "
+        "itself, as lambda _: loss(W) reads W, let it read its argument, or pass "
+        "numerical_gradient a writable float array that f reads. If f is constant here, all is "
+        "well",
+        UserWarning,
+        stacklevel=3,
+    )
 
 
 @overload
 def gradient_descent(
-    f: Callable[[Any], SupportsFloat],
+    f: Callable[[Any], SupportsFloat | SupportsIndex],
     init_x: npt.ArrayLike,
     lr: float = ...,
     step_num: SupportsIndex = ...,
@@ -105,7 +159,7 @@ def gradient_descent(
 ) -> FloatArray: ...
 @overload
 def gradient_descent(
-    f: Callable[[Any], SupportsFloat],
+    f: Callable[[Any], SupportsFloat | SupportsIndex],
     init_x: npt.ArrayLike,
     lr: float = ...,
     step_num: SupportsIndex = ...,
@@ -113,10 +167,20 @@ def gradient_descent(
     h: float = ...,
     return_history: Literal[True],
 ) -> tuple[FloatArray, FloatArray]: ...
+@overload
+def gradient_descent(
+    f: Callable[[Any], SupportsFloat | SupportsIndex],
+    init_x: npt.ArrayLike,
+    lr: float = ...,
+    step_num: SupportsIndex = ...,
+    *,
+    h: float = ...,
+    return_history: bool,
+) -> FloatArray | tuple[FloatArray, FloatArray]: ...
 
 
 def gradient_descent(
-    f: Callable[[Any], SupportsFloat],
+    f: Callable[[Any], SupportsFloat | SupportsIndex],
     init_x: npt.ArrayLike,
     lr: float = 0.01,
     step_num: SupportsIndex = 100,
@@ -129,7 +193,8 @@ def gradient_descent(
     Parameters
     ----------
     f : callable
-        Takes an array of the shape of `init_x`, returns a real number.
+        Takes an array of the shape of `init_x`, returns a real number, as for
+        `numerical_gradient`. Each call gets an array of its own.
     init_x : array_like
         Where to start; left alone.
     lr : float, default 0.01
@@ -144,10 +209,11 @@ def gradient_descent(
     Returns
     -------
     x : ndarray
-        The final point, shape and float dtype of `init_x`.
+        The final point, shape and float dtype of `init_x`. float16 is computed in float32 and
+        rounded at the end.
     history : ndarray
         Only with `return_history`: every point from `init_x` on, shape
-        ``(step_num + 1, *x.shape)``.
+        ``(step_num + 1, *x.shape)``, dtype of `x`.
 
     Raises
     ------
@@ -155,7 +221,14 @@ def gradient_descent(
         If an argument is of the wrong type, or `f` returns something other than a real number.
     ValueError
         If `lr` is negative or not finite, `step_num` is negative, or `h` is not a positive finite
-        number.
+        number; if a step leads so far that rounding swallows `h`, as it does where a learning rate
+        is too large; or if `f` returns or does what `numerical_gradient` refuses.
+
+    Warns
+    -----
+    UserWarning
+        If `f` gave the same number wherever it was asked in the first step: it may be reading
+        `init_x`, which is not moved.
 
     Examples
     --------
@@ -173,17 +246,24 @@ def gradient_descent(
     >>> np.round(path[:, 0], 6)
     array([8., 4., 2., 1.])
     """
+    half_width = _half_width(f, h)
     lr = non_negative_float("lr", lr)
     steps = integer("step_num", step_num)
     if steps < 0:
         raise ValueError(f"step_num must not be negative, got {steps}")
     x = np.array(real_array("init_x", init_x))
-    history = np.empty((steps + 1, *x.shape), x.dtype) if return_history else None
+    dtype = result_dtype(init_x)
+    history = np.empty((steps + 1, *x.shape), dtype) if return_history else None
     for step in range(steps):
         if history is not None:
-            history[step] = x
-        x -= lr * numerical_gradient(f, x, h)
+            history[step] = in_dtype(x, dtype)
+        name = f"(init_x after {step} steps)" if step else "init_x"
+        gradient = central_difference(f, x, half_width, name=name, cure=_CURE)
+        if step == 0 and gradient.is_of_a_constant:
+            _warn_of_a_constant("init_x", "gradient_descent leaves it alone")
+        x -= lr * gradient.quotients
+    final = in_dtype(x, dtype)
     if history is None:
-        return x
-    history[steps] = x
-    return x, history
+        return final
+    history[steps] = final
+    return final, history

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kobai import _core
+from kobai._difference import check_steps
 from kobai._validation import (
     FloatArray,
     converted,
@@ -333,6 +334,9 @@ class Network(Overridable):
         self, x: npt.ArrayLike, t: npt.ArrayLike, h: float, method: str
     ) -> tuple[float, dict[str, FloatArray]]:
         layers = self.core_layers()
+        if method == "direct":  # the others move no parameter itself
+            for key, param in self._parameters().items():
+                check_steps(key, param.astype(_DOUBLE, copy=False), h)
         rows, answers = self._batch(x, t, keep_single=True)
         is_double = self.dtype == _DOUBLE
         if not is_double:

@@ -16,6 +16,7 @@ from typing import Any, ClassVar, SupportsFloat, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from kobai._difference import check_steps
 from kobai._validation import HALF_WIDTH, FloatArray, inputs, positive_float, targets
 from kobai.functions import cross_entropy_error
 from kobai.gradient import numerical_gradient
@@ -201,6 +202,7 @@ class Overridable:
         params = dict(self._parameters())
         for key, param in params.items():
             _check_movable(f"params[{key!r}]", param)
+            check_steps(key, param, h)
         return {
             key: numerical_gradient(lambda _: self.loss(x, t), param, h)
             for key, param in params.items()

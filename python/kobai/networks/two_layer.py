@@ -246,7 +246,8 @@ class TwoLayerNet(Network):
             If an argument or a parameter has a wrong dtype.
         ValueError
             If shapes do not fit, a label is outside ``0..K-1``, there is no sample, `h` is not a
-            positive finite number, or the method is unknown.
+            positive finite number, or the method is unknown; or if ``"direct"`` cannot move a
+            parameter, as rounding swallows `h` in one so large.
 
         Examples
         --------

@@ -2,7 +2,7 @@
 //! for every parameter. The oracle for the other two evaluators.
 
 use crate::cancel::Cancel;
-use crate::difference::{central_difference, Point};
+use crate::difference::{central_difference, Move, Point};
 use crate::error::Error;
 use crate::forward::Forward;
 use crate::input::Input;
@@ -24,24 +24,13 @@ struct Moving<'a> {
     cancel: &'a Cancel,
 }
 
-impl Moving<'_> {
+impl Point for Moving<'_> {
+    type Error = Error;
+
     fn number(&mut self, place: usize) -> &mut f64 {
         let mut arrays = self.parameters.slices_mut();
         let array = arrays.nth(self.array);
         &mut array.expect("the array is one of the network's")[place]
-    }
-}
-
-impl Point<f64> for Moving<'_> {
-    type Error = Error;
-
-    fn get(&mut self, place: usize) -> Result<f64, Error> {
-        Ok(*self.number(place))
-    }
-
-    fn set(&mut self, place: usize, value: f64) -> Result<(), Error> {
-        *self.number(place) = value;
-        Ok(())
     }
 
     fn value(&mut self) -> Result<f64, Error> {
@@ -52,10 +41,34 @@ impl Point<f64> for Moving<'_> {
     }
 }
 
+/// Checks that `h` moves every parameter: to one so large that rounding swallows it, it is nothing.
+fn check_steps(network: &Network<'_, f64>, h: f64) -> Result<(), Error> {
+    for (l, layer) in network.layers().iter().enumerate() {
+        let arrays = [
+            ("weights", layer.weights.data()),
+            ("bias", layer.bias.unwrap_or_default()),
+        ];
+        for (name, numbers) in arrays {
+            if let Some(number) = numbers
+                .iter()
+                .find(|&&number| Move::of(number, h).is_none())
+            {
+                let got = format!("{h} for {number} in the {name} of layer {}", l + 1);
+                return Err(Error::value(
+                    "h",
+                    "be large enough to move every parameter",
+                    got,
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
 /// Writes the central difference of the mean loss in every parameter.
 ///
 /// # Errors
-/// [`Error::Interrupted`] if cancelled.
+/// [`Error::Interrupted`] if cancelled; or if rounding swallows `h` in a parameter.
 pub fn direct(
     network: &Network<'_, f64>,
     input: Input<'_, f64>,
@@ -65,6 +78,7 @@ pub fn direct(
     cancel: &Cancel,
     gradient: &mut Places<'_, f64>,
 ) -> Result<(), Error> {
+    check_steps(network, h)?;
     for (array, out) in gradient.slices_mut().enumerate() {
         for_chunks(threads, out, CHUNK, |chunk, out| {
             if cancel.check().is_err() {

@@ -6,7 +6,6 @@
 mod arrays;
 mod failure;
 mod functions;
-mod gradient;
 mod networks;
 mod optimizers;
 mod training;
@@ -21,8 +20,6 @@ mod _core {
         cross_entropy_error, cross_entropy_error_labels, mean_squared_error, relu, sigmoid, softmax,
     };
     #[pymodule_export]
-    use crate::gradient::numerical_gradient;
-    #[pymodule_export]
     use crate::networks::{
         network_correct, network_gradient, network_loss, network_numerical_gradient,
         network_probabilities, network_scores,
@@ -34,12 +31,26 @@ mod _core {
     use crate::training::network_train;
 
     /// The number of threads computations use.
+    ///
+    /// Examples
+    /// --------
+    /// >>> import kobai
+    /// >>> kobai.num_threads() >= 1
+    /// True
     #[pyfunction]
     fn num_threads(py: Python<'_>) -> usize {
         py.detach(kobai_core::team::num_threads)
     }
 
     /// Sets the number of threads computations use; 0 means the default.
+    ///
+    /// Examples
+    /// --------
+    /// >>> import kobai
+    /// >>> kobai.set_num_threads(1)
+    /// >>> kobai.num_threads()
+    /// 1
+    /// >>> kobai.set_num_threads(0)
     #[pyfunction]
     #[pyo3(signature = (threads, /))]
     fn set_num_threads(py: Python<'_>, threads: usize) {

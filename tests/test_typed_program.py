@@ -1,0 +1,39 @@
+"""What is typed as people write it passes strict mypy."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import kobai
+import typed_program
+
+PROGRAM = Path(typed_program.__file__)
+
+
+def test_mypy_has_nothing_to_say_of_a_users_program(tmp_path):
+    pytest.importorskip("mypy")
+    package = Path(kobai.__file__).parent.parent
+    run = subprocess.run(  # noqa: S603
+        [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(tmp_path), str(PROGRAM)],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+        cwd=tmp_path,  # where no other configuration is found
+        env={**os.environ, "MYPYPATH": str(package)},
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+
+
+def test_it_runs(capsys):
+    typed_program.main()
+    assert capsys.readouterr().out.splitlines() == [
+        "101 points",
+        "(2,) (4, 2) (2,) (2,)",
+        "[(2, 3), (2, 3), (2, 3), (2,), (2,)]",
+        "[1] [1.] True",
+        *["4"] * 3,
+    ]

@@ -1,0 +1,92 @@
+"""A program as its users type it: strict mypy has nothing to say of it, and it runs."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from kobai import (
+    SGD,
+    History,
+    SimpleNet,
+    Trainer,
+    TwoLayerNet,
+    cross_entropy_error,
+    gradient_descent,
+    load_mnist_sample,
+    numerical_gradient,
+    sigmoid,
+)
+from kobai.functions import relu_grad, softmax_loss, step_function
+
+Array = npt.NDArray[np.floating[Any]]
+
+
+def valley(x: Array) -> float:
+    return float(np.sum(x**2))
+
+
+class Momentum:
+    """An optimizer of a user's own, typed as the course's classes are used."""
+
+    def __init__(self, lr: float = 0.01, momentum: float = 0.9) -> None:
+        self.lr = lr
+        self.momentum = momentum
+        self.v: dict[str, Array] = {}
+
+    def update(self, params: dict[str, Array], grads: dict[str, Array]) -> None:
+        for key, param in params.items():
+            v = self.v.setdefault(key, np.zeros_like(param))
+            v *= self.momentum
+            v -= self.lr * grads[key]
+            param += v
+
+
+class SignDescent:
+    """Another, which names its arguments as it likes and answers something."""
+
+    def update(self, weights: dict[str, Any], slopes: dict[str, Any]) -> int:
+        for key in weights:
+            weights[key] -= 0.01 * np.sign(slopes[key])
+        return len(weights)
+
+
+def descend(show_path: bool) -> Array:
+    found = gradient_descent(valley, [3.0, 4.0], lr=0.1, return_history=show_path)
+    if isinstance(found, tuple):
+        x, path = found
+        print(f"{len(path)} points")
+        return x
+    return found
+
+
+def train(optimizer: Momentum | SignDescent | SGD) -> History:
+    (x_train, t_train), _ = load_mnist_sample()
+    net = TwoLayerNet(784, 10, 10, rng=0)
+    trainer = Trainer(net, optimizer, batch_size=50, gradient="numerical", rng=0)
+    return trainer.fit(x_train[:200], t_train[:200], epochs=1, progress=False)
+
+
+def main() -> None:
+    x: Array = gradient_descent(valley, np.array([3.0, 4.0]), 0.1, 10)
+    end, path = gradient_descent(valley, x, step_num=np.int64(3), return_history=True)
+    print(end.shape, path.shape, descend(True).shape, descend(False).shape)
+
+    net = SimpleNet(rng=0)
+    inputs, label = [0.6, 0.9], 2
+    gradients: list[Array] = [
+        numerical_gradient(lambda _: net.loss(inputs, label), net.W),
+        numerical_gradient(lambda W: cross_entropy_error(sigmoid(inputs @ W), label), net.W),
+        numerical_gradient(lambda W: W[0, 0], net.W, h=1e-3),
+        numerical_gradient(np.sum, [1, 2]),
+        numerical_gradient(lambda p: int(p[0] > 1), (1.0, 2.0)),
+    ]
+    print([gradient.shape for gradient in gradients])
+    print(step_function([1.0]), relu_grad([1.0]), float(softmax_loss([0.0, 0.0], 1)) > 0)
+
+    for optimizer in (Momentum(), SignDescent(), SGD(lr=0.1)):
+        print(len(train(optimizer).train_loss))
+
+
+if __name__ == "__main__":
+    main()
