@@ -28,11 +28,33 @@ def test_a_network_says_what_it_is_in_a_line(net, said):
 
 def test_a_network_whose_parameters_are_spoilt_can_still_be_shown():
     net = TwoLayerNet(3, 4, 2)
-    net.params = {"W1": "nothing", "b1": None}
-    assert repr(net).startswith("<TwoLayerNet 3-4-2: ")
+    for params in ({"W1": "nothing", "b1": None}, None, [1, 2]):
+        net.params = params
+        assert repr(net) == "<TwoLayerNet 3-4-2: spoilt parameters, float64>"
     simple = SimpleNet()
-    simple.W = None
-    assert repr(simple).startswith("<SimpleNet 2-3: ")
+    for simple.W in (None, [[1.0]]):
+        assert repr(simple) == "<SimpleNet 2-3: spoilt parameters, float64>"
+
+
+def test_parameters_are_named_as_users_write_them():
+    x, t = np.ones((2, 3)), [0, 1]
+    net, simple = TwoLayerNet(3, 4, 2, rng=0), SimpleNet(3, 2, rng=0)
+    calls = ("predict", "loss", "accuracy", "gradient", "numerical_gradient", "core_layers")
+    for call in calls:
+        data = {"predict": (x,), "core_layers": ()}.get(call, (x, t))
+        net.params = None
+        with pytest.raises(TypeError, match=r"^params must be a dict of arrays, got NoneType"):
+            getattr(net, call)(*data)
+        for W, error in (
+            (None, TypeError),
+            ([[1.0]], TypeError),
+            (np.ones((3, 2), np.float32), TypeError),
+            (np.ones((2, 3)), ValueError),
+            (np.ma.array(np.ones((3, 2)), mask=np.eye(3, 2)), ValueError),
+        ):
+            simple.W = W
+            with pytest.raises(error, match=r"^W must "):
+                getattr(simple, call)(*data)
 
 
 @pytest.mark.parametrize("make", [lambda: TwoLayerNet(2, 4, 1), lambda: SimpleNet(output_size=1)])

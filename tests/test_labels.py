@@ -46,6 +46,7 @@ WRONG_LABELS = {
     "text": (np.array(["cat", "dog", "dog", "cat"]), TypeError, "'cat' at position 0"),
     "list of text": (["cat", "dog", "dog", "cat"], TypeError, "'cat' at position 0"),
     "text objects": (np.array(["0", "1", "1", "0"], object), TypeError, "'0' at position 0"),
+    "text and numbers": (np.array([0, "cat", "cat", 0], object), TypeError, "'cat' at position 1"),
     "categories": (
         pd.Series(["cat", "dog", "dog", "cat"], dtype="category"), TypeError, "'cat' at position 0",
     ),
@@ -67,6 +68,9 @@ WRONG_LABELS = {
     "a column": (np.array([[0], [1], [1], [0]]), ValueError, "(4, 1)"),
     "a row": (np.array([[0, 1, 1, 0]]), ValueError, "(1, 4)"),
     "a column of floats": (np.array([[0.0], [1.0], [1.0], [0.0]]), ValueError, "(4, 1)"),
+    "a column of -1 and 1": (np.array([[-1], [1], [1], [-1]]), ValueError, "(4, 1)"),
+    "floats of -1 and 1": (np.array([-1.0, 1.0, 1.0, -1.0]), TypeError, "-1.0 at position 0"),
+    "a matrix": (np.array([[0, 1, 1, 0]]).view(np.matrix), ValueError, "(1, 4)"),
     "a data frame": (pd.DataFrame({"y": [0, 1, 1, 0]}), ValueError, "(4, 1)"),
     "a data frame of text": (
         pd.DataFrame({"y": ["cat", "dog", "dog", "cat"]}), ValueError, "(4, 1)",

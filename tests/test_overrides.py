@@ -154,6 +154,24 @@ def test_labels_are_checked_by_the_classes_that_are_predicted():
             call(X, LABELS + 4)
 
 
+@pytest.mark.parametrize(
+    ("answer", "error", "words"),
+    [
+        (np.full(6, 0.5), ValueError, r"must have shape \(6, K\), got shape \(6,\)"),
+        (np.full((1, 2), 0.5), ValueError, r"must have shape \(6, K\), got shape \(1, 2\)"),
+        (0.5, ValueError, r"must have shape \(6, K\), got shape \(\)"),
+        (None, TypeError, "must hold real numbers"),
+        (np.full((6, 2), "0.5"), TypeError, "must hold real numbers"),
+    ],
+)
+def test_what_an_overridden_predict_returns_is_looked_at(answer, error, words):
+    net = TwoLayerNet(3, 4, 2, 1.0, rng=0)
+    net.predict = lambda x: answer
+    for call in (net.loss, net.accuracy, net.numerical_gradient):
+        with pytest.raises(error, match=f"what TwoLayerNet.predict returns {words}"):
+            call(X, LABELS)
+
+
 def test_more_parameters_than_the_parents_are_moved_as_well():
     class Scaled(TwoLayerNet):
         def __init__(self, *arguments, **options):

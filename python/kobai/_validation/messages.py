@@ -46,7 +46,8 @@ def is_sparse(value: object) -> bool:
 
 def as_array(name: str, value: Any) -> str:
     """The expression that makes an array of the argument called `name`, for the reader to copy."""
-    if isinstance(value, np.ndarray):
+    # A np.matrix has no flat form of its own.
+    if isinstance(value, np.ndarray) and not isinstance(value, np.matrix):
         return name
     if is_sparse(value):
         return f"{name}.toarray()"

@@ -73,52 +73,61 @@ def check_label_range(name: str, labels: npt.NDArray[Any], classes: int) -> None
     index = tuple(map(int, np.unravel_index(is_wrong.argmax(), labels.shape)))
     got = f"{shown(labels[index])}{place(index)}"
     wrong = f"{name} must hold labels in 0..{classes - 1} only, got {got}"
-    different = len(np.unique(labels))
+    raise ValueError(f"{wrong}: {_numbered(name, labels, classes)}" if labels.ndim else wrong)
+
+
+def _numbered(expression: str, labels: npt.NDArray[Any], classes: int) -> str:
+    """How labels are numbered from 0, if there are not too many of them."""
+    try:
+        different = len(np.unique(labels))
+    except TypeError:  # text and numbers, say, have no order
+        expression, labels = f"{expression}.astype(str)", labels.astype(str)
+        different = len(np.unique(labels))
     if different > classes:
-        raise ValueError(f"{wrong}: {different} different labels need as many outputs")
-    if labels.ndim:
-        wrong += f": np.unique({name}, return_inverse=True)[1] numbers the classes from 0"
-    raise ValueError(wrong)
+        return f"{different} different labels need as many outputs"
+    return f"np.unique({expression}, return_inverse=True)[1] numbers the classes from 0"
 
 
 def _labels(name: str, t: npt.ArrayLike, array: npt.NDArray[Any], classes: int) -> npt.NDArray[Any]:
     """Labels as they lie, if all of them are integers in ``0..classes - 1``."""
-    is_whole = array.dtype.kind in "iu"
-    if array.dtype.kind == "O":
-        is_whole = all(map(_is_integer, set(map(type, array.flat))))
-    if not is_whole:
-        raise _no_labels(name, t, array)
+    if not _are_integers(array):
+        index, value = _telling_element(array)
+        got = shown(value) + place(index)
+        if array.dtype.kind != "O":
+            got = f"dtype {array.dtype} ({got})"
+        cure = _cure(as_array(name, t), array, classes)
+        raise TypeError(f"{name} must hold integers where it holds labels, got {got}: {cure}")
     check_label_range(name, array, classes)
     return array if array.dtype.kind != "O" else array.astype(np.int64)
+
+
+def _are_integers(array: npt.NDArray[Any]) -> bool:
+    if array.dtype.kind == "O":
+        return all(map(_is_integer, set(map(type, array.flat))))
+    return array.dtype.kind in "iu"
 
 
 def _is_integer(kind: type) -> bool:
     return is_real(kind) and issubclass(kind, numbers.Integral) and not issubclass(kind, bool)
 
 
-def _no_labels(name: str, t: npt.ArrayLike, array: npt.NDArray[Any]) -> TypeError:
-    got, cure = _what_labels_are(as_array(name, t), array)
-    return TypeError(f"{name} must hold integers where it holds labels, got {got}: {cure}")
+def _cure(expression: str, array: npt.NDArray[Any], classes: int) -> str:
+    """What makes labels of `array`, which the caller can write as `expression`.
 
-
-def _what_labels_are(expression: str, array: npt.NDArray[Any]) -> tuple[str, str]:
-    """What stands in the place of integer labels, and what to do about it.
-
-    `expression` is what the caller can write for `array`.
+    Nothing where they are labels.
     """
-    index, value = _telling_element(array)
-    got = shown(value) + place(index)
-    if array.dtype.kind != "O":
-        got = f"dtype {array.dtype} ({got})"
+    value = _telling_element(array)[1]
     if is_missing(value) or (_is_number(value) and math.isnan(_as_float(value))):
-        return got, "leave samples without a label out"
+        return "leave samples without a label out"
     if isinstance(value, (str, bytes)):
-        return got, f"np.unique({expression}, return_inverse=True)[1] numbers the classes"
+        return _numbered(expression, array, classes)
     if not _is_number(value):
-        return got, "number the classes from 0"
+        return "number the classes from 0"
     if not _as_float(value).is_integer():
-        return got, "targets other than labels need a row of numbers a sample"
-    return got, f"convert them with {expression}.astype(int)"
+        return "targets other than labels need a row of numbers a sample"
+    if array.min() < 0 or array.max() >= classes:
+        return _numbered(expression, array, classes)
+    return "" if _are_integers(array) else f"convert them with {expression}.astype(int)"
 
 
 def _is_number(value: Any) -> bool:
@@ -168,7 +177,6 @@ def column_cure(
     if array.size != shape[0] or array.size == 0:
         return ""
     flat = f"{as_array(name, t)}.ravel()"
-    cure = f": labels in one column are made flat by {flat}"
-    if array.dtype.kind not in "iu":
-        cure += f", then: {_what_labels_are(flat, array.ravel())[1]}"
-    return cure
+    made_flat = f": labels in one column are made flat by {flat}"
+    then = _cure(flat, array.ravel(), shape[-1])
+    return f"{made_flat}, then: {then}" if then else made_flat

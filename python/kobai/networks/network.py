@@ -54,8 +54,11 @@ class Network(Overridable):
 
     def __repr__(self) -> str:
         """The class, the sizes of its layers, the number of parameters and their dtype."""
-        count = sum(np.size(param) for param in self._parameters().values())
         sizes = "-".join(map(str, self._sizes))
+        try:
+            count = str(sum(param.size for param in self._parameters().values()))
+        except (AttributeError, TypeError):  # parameters that are no arrays
+            count = "spoilt"
         return f"<{type(self).__name__} {sizes}: {count} parameters, {self.dtype}>"
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -272,17 +275,16 @@ class Network(Overridable):
         ]
 
     def _check_parameter(self, key: str, value: Any, shape: tuple[int, ...]) -> None:
+        name = self._called(key)
         if not isinstance(value, np.ndarray):
-            raise TypeError(f"params[{key!r}] must be an array, got {type(value).__name__}")
+            raise TypeError(f"{name} must be an array, got {type(value).__name__}")
         if value.dtype != self.dtype:
-            raise TypeError(
-                f"params[{key!r}] must have the network's dtype {self.dtype}, got {value.dtype}"
-            )
+            raise TypeError(f"{name} must have the network's dtype {self.dtype}, got {value.dtype}")
         if value.shape != shape:
-            raise ValueError(f"params[{key!r}] must have shape {shape}, got {value.shape}")
-        plain_array(f"params[{key!r}]", value)
+            raise ValueError(f"{name} must have shape {shape}, got {value.shape}")
+        plain_array(name, value)
         if not value.flags.aligned:
-            raise ValueError(f"params[{key!r}] must be aligned in memory, got an unaligned array")
+            raise ValueError(f"{name} must be aligned in memory, got an unaligned array")
 
     def _rows(self, data: npt.NDArray[Any], *, keep_single: bool = False) -> FloatArray:
         """Inputs as the core takes them: of the network's dtype.

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kobai._difference import check_steps
-from kobai._validation import HALF_WIDTH, FloatArray, inputs, positive_float, targets
+from kobai._validation import HALF_WIDTH, FloatArray, positive_float, real_as_it_lies, targets
 from kobai.functions import cross_entropy_error
 from kobai.gradient import numerical_gradient
 
@@ -180,11 +180,21 @@ class Overridable:
 
     def _loss_of_prediction(self, x: npt.ArrayLike, t: npt.ArrayLike) -> Any:
         """The loss of what an overridden `predict` answers."""
-        return self.dtype.type(cross_entropy_error(self._probabilities(self.predict(x)), t))
+        return self.dtype.type(cross_entropy_error(self._probabilities(self._predicted(x)), t))
+
+    def _predicted(self, x: npt.ArrayLike) -> npt.NDArray[Any]:
+        """What an overridden `predict` answers, one row a sample."""
+        name = f"what {type(self).__name__}.predict returns"
+        answer = real_as_it_lies(name, self.predict(x))
+        samples = np.shape(x)[:1] if np.ndim(x) >= 2 else ()
+        if answer.ndim != len(samples) + 1 or answer.shape[:-1] != samples:
+            wanted = f"({samples[0]}, K)" if samples else "(K,)"
+            raise ValueError(f"{name} must have shape {wanted}, got shape {answer.shape}")
+        return answer
 
     def _correct_predictions(self, x: npt.NDArray[Any], t: npt.NDArray[Any]) -> int:
         """How many of the samples an overridden `predict` puts into the class of the target."""
-        scores = inputs("what predict returns", self.predict(x))
+        scores = self._predicted(x)
         answers = targets("t", t, scores.shape[:-1], scores.shape[-1])
         classes = answers if answers.ndim < scores.ndim else answers.argmax(axis=-1)
         is_right = scores.argmax(axis=-1) == classes
@@ -201,7 +211,7 @@ class Overridable:
             )
         params = dict(self._parameters())
         for key, param in params.items():
-            _check_movable(f"params[{key!r}]", param)
+            _check_movable(self._called(key), param)
             check_steps(key, param, h)
         return {
             key: numerical_gradient(lambda _: self.loss(x, t), param, h)
@@ -227,6 +237,10 @@ class Overridable:
     def _parameters(self) -> Mapping[str, Any]:
         """The parameters by name."""
         raise NotImplementedError
+
+    def _called(self, key: str) -> str:
+        """How users write the parameter of that name."""
+        return f"params[{key!r}]"
 
     def _by_name(self, gradient: Any) -> _Gradient:
         """What `gradient` answers, by the names of the parameters."""

@@ -85,6 +85,9 @@ class SimpleNet(Network):
     def _parameters(self) -> Mapping[str, Any]:
         return {"W": self.W}
 
+    def _called(self, key: str) -> str:
+        return key
+
     def _own_parameters(self) -> None:
         self.W = owned(self.W)
 

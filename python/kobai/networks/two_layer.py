@@ -130,7 +130,10 @@ class TwoLayerNet(Network):
             }
 
     def _parameters(self) -> Mapping[str, Any]:
-        return self.params
+        params = self.params
+        if not isinstance(params, Mapping):
+            raise TypeError(f"params must be a dict of arrays, got {type(params).__name__}")
+        return params
 
     def _own_parameters(self) -> None:
         params = self.__dict__.get("params", {})
@@ -337,5 +340,5 @@ class TwoLayerNet(Network):
             net.params.update(params)
             net.core_layers()
         except (TypeError, ValueError) as error:
-            raise ValueError(f"{file} does not hold a TwoLayerNet: {error}") from error
+            raise ValueError(f"{file} does not hold a {cls.__name__}: {error}") from error
         return net
