@@ -14,6 +14,7 @@ Data that shares memory with a parameter changes with every step, and is read an
 from __future__ import annotations
 
 from collections.abc import Iterable
+from operator import is_
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -48,6 +49,8 @@ class Dataset:
         self.given = x, t
         self._laid_out = x, t
         self._targets: Array | None = None
+        self._looked_at: list[Any] = []
+        self._overlaps = False
         self.renew()
 
     def renew(self) -> None:
@@ -58,12 +61,17 @@ class Dataset:
 
     def overlaps(self, params: Iterable[Any]) -> bool:
         """Whether a parameter may share memory with the user's arrays."""
-        return any(
-            np.may_share_memory(param, array)
-            for param in params
-            if isinstance(param, np.ndarray)
-            for array in self.given
-        )
+        arrays = list(params)
+        # Where an array stands never changes.
+        if len(arrays) != len(self._looked_at) or not all(map(is_, arrays, self._looked_at)):
+            self._looked_at = arrays
+            self._overlaps = any(
+                np.may_share_memory(array, given)
+                for array in arrays
+                if isinstance(array, np.ndarray)
+                for given in self.given
+            )
+        return self._overlaps
 
     def arrays(self, params: Iterable[Any]) -> tuple[Array, Array]:
         """Inputs and targets of the user's dtypes, for a network of those parameters."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
@@ -25,6 +25,10 @@ _NAMES = (
     "SIGUSR2",
 )
 _SIGNALS = tuple(int(getattr(signal, name)) for name in _NAMES if hasattr(signal, name))
+
+# The function behind `signal.getsignal`, which makes an enumeration of what is no function: it is
+# asked at every step.
+_handler_of: Callable[[int], Any] = getattr(signal.getsignal, "__wrapped__", signal.getsignal)
 
 
 class Interrupts:
@@ -62,21 +66,24 @@ class Interrupts:
             for number in _SIGNALS:
                 self._wrap(number)
 
-    @contextlib.contextmanager
-    def deferred(self) -> Iterator[None]:
-        """Run the block whole; signals that arrive during it are handled at its end."""
-        for number, wrapper in list(self._wrappers.items()):
-            if signal.getsignal(number) is not wrapper:
+    def deferred(self) -> Deferred:
+        """A context manager: its block runs whole, signals during it are handled at its end."""
+        for number, wrapper in self._wrappers.items():
+            if _handler_of(number) is not wrapper:
                 self._wrap(number)
+        return Deferred(self)
+
+    def begin(self) -> None:
+        """Defer from now on."""
         self._deferring = True
-        try:
-            yield
-        finally:
-            self._deferring = False
-            self._run_pending()
+
+    def end(self) -> None:
+        """Handle what has been deferred, and what comes from now on at once."""
+        self._deferring = False
+        self._run_pending()
 
     def _wrap(self, number: int) -> None:
-        handler = signal.getsignal(number)
+        handler = _handler_of(number)
         if not callable(handler) or id(handler) in self._wrapped:
             return
 
@@ -102,9 +109,22 @@ class Interrupts:
     def _restore(self) -> None:
         """Put back what was wrapped, where a wrapper is still in place."""
         for number in self._wrappers:
-            handler = original = signal.getsignal(number)
+            handler = original = _handler_of(number)
             while id(original) in self._wrapped:
                 original = self._wrapped[id(original)][1]
             if original is not handler:
                 signal.signal(number, original)
         self._wrappers.clear()
+
+
+class Deferred:
+    """A block within which signals wait."""
+
+    def __init__(self, interrupts: Interrupts) -> None:
+        self._interrupts = interrupts
+
+    def __enter__(self) -> None:
+        self._interrupts.begin()
+
+    def __exit__(self, *_: object) -> None:
+        self._interrupts.end()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import MutableMapping
+import operator
+from collections.abc import Callable, MutableMapping
 from typing import Any, Protocol
 
 import numpy as np
@@ -71,11 +72,14 @@ def check_network(net: object, gradient: str) -> None:
 
 
 # What a `TwoLayerNet` is made of: all of it but how it is scored and stored.
-_CAME_WITH = {
-    name: getattr(TwoLayerNet, name)
+_PARTS = tuple(
+    name
     for name in dir(TwoLayerNet)
     if not name.startswith("__") and name not in ("accuracy", "save", "load")
-}
+)
+_NAMES = frozenset(_PARTS)
+_parts_of: Callable[[type], tuple[Any, ...]] = operator.attrgetter(*_PARTS)
+_CAME_WITH = _parts_of(TwoLayerNet)
 
 
 def is_unchanged(net: object) -> bool:
@@ -86,11 +90,11 @@ def is_unchanged(net: object) -> bool:
     kind = type(net)
     if not issubclass(kind, TwoLayerNet) or kind.__getattribute__ is not object.__getattribute__:
         return False
-    own = vars(net)
+    own = net.__dict__
     return (
         type(own.get("params")) is dict
-        and own.keys().isdisjoint(_CAME_WITH)
-        and all(getattr(kind, name) is value for name, value in _CAME_WITH.items())
+        and _NAMES.isdisjoint(own)
+        and all(map(operator.is_, _parts_of(kind), _CAME_WITH))
     )
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Callable, Sequence
+from operator import is_
 from typing import Any
 
 import numpy as np
@@ -46,11 +47,10 @@ class Stepper:
         self._is_fused = False
         self._kind: object = None
         self._step_seconds: float | None = None
+        # Parameters that were found apart from each other.
+        self._apart: list[Any] = []
         self.is_whole = True
-
-    @property
-    def may_run_user_code(self) -> bool:
-        return not self._task.is_standard()
+        self.may_run_user_code = True
 
     def plan(self) -> int:
         """Decide how the next steps are taken; returns how many of them together at most."""
@@ -59,10 +59,15 @@ class Stepper:
         if kind != self._kind:
             self._kind, self._step_seconds = kind, None
         seconds = self._step_seconds
+        is_standard = task.is_standard()
+        self.may_run_user_code = not is_standard
         # The first step is taken by itself to see how long one lasts. Long ones stay by themselves,
         # where Ctrl-C can reach them.
         self._is_fused = (
-            seconds is not None and seconds <= _CALL_SECONDS and can_fuse(task, self._data)
+            seconds is not None
+            and seconds <= _CALL_SECONDS
+            and is_standard
+            and self._core_may_own([*task.net.params.values()])
         )
         if seconds is None or not self._is_fused:
             return 1
@@ -91,6 +96,19 @@ class Stepper:
             losses.append(loss)
             self.is_whole = True
 
+    def _core_may_own(self, arrays: list[Any]) -> bool:
+        """Whether the core can take whole steps: it copies parameters, and so must own them.
+
+        Such as overlap each other or the data, or cannot be written, are left to NumPy.
+        """
+        if not all(isinstance(array, np.ndarray) and array.flags.writeable for array in arrays):
+            return False
+        if len(arrays) != len(self._apart) or not all(map(is_, arrays, self._apart)):
+            if any(itertools.starmap(np.may_share_memory, itertools.combinations(arrays, 2))):
+                return False
+            self._apart = arrays
+        return not self._data.overlaps(arrays)
+
     def _call(self, steps: Sequence[Samples]) -> list[float]:
         """The losses of the steps; the core changes all parameters or none."""
         task = self._task
@@ -108,18 +126,3 @@ class Stepper:
             None if task.gradient == "backprop" else (HALF_WIDTH, task.method),
         ).tolist()
         return losses
-
-
-def can_fuse(task: TrainingTask, data: Dataset) -> bool:
-    """Whether the core can take whole steps: it copies parameters, and so must own them.
-
-    Parameters that overlap each other or the data, or cannot be written, are left to NumPy.
-    """
-    if not task.is_standard():
-        return False
-    arrays = [*task.net.params.values()]
-    return (
-        all(isinstance(array, np.ndarray) and array.flags.writeable for array in arrays)
-        and not any(itertools.starmap(np.may_share_memory, itertools.combinations(arrays, 2)))
-        and not data.overlaps(arrays)
-    )

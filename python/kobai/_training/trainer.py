@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 import os
 from collections.abc import Callable
 from typing import Any, Literal, SupportsIndex
@@ -33,6 +34,9 @@ __all__ = ["Trainer"]
 _GRADIENTS = ("backprop", "numerical")
 _METHODS = ("auto", "node", "incremental", "direct")
 _SAMPLINGS = ("shuffle", "replacement")
+
+# What may be replaced in the midst of a fit.
+_REPLACEABLE = {"net", "optimizer", "gradient", "method"}
 
 Split = tuple[Array, Array]
 
@@ -119,7 +123,7 @@ class Trainer:
         self.method = method
         self.sampling: str = sampling
         self.history = History()
-        self._checked: tuple[object, ...] = ()
+        self._checked: tuple[object, ...] = (None,) * len(TrainingTask._fields)
         self._task()
         self._rng = generator(rng)
 
@@ -376,7 +380,7 @@ class Trainer:
             self.sampling,
         )
         # Networks and optimizers need not be comparable.
-        if list(map(id, settings)) != list(map(id, self._checked)):
+        if not all(map(operator.is_, settings, self._checked)):
             count("batch_size", self.batch_size)
             one_of("gradient", self.gradient, _GRADIENTS)
             one_of("method", self.method, _METHODS)
@@ -384,19 +388,16 @@ class Trainer:
             check_network(self.net, self.gradient)
             check_optimizer(self.optimizer)
             self._checked = settings
-        return TrainingTask(
-            *settings,
-            loss_and_gradient=self.loss_and_gradient,
-            is_overridden=self._is_overridden(),
-        )
+        return TrainingTask(*settings, self.loss_and_gradient, self._is_overridden())
 
     def _is_overridden(self) -> bool:
-        kind, own = type(self), vars(self)
+        kind, own = type(self), self.__dict__
         return (
             kind.loss_and_gradient is not _LOSS_AND_GRADIENT
             or "loss_and_gradient" in own
             or kind.__getattribute__ is not object.__getattribute__
-            or any(hasattr(kind, name) for name in ("net", "optimizer", "gradient", "method"))
+            # As they are where a class makes them up when they are asked for.
+            or not own.keys() >= _REPLACEABLE
         )
 
     def _batches(self, samples: int, taken: int = 0) -> Batches:
