@@ -86,7 +86,7 @@ def test_also_where_x_is_copied(f, wrap):
 @pytest.mark.parametrize("f", CHANGING)
 def test_also_in_a_descent(f):
     x = POINT.copy()
-    with pytest.raises(ValueError, match=rf"{CHANGES}, which init_x was .* f\(init_x.copy\(\)\)"):
+    with pytest.raises(ValueError, match=f"{CHANGES}.* init_x is as it was"):
         gradient_descent(f, x)
     assert bits(x) == bits(POINT)
 

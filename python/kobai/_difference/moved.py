@@ -44,9 +44,8 @@ class MovedArray:
         """The error of an f that changes its argument."""
         self.is_told = True
         return ValueError(
-            f"f must not change its argument, which {self.name} was on its way from element to "
-            f"element: let it work on a copy, as lambda {self.name}: f({self.name}.copy()) does. "
-            f"{self.name} is as it was before"
+            "f must not change its argument, which is moved from element to element: let it work "
+            f"on a copy, as lambda x: f(x.copy()) does. {self.name} is as it was before"
         )
 
     def watched(self, f: Function) -> Function:
