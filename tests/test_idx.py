@@ -1,9 +1,15 @@
 """IDX files are read exactly, and everything that is not one is refused by name."""
 
+import bz2
 import gzip
+import io
+import lzma
+import pickle
 import re
 import struct
+import tarfile
 import tracemalloc
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +21,7 @@ from hypothesis.extra import numpy as npst
 from numpy.typing import NDArray
 
 from kobai.datasets import IDXFormatError, load_mnist
+from kobai.datasets.contents import what_it_is
 from kobai.datasets.idx import read_idx
 
 IMAGES = np.arange(2 * 3 * 4, dtype=np.uint8).reshape(2, 3, 4)
@@ -119,6 +126,117 @@ def test_message_says_file_and_what_came_and_was_wanted(
 ) -> None:
     with pytest.raises(IDXFormatError, match=f"{re.escape(str(tmp_path))}.*({message})"):
         read_bytes(tmp_path, body)
+
+
+def with_type(code: int) -> bytes:
+    return bytes([0, 0, code]) + idx(IMAGES)[3:]
+
+
+def tarred() -> bytes:
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w") as archive:
+        archive.addfile(tarfile.TarInfo("train-images-idx3-ubyte"))
+    return stream.getvalue()
+
+
+def zipped(name: str) -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        archive.writestr(name, b"data")
+    return stream.getvalue()
+
+
+def saved(save: Any) -> bytes:
+    stream = io.BytesIO()
+    save(stream, IMAGES)
+    return stream.getvalue()
+
+
+OTHER_KINDS = {
+    "gzipped twice": gzip.compress(idx(IMAGES)),
+    "a web page (HTML)": b"\n <!DOCTYPE html>\n<html><body>Not found</body></html>",
+    "a web page (HTML) ": b"\xef\xbb\xbf<HTML>",
+    "XML, or a web page": b"<?xml version='1.0'?><Error><Code>AccessDenied</Code></Error>",
+    "a Git LFS pointer": b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a2146\n",
+    "IDX of signed bytes in 3 dimensions": with_type(0x09),
+    "IDX of 16-bit integers in 3 dimensions": with_type(0x0B),
+    "IDX of 32-bit integers in 3 dimensions": with_type(0x0C),
+    "IDX of 32-bit floats in 3 dimensions": with_type(0x0D),
+    "IDX of 64-bit floats in 3 dimensions": with_type(0x0E),
+    "IDX of unsigned bytes in 1 dimension, which is the form of labels": idx(LABELS),
+    "IDX of unsigned bytes in 2 dimensions;": idx(IMAGES[0]),
+    "IDX of unsigned bytes in reversed (little-endian) byte order": b"\3\x08\0\0" + idx(IMAGES)[4:],
+    "IDX of 32-bit integers in reversed": b"\1\x0c\0\0" + idx(LABELS)[4:],
+    "a zip archive": zipped("train-images-idx3-ubyte"),
+    "an empty zip archive": b"PK\x05\x06" + bytes(18),
+    "a NumPy archive (.npz)": saved(np.savez),
+    "a NumPy file (.npy)": saved(np.save),
+    "a tar archive": tarred(),
+    "packed by xz": lzma.compress(idx(IMAGES)),
+    "packed by bzip2": bz2.compress(idx(IMAGES)),
+    "packed by zstd": b"\x28\xb5\x2f\xfd" + bytes(30),
+    "packed by compress": b"\x1f\x9d\x90" + bytes(30),
+    "a PNG image": b"\x89PNG\r\n\x1a\n" + bytes(30),
+    "a JPEG image": b"\xff\xd8\xff\xe0" + bytes(30),
+    "a pickle, which kobai does not open": pickle.dumps(IMAGES),
+    "an HDF5 file": b"\x89HDF\r\n\x1a\n",
+    "text (CSV or another table)": b"label,pixel0,pixel1\n5,0,0\n",
+    "text (CSV or another table) ": b"5 0 0 0 12 18\n0 0 0 0 9 7\n",
+    "text (JSON)": b'{"error": "not found"}',
+    "text (UTF-16)": "見つかりません".encode("utf-16"),
+    "text;": "ファイルが見つかりません".encode(),
+    "nothing but zeros": bytes(1000),
+}
+
+
+@pytest.mark.parametrize("meaning", OTHER_KINDS)
+@pytest.mark.parametrize("packed", [False, True], ids=["plain", "gzipped"])
+def test_another_kind_of_file_is_called_by_its_name(
+    tmp_path: Path, meaning: str, packed: bool
+) -> None:
+    body = OTHER_KINDS[meaning]
+    # What is gzipped once is read; within gzip, it is gzipped twice.
+    if packed or meaning == "gzipped twice":
+        body = gzip.compress(body)
+    with pytest.raises(IDXFormatError, match=re.escape(f": it is {meaning.strip()}")) as caught:
+        read_bytes(tmp_path, body)
+    assert "wanted 00000803 (IDX, unsigned bytes, 3 dimensions)" in str(caught.value)
+
+
+def test_an_empty_file_is_called_empty(tmp_path: Path) -> None:
+    for body in (b"", gzip.compress(b"")):
+        with pytest.raises(IDXFormatError, match="0 bytes of header, wanted 8: it is empty"):
+            read_bytes(tmp_path, body, 1)
+
+
+def test_what_is_not_known_is_shown_by_its_first_bytes(tmp_path: Path) -> None:
+    with pytest.raises(IDXFormatError, match=r"some-file: it starts with 01020304, wanted"):
+        read_bytes(tmp_path, bytes([1, 2, 3, 4, 200, 201]))
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_sizes_in_reversed_order_are_told(tmp_path: Path, packed: bool) -> None:
+    body = idx(IMAGES)[:4] + struct.pack("<3I", *IMAGES.shape) + IMAGES.tobytes()
+    with pytest.raises(IDXFormatError, match=r"byte order its shape is \(2, 3, 4\)"):
+        read_bytes(tmp_path, gzip.compress(body) if packed else body)
+
+
+def test_swapped_images_and_labels_are_told(tmp_path: Path) -> None:
+    write_folder(tmp_path)
+    images, labels = (tmp_path / f"train-{kind}-ubyte" for kind in ("images-idx3", "labels-idx1"))
+    pixels = images.read_bytes()
+    images.write_bytes(labels.read_bytes())
+    labels.write_bytes(pixels)
+    words = r"train-images.*: it is IDX of unsigned bytes in 1 dimension, .* form of labels"
+    with pytest.raises(IDXFormatError, match=words):
+        load_mnist(path=tmp_path)
+
+
+@settings(deadline=None)
+@given(st.binary(max_size=600))
+def test_any_start_is_named_or_not(start: bytes) -> None:
+    named = what_it_is(start)
+    assert named is None or len(named) > 3
 
 
 @hypothesis_in_one_folder
@@ -245,9 +363,19 @@ def test_a_missing_file_is_named(tmp_path: Path, missing: str) -> None:
         load_mnist(path=tmp_path)
 
 
+def test_a_file_of_another_ending_is_mentioned(tmp_path: Path) -> None:
+    write_folder(tmp_path)
+    (tmp_path / f"{NAMES[0]}-ubyte").rename(tmp_path / "train-images-idx3-ubyte.zip")
+    with pytest.raises(FileNotFoundError, match=r"; there is train-images-idx3-ubyte\.zip$"):
+        load_mnist(path=tmp_path)
+
+
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"no such folder: .*nowhere"):
         load_mnist(path=tmp_path / "nowhere")
+    (tmp_path / "mnist.zip").touch()
+    with pytest.raises(FileNotFoundError, match=r"a file and no folder: .*mnist\.zip"):
+        load_mnist(path=tmp_path / "mnist.zip")
 
 
 def test_format_error_is_a_value_error() -> None:

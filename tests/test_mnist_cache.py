@@ -399,6 +399,20 @@ def test_temporary_files_lie_beside_the_cached_ones_under_names_of_their_own(
     assert {path.parent for path in temporaries} == {folder}
 
 
+def test_what_a_killed_download_left_is_removed_when_it_is_old(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder.mkdir(parents=True)
+    old, new = (folder / f".{FIRST}.{digit * 16}.tmp" for digit in "0f")
+    for path in (old, new):
+        path.touch()
+    os.utime(old, (time.time() - 4000,) * 2)
+    with loopback.mirror(FILES) as server:
+        use(monkeypatch, server.url)
+        check_loaded()
+    assert set(contents(folder)) == {*FILES, new.name}
+
+
 def test_losing_the_race_to_replace_does_no_harm(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

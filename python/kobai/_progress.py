@@ -127,8 +127,9 @@ def write_line(text: str, stream: Any | None = None) -> None:
 
     Raises
     ------
-    OSError, ValueError
-        If it cannot be written. A stream that is missing or closed takes everything.
+    Exception
+        If it cannot be written: what the stream raises. One that is missing or closed takes
+        everything.
     """
     stream = sys.stdout if stream is None else stream
     if stream is None or getattr(stream, "closed", False):
@@ -141,7 +142,8 @@ def write_line(text: str, stream: Any | None = None) -> None:
         except UnicodeEncodeError:
             encoding = getattr(stream, "encoding", None) or "ascii"
             stream.write(f"{text}\n".encode(encoding, "backslashreplace").decode(encoding))
-        stream.flush()
+        # A stream of somebody's own may only take text.
+        getattr(stream, "flush", lambda: None)()
 
 
 def _renew_lock() -> None:

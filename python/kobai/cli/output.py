@@ -32,18 +32,18 @@ class Output:
         if not self._is_over and (always or not self.quiet):
             try:
                 write_line(text)
-            except (OSError, ValueError) as error:
+            except Exception as error:
                 self._end(error)
 
     def close(self) -> None:
         """Have all of it written, and nothing left that fails when the interpreter ends."""
         try:
-            if sys.stdout is not None and not sys.stdout.closed:
+            if not getattr(sys.stdout, "closed", True):
                 sys.stdout.flush()
-        except (OSError, ValueError) as error:
+        except Exception as error:
             self._end(error)
 
-    def _end(self, error: OSError | ValueError) -> None:
+    def _end(self, error: Exception) -> None:
         self._is_over = True
         if not _has_left(error):
             self.failure = self.failure or str(getattr(error, "strerror", None) or error)
@@ -56,7 +56,7 @@ class Output:
                 os.close(nowhere)
 
 
-def _has_left(error: OSError | ValueError) -> bool:
+def _has_left(error: Exception) -> bool:
     """Whether a pipe has no reader any more, which Windows calls an invalid argument."""
     code = getattr(error, "errno", None)
     return code == errno.EPIPE or (os.name == "nt" and code == errno.EINVAL)
@@ -65,5 +65,5 @@ def _has_left(error: OSError | ValueError) -> bool:
 def complain(text: str) -> None:
     """Print one line to standard error, where there is one."""
     if sys.stderr is not None:
-        with contextlib.suppress(OSError, ValueError):
+        with contextlib.suppress(Exception):
             write_line(printable(" ".join(text.split())), sys.stderr)
