@@ -1,9 +1,7 @@
 """`kobai train`: what it prints, writes and answers; what is wrong is found before it trains."""
 
 import argparse
-import os
 import re
-import stat
 import subprocess
 import sys
 import warnings
@@ -11,6 +9,7 @@ import warnings
 import numpy as np
 import pytest
 
+from command_line import error_of, run, train
 from idx_folders import write_folder
 from kobai import Trainer, TwoLayerNet, cli
 from kobai.cli import layout
@@ -35,25 +34,6 @@ def here(tmp_path, monkeypatch):
 
 def names(folder):
     return sorted(path.name for path in folder.iterdir())
-
-
-def run(capsys, *arguments):
-    code = cli.main([str(argument) for argument in arguments])
-    return code, *capsys.readouterr()
-
-
-def train(capsys, data, *options):
-    return run(capsys, "train", "--data", data, *options)
-
-
-def error_of(capsys, data, *options):
-    """The one line that says what is wrong, where nothing was loaded or printed."""
-    try:
-        code, out, err = train(capsys, data, *options)
-    except SystemExit as end:
-        code, (out, err) = end.code, capsys.readouterr()
-    assert (code, out, err.count("\n")) == (2, "", 1), (code, out, err)
-    return err
 
 
 def test_the_notebooks_run_is_the_default(capsys, monkeypatch):
@@ -163,34 +143,6 @@ def test_what_is_written_is_what_was_trained(capsys, data, here):
     assert len(np.load("run.npz")["train_loss"]) == 9
 
 
-@pytest.mark.parametrize(
-    ("name", "start"),
-    [
-        ("run", b"\x89PNG"),
-        (".run", b"\x89PNG"),
-        ("run.png", b"\x89PNG"),
-        ("run.PNG", b"\x89PNG"),
-        ("run.pdf", b"%PDF"),
-        ("run.v1.svg", b"<?xml"),
-    ],
-)
-def test_a_plot_has_the_name_that_was_given_and_the_format_of_its_ending(
-    capsys, data, here, name, start
-):
-    pytest.importorskip("matplotlib")
-    assert train(capsys, data, "--iterations", 2, "--plot", name)[0] == 0
-    assert names(here) == [name]
-    assert (here / name).read_bytes().startswith(start)
-
-
-def test_a_plot_is_written_through_a_link(capsys, data, here):
-    pytest.importorskip("matplotlib")
-    (here / "latest.png").symlink_to("run.png")
-    assert train(capsys, data, "--iterations", 2, "--plot", "latest.png")[0] == 0
-    assert (here / "latest.png").is_symlink()
-    assert (here / "run.png").read_bytes().startswith(b"\x89PNG")
-
-
 WRONG = {
     "--threads 18446744073709551616": "--threads must be at most 1,024",
     "--threads 0": "--threads must be at least 1, got 0",
@@ -246,73 +198,10 @@ def test_what_is_wrong_is_one_line_before_anything_is_done(
     TwoLayerNet(16, 3, 10, rng=0).save("saved")
     there = names(here)
     monkeypatch.setattr(Trainer, "fit", pytest.fail)
-    err = error_of(capsys, data, *options.split())
+    err = error_of(capsys, "train", "--data", data, *options.split())
     assert re.match(rf"kobai( train)?: error: (argument )?{WRONG[options]}", err), err
     assert names(here) == there
     assert (here / "made").read_bytes() == b"before"
-
-
-@pytest.mark.skipif(os.name != "posix", reason="devices and pipes by name")
-def test_devices_and_pipes_are_refused_before_the_training(capsys, data, here):
-    os.mkfifo("pipe")
-    for option in ("--save", "--plot", "--checkpoint"):
-        err = error_of(capsys, data, option, "pipe")
-        assert f"{option} must be a regular file, got the pipe pipe" in err
-        err = error_of(capsys, data, option, "/dev/zero")
-        assert f"{option} must be a regular file, got the device /dev/zero" in err
-    assert stat.S_ISFIFO((here / "pipe").stat().st_mode)
-
-
-def test_the_null_device_takes_any_of_them(capsys, data, here):
-    files = ("--save", os.devnull, "--checkpoint", os.devnull)
-    assert train(capsys, data, "--iterations", 1, *files)[0] == 0
-    assert names(here) == []
-
-
-def test_the_longest_name_is_saved_to(capsys, data, here):
-    longest = "n" * 251 + ".png"
-    assert train(capsys, data, "--iterations", 1, "--save", longest)[0] == 0
-    assert names(here) == [longest]
-    err = error_of(capsys, data, "--save", "n" * 256)
-    assert "--save must be a file, got nnn" in err
-    assert "File name too long" in err
-
-
-def test_a_plot_without_matplotlib_is_known_before_the_training(capsys, data, here, monkeypatch):
-    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
-    err = error_of(capsys, data, "--plot", "x.png")
-    assert "--plot needs matplotlib: python -m pip install 'kobai[plot]'" in err
-
-
-def test_a_format_that_cannot_be_drawn_is_known_before_the_training(
-    capsys, data, here, monkeypatch
-):
-    pytest.importorskip("matplotlib")
-
-    def fail(*_):
-        raise RuntimeError("xelatex not found")
-
-    monkeypatch.setattr("kobai._plot.save_history", fail)
-    err = error_of(capsys, data, "--plot", "x.pgf")
-    assert "--plot cannot be drawn as .pgf: xelatex not found" in err
-    assert names(here) == []
-
-
-def test_one_result_that_cannot_be_written_does_not_lose_the_others(
-    capsys, data, here, monkeypatch
-):
-    pytest.importorskip("matplotlib")
-
-    def fail(*_):
-        raise OSError(28, "No space left on device", "net.npz")
-
-    monkeypatch.setattr(TwoLayerNet, "save", fail)
-    files = ("--save", "net.npz", "--plot", "run.png")
-    code, out, err = train(capsys, data, "--iterations", 2, *files)
-    words = "--save could not be written: [Errno 28] No space left on device: 'net.npz'"
-    assert (code, err) == (2, f"kobai train: error: {words}\n")
-    assert "test accuracy" in out.splitlines()[-1]
-    assert names(here) == ["run.png"]
 
 
 def test_without_memory_it_says_so(capsys, data, monkeypatch):
@@ -373,11 +262,13 @@ def test_the_header_takes_eighty_columns_whatever_the_folder_is_called(capsys, t
 
 def test_data_that_is_damaged_is_one_line(capsys, data):
     (data / "train-images-idx3-ubyte").write_text("<html>")
-    err = error_of(capsys, data)
+    err = error_of(capsys, "train", "--data", data)
     assert "it is a web page (HTML)" in err
-    assert "--data must be auto, sample, or a folder" in error_of(capsys, data / "absent")
     assert "--data must be auto, sample, or a folder" in error_of(
-        capsys, data / "train-images-idx3-ubyte"
+        capsys, "train", "--data", data / "absent"
+    )
+    assert "--data must be auto, sample, or a folder" in error_of(
+        capsys, "train", "--data", data / "train-images-idx3-ubyte"
     )
 
 
