@@ -3,56 +3,94 @@
 
 PYTHON ?= python3
 VENV := .venv
-BIN := $(VENV)/bin
+PY := $(VENV)/bin/python
 DATA ?= auto
 
 SOURCES := Cargo.toml Cargo.lock pyproject.toml $(shell find rust -name '*.rs' -o -name Cargo.toml)
+CORE := python/kobai/_core.abi3.so
 
-.PHONY: train test lint rust-test python-test soak bench bench-products format build clean
+# maturin installs into the environment that is active. This one is, whichever was before.
+export VIRTUAL_ENV := $(CURDIR)/$(VENV)
+unexport CONDA_PREFIX
+
+.PHONY: train test lint rust-test python-test soak bench bench-products format
+.PHONY: build toolchain venv build-tools test-tools lint-tools peers clean
 
 train: build
-	$(BIN)/kobai train --data $(DATA)
+	$(PY) -m kobai train --data "$(DATA)"
 
 test: lint rust-test python-test
 
-build: $(VENV)/built
+# No file says what has been done: each step asks for the thing itself, so that a clone that was
+# moved, a Python that was upgraded, a package that was uninstalled or a step that was interrupted
+# is mended by the next `make`. Programs are called as modules, as those in $(VENV)/bin name their
+# interpreter by its full path.
 
 # Editable: Python files are read where they stand, so only Rust makes a new build.
-$(VENV)/built: $(VENV)/tools $(SOURCES)
-	$(BIN)/maturin develop --release --quiet
-	touch $@
+IS_HERE := import kobai, os, sys; \
+	sys.exit(not os.path.samefile(kobai.__file__, "python/kobai/__init__.py"))
 
-$(VENV)/tools: pyproject.toml
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
-	$(BIN)/python -m pip install --quiet --group build --group test --group lint
-	touch $@
+build: build-tools
+	@$(PY) -c '$(IS_HERE)' 2>/dev/null && test -z "$$(find $(SOURCES) -newer $(CORE))" || { \
+		echo '== compiling the Rust core; the first time, that takes some minutes'; \
+		$(PY) -m maturin develop --release && touch $(CORE); }
 
-lint: build
+toolchain:
+	@command -v cargo >/dev/null || { \
+		echo 'kobai is compiled by Rust, which is not here: see https://rustup.rs' >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { \
+		echo 'kobai needs Python 3.10 or later: make PYTHON=...' >&2; exit 1; }
+
+# Whole, and made in this folder.
+IS_WHOLE = grep -qsF "$$(pwd -P)/$(VENV)/bin/" $(VENV)/bin/pip && $(PY) -c 'import pip'
+LACKS_PIP = test ! -e $(VENV)/bin/pip && $(PY) -m ensurepip --default-pip
+
+venv: toolchain
+	@{ $(IS_WHOLE) || { $(LACKS_PIP) && $(IS_WHOLE); }; } >/dev/null 2>&1 || { \
+		echo '== making an environment for Python packages, $(VENV)'; \
+		$(PYTHON) -m venv --clear $(VENV); }
+	@$(PY) -c 'import pip, sys; \
+		sys.exit(tuple(map(int, pip.__version__.split(".")[:2])) < (25, 1))' || \
+		$(PY) -m pip install --upgrade 'pip>=25.1'
+
+# The group of pyproject.toml that is named: without an index, pip fails where a package is missing.
+PIP_INSTALL = $(PY) -m pip install --disable-pip-version-check --group $(1)
+with = @$(PIP_INSTALL) --quiet --dry-run --no-index >/dev/null 2>&1 || { \
+	echo '== installing what it takes to $(1)'; $(PIP_INSTALL); }
+
+build-tools: venv
+	$(call with,build)
+
+test-tools: build
+	$(call with,test)
+
+lint-tools: venv
+	$(call with,lint)
+
+peers: build
+	$(call with,peers)
+
+lint: build lint-tools
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --release --quiet -- -D warnings
-	$(BIN)/ruff format --check .
-	$(BIN)/ruff check .
-	$(BIN)/mypy
-	cd $(VENV) && bin/stubtest kobai._core --mypy-config-file ../pyproject.toml
+	$(PY) -m ruff format --check .
+	$(PY) -m ruff check .
+	$(PY) -m mypy
+	cd $(VENV) && bin/python -m mypy.stubtest kobai._core --mypy-config-file ../pyproject.toml
 
 rust-test:
 	cargo test --release --workspace
 
-python-test: build
-	$(BIN)/python -m pytest
+python-test: test-tools
+	$(PY) -m pytest
 
 # 100,000 random calls, with an eye on memory: minutes, where the tests take seconds.
-soak: build
-	$(BIN)/python -m tests.soak
+soak: test-tools
+	$(PY) -m tests.soak
 
 # The peers are heavy, so only this target installs them; PyTorch is measured where it is there.
-bench: build $(VENV)/peers
-	$(BIN)/python -m benchmarks
-
-$(VENV)/peers: $(VENV)/tools
-	$(BIN)/python -m pip install --quiet --group peers
-	touch $@
+bench: peers
+	$(PY) -m benchmarks
 
 # The crates for dense products, side by side: see benchmarks/products.md.
 bench-products:
@@ -60,10 +98,10 @@ bench-products:
 	for threads in 1 2; do MATMUL_NUM_THREADS=$$threads RAYON_NUM_THREADS=$$threads \
 		target/products/release/products $$threads; done
 
-format: $(VENV)/tools
+format: lint-tools
 	cargo fmt --all
-	$(BIN)/ruff format .
-	$(BIN)/ruff check --fix .
+	$(PY) -m ruff format .
+	$(PY) -m ruff check --fix .
 
 clean:
-	rm -rf $(VENV) target dist
+	rm -rf $(VENV) target dist $(CORE)
