@@ -96,7 +96,7 @@ def test_a_format_that_cannot_be_drawn_is_known_before_the_training(
     def fail(*_):
         raise RuntimeError("xelatex not found")
 
-    monkeypatch.setattr("kobai._plot.save_history", fail)
+    monkeypatch.setattr("kobai._training.plotting.save_history", fail)
     err = error_of(capsys, "train", "--data", data, "--plot", "x.pgf")
     assert "--plot cannot be drawn as .pgf: xelatex not found" in err
     assert names(here) == []
