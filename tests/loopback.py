@@ -69,6 +69,10 @@ def altered(request: Request, body: bytes) -> None:
     good(request, body[:-1] + bytes([body[-1] ^ 1]))
 
 
+def web_page(request: Request, _body: bytes) -> None:
+    good(request, b"<html>Please log in ...</html>")
+
+
 def silent(request: Request, _body: bytes) -> None:
     request.server.closing.wait(20)
 

@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 from numpy.typing import NDArray
 
+from kobai._contents import what_it_is
 from kobai.datasets import IDXFormatError, load_mnist
-from kobai.datasets.contents import what_it_is
 from kobai.datasets.idx import read_idx
 
 IMAGES = np.arange(2 * 3 * 4, dtype=np.uint8).reshape(2, 3, 4)

@@ -120,12 +120,23 @@ def test_progress_is_shown_on_a_terminal(folder: Path, monkeypatch: pytest.Monke
         (loopback.short, f"{len(FILES[FIRST]) - 1} bytes came, wanted {len(FILES[FIRST])}"),
         (loopback.endless, f"more bytes came, wanted {len(FILES[FIRST])}"),
         (loopback.altered, f"came, wanted {TABLE[FIRST][1]}"),
+        (loopback.web_page, f"came, wanted {len(FILES[FIRST])}: it is a web page (HTML)"),
         (loopback.silent, "no answer within 0.4 s"),
         (loopback.stalled, "timed out"),
         (loopback.not_http, "BadStatusLine: SSH-2.0-mirror"),
         (lambda request, _: request.send_error(503, "Too busy"), "HTTP Error 503: Too busy"),
     ],
-    ids=["truncated", "short", "endless", "altered", "silent", "stalled", "not_http", "503"],
+    ids=[
+        "truncated",
+        "short",
+        "endless",
+        "altered",
+        "web_page",
+        "silent",
+        "stalled",
+        "not_http",
+        "503",
+    ],
 )
 def test_a_bad_mirror_is_reported_and_the_next_one_used(
     folder: Path, monkeypatch: pytest.MonkeyPatch, answer: loopback.Answer, message: str
@@ -509,7 +520,7 @@ print(sorted({{name.split(".")[1] for name in sys.modules if name.startswith("ko
 """
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603
-    assert done.stdout.split("\n")[:2] == ["[]", "['_files', 'datasets']"]
+    assert done.stdout.split("\n")[:2] == ["[]", "['_contents', '_files', 'datasets']"]
 
 
 @pytest.mark.skipif(not REAL.is_dir(), reason="needs ../shared/mnist, the real files")

@@ -1,5 +1,6 @@
 """Parameters on disk: bit for bit, without pickle, and never half of them."""
 
+import re
 import zipfile
 
 import numpy as np
@@ -98,6 +99,26 @@ def test_damaged_files_are_refused(tmp_path):
         file.write_bytes(damaged)
         with pytest.raises(ValueError, match=r"damaged\.npz"):
             TwoLayerNet.load(file)
+
+
+@pytest.mark.parametrize(
+    ("content", "meaning"),
+    [
+        (b"", "it is empty"),
+        (b"<!DOCTYPE html>\n<html>", "it is a web page (HTML)"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "it is a Git LFS pointer"),
+        (b"\x93NUMPY\x01\x00", "it is a NumPy file (.npy)"),
+        (b"\x80\x04\x95", "it is a pickle, which kobai does not open"),
+        (b"\x1f\x8b\x08", "it is packed by gzip"),
+        (b"\x89HDF\r\n\x1a\n", "it is an HDF5 file"),
+    ],
+)
+def test_a_file_of_another_kind_is_called_by_its_name(tmp_path, content, meaning):
+    file = tmp_path / "net.npz"
+    file.write_bytes(content)
+    words = re.escape(f"net.npz must be an .npz archive of plain arrays: {meaning}")
+    with pytest.raises(ValueError, match=words):
+        TwoLayerNet.load(file)
 
 
 @pytest.mark.filterwarnings("default::UserWarning")  # zipfile's own, of a name that comes twice

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from numpy.lib.format import read_array_header_1_0, read_array_header_2_0, read_magic
 
+from kobai._contents import ENOUGH, what_it_is
 from kobai._files import as_path, write_whole
 
 # What arrays may take: weights that were trained hardly compress at all.
@@ -46,7 +47,10 @@ def read(file: str | os.PathLike[str], keys: Sequence[str]) -> dict[str, npt.NDA
                     }
         # Damaged bytes make the layers below raise almost anything, MemoryError included.
         except Exception as error:
-            raise ValueError(f"{name} must be an .npz archive of plain arrays: {error}") from error
+            stream.seek(0)
+            instead = what_it_is(stream.read(ENOUGH))
+            reason = error if instead is None or "archive" in instead else f"it is {instead}"
+            raise ValueError(f"{name} must be an .npz archive of plain arrays: {reason}") from error
     got = sorted(entry.removesuffix(".npy") for entry in found)
     raise ValueError(f"{name} must hold the arrays {sorted(keys)}, got {got}{_known_as(got, keys)}")
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
+from kobai._contents import ENOUGH, what_it_is
+from kobai.datasets.idx import GZIP_MAGIC
+
 if TYPE_CHECKING:
     from concurrent.futures import Future
     from http.client import HTTPResponse
@@ -44,7 +47,9 @@ def fetch(url: str, size: int) -> bytes:
         raise OSError(f"{type(error).__name__}: {error}") from error
     if len(body) != size:
         came = f"{len(body)} bytes" if len(body) < size else "more bytes"
-        raise OSError(f"{came} came, wanted {size}")
+        found = what_it_is(bytes(body[:ENOUGH]))
+        instead = f": it is {found}" if found and not body.startswith(GZIP_MAGIC) else ""
+        raise OSError(f"{came} came, wanted {size}{instead}")
     return bytes(body)
 
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from kobai.datasets.contents import ENOUGH, UNSIGNED_BYTES, what_it_is
+from kobai._contents import ENOUGH, UNSIGNED_BYTES, what_it_is
 
 GZIP_MAGIC = b"\x1f\x8b"
 # Deflate spends at least two bits on a match, and a match is at most 258 bytes long.
@@ -144,12 +144,13 @@ def _read_shape(stream: BufferedIOBase, dimensions: int, path: Path) -> tuple[in
     wanted = len(magic) + 4 * dimensions
     header = stream.read(wanted)
     if header and header[: len(magic)] != magic[: len(header)]:
-        start = header + stream.read(ENOUGH - len(header))
-        found = what_it_is(start)
+        found = what_it_is(header + stream.read(ENOUGH - len(header)))
+        if header.startswith(GZIP_MAGIC):  # within what was unpacked
+            found = "gzipped twice: unpack it once"
         raise IDXFormatError(
             f"{path}: {f'it is {found}; ' if found else ''}it starts with "
-            f"{header[: len(magic)].hex()}, "
-            f"wanted {magic.hex()} (IDX, unsigned bytes, {dimensions} dimensions)"
+            f"{header[: len(magic)].hex()}, wanted {magic.hex()} "
+            f"(IDX, unsigned bytes, {dimensions} dimensions), as it is or gzipped"
         )
     if len(header) < wanted:
         empty = "" if header else ": it is empty"

@@ -1,4 +1,4 @@
-"""What a file that is not the wanted IDX file holds instead, told from its first bytes."""
+"""What a file holds instead of what was wanted, told from its first bytes."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _USUAL = {1: "labels", 3: "images"}
 
 _ZIP = b"PK\x03\x04"
 _MARKS = (
-    (b"\x1f\x8b", "gzipped twice: unpack it once"),
-    (b"\x1f\x9d", "packed by compress, not by gzip"),
-    (b"\xfd7zXZ\0", "packed by xz, not by gzip"),
-    (b"BZh", "packed by bzip2, not by gzip"),
-    (b"\x28\xb5\x2f\xfd", "packed by zstd, not by gzip"),
-    (b"\x04\x22\x4d\x18", "packed by lz4, not by gzip"),
+    (b"\x1f\x8b", "packed by gzip"),
+    (b"\x1f\x9d", "packed by compress"),
+    (b"\xfd7zXZ\0", "packed by xz"),
+    (b"BZh", "packed by bzip2"),
+    (b"\x28\xb5\x2f\xfd", "packed by zstd"),
+    (b"\x04\x22\x4d\x18", "packed by lz4"),
     (b"7z\xbc\xaf\x27\x1c", "a 7z archive"),
     (b"Rar!\x1a\x07", "a RAR archive"),
     (_ZIP, "a zip archive"),
