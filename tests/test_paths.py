@@ -111,7 +111,23 @@ def test_no_folder_is_made_for_a_home_that_is_not_known(home, monkeypatch, capsy
     assert "no home folder is known for ~nosuchuser/kobai" in capsys.readouterr().err
     assert names() == names(home) == []
     monkeypatch.setenv("KOBAI_DATA_DIR", "./~nosuchuser")
-    assert cache.cache_folder() == Path("~nosuchuser", "mnist")
+    assert cache.cache_folder() == Path.cwd() / "~nosuchuser" / "mnist"
+
+
+@posix
+def test_a_name_that_begins_as_a_home_does_is_written_with_a_dot_before_it(home):
+    user = pytest.importorskip("pwd").getpwuid(os.getuid()).pw_name
+    for name in (f"~{user}", "~"):
+        file = f"./{name}"
+        assert train("--data", "sample", "--save", file, "--checkpoint", f"{file}.npz") == 0
+        net().save(file)
+        TwoLayerNet.load(file)
+        fit(f"{file}.npz")
+        assert as_path("file", as_path("file", file)) == Path.cwd() / name
+        assert names() == [name, f"{name}.npz"]
+        for path in Path().iterdir():
+            path.unlink()
+    assert names(home) == []
 
 
 def test_who_has_no_home_is_told_so_and_trains_on_the_sample(homeless, capsys):

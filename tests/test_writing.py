@@ -95,6 +95,7 @@ def test_what_is_no_regular_file_is_refused_and_stays_what_it_is(tmp_path, write
     assert names(tmp_path) == ["place"]
 
 
+@posix
 @writers
 def test_the_null_device_takes_everything(write):
     nowhere = Path(os.devnull)
@@ -114,6 +115,7 @@ def test_a_folder_is_refused_also_by_a_name_that_only_a_folder_has(tmp_path, wri
     assert names(tmp_path) == []
 
 
+@posix
 @writers
 @pytest.mark.parametrize("letter", ["n", "名"])
 def test_every_legal_name_is_written_to(tmp_path, write, letter):
@@ -130,6 +132,7 @@ def test_every_legal_name_is_written_to(tmp_path, write, letter):
     assert names(tmp_path) == []
 
 
+@posix
 def test_temporary_names_do_not_grow(tmp_path):
     lengths = set()
     for length in (120, 255):
@@ -140,6 +143,7 @@ def test_temporary_names_do_not_grow(tmp_path):
     assert len(lengths) == 1
 
 
+@posix
 @pytest.mark.parametrize("name", ["run.npz", "n" * 240, "名" * 80])
 def test_what_was_left_of_any_name_is_found_again(tmp_path, name):
     target, seen = tmp_path / name, []

@@ -62,7 +62,9 @@ def as_path(name: str, file: str | os.PathLike[str]) -> Path:
     except UnicodeEncodeError:
         raise ValueError(f"{name} must be a name that files can have, got {text!r}") from None
     # Path.expanduser raises where there is no such home.
-    return Path(os.path.expanduser(text))  # noqa: PTH111
+    path = Path(os.path.expanduser(text))  # noqa: PTH111
+    # Of ``./~name``, which is no home, Path keeps no more than ``~name``.
+    return path if text[0] == "~" or str(path)[0] != "~" else Path.cwd() / path
 
 
 def check_place(name: str, file: str | os.PathLike[str]) -> Path:

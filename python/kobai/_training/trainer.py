@@ -183,6 +183,7 @@ class Trainer:
         checkpoint : str or path, optional
             A file that `resume` continues from. It is written during the training, at its end and
             when it ends early, each time whole or not at all; what was there before is replaced.
+            A leading ``~`` is the home folder, here as everywhere.
         checkpoint_every : int, default 1
             The number of epochs from one checkpoint to the next.
 

@@ -269,17 +269,19 @@ class TwoLayerNet(Network):
         """Write the parameters to an ``.npz`` file, without pickle.
 
         The file is written beside its place and then moved there, so a failure leaves what was
-        there before.
+        there before. Through a symbolic link, the file it leads to is written.
 
         Parameters
         ----------
         file : str or path
-            Where; no suffix is added.
+            Where; no suffix is added, and a leading ``~`` is the home folder.
 
         Raises
         ------
         OSError
-            If it cannot be written.
+            If it cannot be written, is write-protected, or is no regular file.
+        TypeError, ValueError
+            If `file` is no path: bytes, an open file, empty; or a parameter does not fit.
 
         Examples
         --------
@@ -298,7 +300,7 @@ class TwoLayerNet(Network):
         Parameters
         ----------
         file : str or path
-            An ``.npz`` file with the arrays W1, b1, W2 and b2.
+            An ``.npz`` file with the arrays W1, b1, W2 and b2; a leading ``~`` is the home folder.
 
         Returns
         -------
@@ -310,9 +312,10 @@ class TwoLayerNet(Network):
         OSError
             If the file cannot be read.
         TypeError
-            If it is asked of an instance, which it would leave as it is.
+            If it is asked of an instance, which it would leave as it is, or `file` is no path.
         ValueError
-            If it is not such a file.
+            If it is not such a file; the message says what it is instead, as far as its first
+            bytes tell.
 
         Examples
         --------
