@@ -148,7 +148,7 @@ WRONG = {
     "--threads 18446744073709551616": "--threads must be at most 1,024",
     "--threads 0": "--threads must be at least 1, got 0",
     "--threads -1": "--threads must be at least 1, got -1",
-    "--hidden 99999999999999": "--hidden must be at most 1,000,000, got 99999999999999",
+    "--hidden 99999999999999": "--hidden must be at most 100,000, got 99999999999999",
     "--hidden 0": "--hidden must be at least 1",
     "--lr nan": "--lr must be finite and not negative, got nan",
     "--lr inf": "--lr must be finite and not negative, got inf",

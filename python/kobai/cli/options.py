@@ -20,7 +20,7 @@ _MOST = {
     "iterations": 10**12,
     "epochs": 10**9,
     "batch_size": 10**9,
-    "hidden": 10**6,
+    "hidden": 10**5,
     "checkpoint_every": 10**9,
     "threads": 1024,
     "seed": 2**128 - 1,
