@@ -13,6 +13,9 @@ CORE := python/kobai/_core.abi3.so
 export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 unexport CONDA_PREFIX
 
+# Two of pip must not install at once; what takes long is parallel in itself.
+.NOTPARALLEL:
+
 .PHONY: train test lint rust-test python-test soak bench bench-products format
 .PHONY: build toolchain venv build-tools test-tools lint-tools peers clean
 
@@ -70,7 +73,8 @@ lint-tools: venv
 peers: build
 	$(call with,peers)
 
-lint: build lint-tools
+# What is checked for its types imports what the tests need.
+lint: test-tools lint-tools
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --release --quiet -- -D warnings
 	$(PY) -m ruff format --check .
