@@ -35,7 +35,7 @@ IS_HERE := import kobai, os, sys; \
 
 build: build-tools
 	@$(PY) -c '$(IS_HERE)' 2>/dev/null && test -z "$$(find $(SOURCES) -newer $(CORE))" || { \
-		echo '== compiling the Rust core; the first time, that takes some minutes'; \
+		echo '== compiling the Rust core; the first time, that takes a minute or more'; \
 		$(PY) -m maturin develop --release && touch $(CORE); }
 
 toolchain:
