@@ -283,6 +283,9 @@ UNREACHABLE = {
     'assert!(end <= row.len(), "the row is too short")': (
         "kernels take the end of a row from the columns of its matrix; guards the unsafe loads"
     ),
+    'assert!(fits, "the factors and the product do not fit")': (
+        "shapes of one network and its batch, checked before; guards the unsafe products"
+    ),
     'assert_eq!(data.len(), rows * cols, "matrix data and shape disagree")': (
         "the binding takes both from one NumPy array, the core from what it allocated"
     ),

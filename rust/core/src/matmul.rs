@@ -39,13 +39,10 @@ impl<'a, T: Scalar> Operand<'a, T> {
         }
     }
 
-    /// Columns `start..end` only.
-    ///
-    /// # Panics
-    /// If there are no such columns: a fault of the caller's code.
+    /// Columns `start..end` only, of which there are so many.
     #[must_use]
     pub fn columns(self, start: usize, end: usize) -> Self {
-        assert!(start <= end && end <= self.cols, "no such columns");
+        debug_assert!(start <= end && end <= self.cols, "no such columns");
         let first = (start * self.col_stride).min(self.data.len());
         Self {
             data: &self.data[first..],
@@ -134,12 +131,9 @@ gemm!(f64, F64, matrixmultiply::dgemm);
 /// # Panics
 /// If the shapes do not chain or `out` has another size: a fault of the caller's code.
 pub fn multiply<T: Scalar>(a: Operand<'_, T>, b: Operand<'_, T>, add: bool, out: &mut [T]) {
-    assert!(a.cols == b.rows, "the shapes do not chain");
-    assert!(out.len() == a.rows * b.cols, "the product has another size");
-    assert!(
-        a.is_within() && b.is_within(),
-        "a factor ends before its last element"
-    );
+    let fits = a.cols == b.rows && out.len() == a.rows * b.cols;
+    let fits = fits && a.is_within() && b.is_within();
+    assert!(fits, "the factors and the product do not fit");
     if a.cols == 0 {
         if !add {
             out.fill(T::zero());
