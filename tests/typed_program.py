@@ -18,6 +18,7 @@ from kobai import (
     sigmoid,
 )
 from kobai.functions import relu_grad, softmax_loss, step_function
+from kobai.training import Optimizer, Trainable
 
 Array = npt.NDArray[np.floating[Any]]
 
@@ -49,6 +50,39 @@ class SignDescent:
         for key in weights:
             weights[key] -= 0.01 * np.sign(slopes[key])
         return len(weights)
+
+
+class Line:
+    """A network of the chapter's own kind, typed as far as its author cares."""
+
+    def __init__(self) -> None:
+        self.params: dict[str, npt.NDArray[np.float64]] = {"w": np.zeros(3)}
+
+    def predict(self, x: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        return x @ self.params["w"]
+
+    def loss(self, x: npt.NDArray[np.float64], t: npt.NDArray[np.float64]) -> float:
+        return float(np.mean((self.predict(x) - t) ** 2)) / 2
+
+    def accuracy(self, x: npt.NDArray[np.float64], t: npt.NDArray[np.float64]) -> float:
+        return float(np.mean(np.abs(self.predict(x) - t) < 0.1))
+
+    def gradient(self, x: Any, t: Any) -> dict[str, npt.NDArray[np.float64]]:
+        return {"w": (self.predict(x) - t) @ x / len(x)}
+
+
+def fit_a_line() -> History:
+    net: Trainable = Line()
+    optimizer: Optimizer = Momentum(0.1)
+    trainer = Trainer(net, optimizer, batch_size=5, rng=np.random.RandomState(0))
+    trainer.optimizer = SGD(lr=0.1)
+
+    def note(history: History) -> None:
+        last: float = history.train_acc[-1]
+        print(f"{last} {history.nonfinite_step}")
+
+    trainer.fit(np.eye(3), [1.0, 2.0, 3.0], epochs=2, on_epoch=note)
+    return trainer.history
 
 
 def descend(show_path: bool) -> Array:
@@ -84,6 +118,7 @@ def main() -> None:
     print([gradient.shape for gradient in gradients])
     print(step_function([1.0]), relu_grad([1.0]), float(softmax_loss([0.0, 0.0], 1)) > 0)
 
+    print(fit_a_line().steps_per_epoch)
     for optimizer in (Momentum(), SignDescent(), SGD(lr=0.1)):
         print(len(train(optimizer).train_loss))
 
