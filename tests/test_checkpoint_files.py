@@ -319,6 +319,7 @@ def test_a_trainer_built_otherwise_is_refused(tmp_path, options, words):
         ({"iterations": 20, "epochs": 4}, ("exactly one of iterations and epochs",)),
         ({"epochs": 0}, ("epochs must be at least 1",)),
         ({"checkpoint_every": 0}, ("checkpoint_every must be at least 1, got 0",)),
+        ({"on_epoch": "print"}, ("on_epoch must be callable, got 'print'",)),
         ({"checkpoint_every": 1.5}, ("checkpoint_every must be an integer, got 1.5",)),
         ({"checkpoint": "absent/run.npz"}, ("checkpoint must be in a folder that exists",)),
     ],

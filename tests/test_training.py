@@ -304,6 +304,8 @@ BAD_FITS = [
     ({"epochs": 1, "checkpoint_every": True}, TypeError, ("checkpoint_every", "True")),
     ({"x_test": 10}, TypeError, ("x_test", "10", "epochs=10", "iterations=10")),
     ({"x_test": np.int64(7)}, TypeError, ("x_test", "epochs=7")),
+    ({"x_test": 10, "t_test": 3, "epochs": 1}, TypeError, ("x_test", "epochs=10")),
+    ({"epochs": 1, "on_epoch": 3}, TypeError, ("on_epoch", "callable", "3")),
     ({"epochs": 1, "x_test": X}, ValueError, ("x_test", "t_test")),
     ({"epochs": 1, "t_test": T}, ValueError, ("x_test", "t_test")),
     ({"epochs": 1, "x_test": X, "t_test": T[:3]}, ValueError, ("t_test", "12", "(3,)")),

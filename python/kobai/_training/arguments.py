@@ -22,6 +22,12 @@ def one_of(name: str, value: object, known: tuple[str, ...]) -> None:
         raise ValueError(f"{wanted}, got {value!r}")
 
 
+def check_callback(name: str, value: object) -> None:
+    """Find what is neither a function nor None."""
+    if value is not None and not callable(value):
+        raise TypeError(f"{name} must be callable, got {shown(value)}")
+
+
 def count(name: str, value: SupportsIndex) -> int:
     """`value` as an int of at least 1; True and floats are none."""
     if isinstance(value, (bool, np.bool_)):
@@ -39,7 +45,7 @@ def all_data(
     t_test: npt.ArrayLike | None,
 ) -> tuple[Split, Split | None]:
     """The arrays of a fit, after checking that `net` can be trained and tested on them."""
-    if isinstance(x_test, (int, np.integer)) and t_test is None:
+    if isinstance(x_test, (int, np.integer)):
         raise TypeError(
             f"x_test must be an array, got {x_test}: write epochs={x_test} or iterations={x_test}"
         )

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from kobai._random import Rng, generator
 from kobai._training import checkpoint as checkpoints
-from kobai._training.arguments import all_data, count, one_of, total_steps
+from kobai._training.arguments import all_data, check_callback, count, one_of, total_steps
 from kobai._training.checkpoint import CheckpointWriter
 from kobai._training.dataset import Dataset
 from kobai._training.history import History
@@ -234,6 +234,7 @@ class Trainer:
         8 steps, accuracy 1.0
         """
         task = self._task()
+        check_callback("on_epoch", on_epoch)
         train, test = all_data(task.net, x_train, t_train, x_test, t_test)
         batches = self._batches(len(train[0]))
         history = History(steps_per_epoch=batches.steps_per_epoch)
@@ -321,6 +322,7 @@ class Trainer:
         True
         """
         task = self._task()
+        check_callback("on_epoch", on_epoch)
         train, test = all_data(task.net, x_train, t_train, x_test, t_test)
         every = count("checkpoint_every", checkpoint_every)
         steps_per_epoch = math.ceil(len(train[0]) / self.batch_size)
