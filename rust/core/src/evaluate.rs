@@ -79,7 +79,8 @@ pub fn loss<T: Scalar>(
 }
 
 /// How many samples have their largest score where their target is largest; of equals, the first
-/// counts.
+/// counts. Where a score or a weight of the target is NaN, none is the largest: such a sample is not
+/// answered right.
 ///
 /// # Errors
 /// If `x` or the targets do not fit the network, or there is no sample.
@@ -91,22 +92,29 @@ pub fn correct<'a, T: Scalar>(
     let x = x.into();
     check_batch(network, (x.rows(), x.cols()), targets)?;
     let scores = forward_pass(network, x)?.into_scores();
-    let is_correct = |&n: &usize| match targets.sample(n) {
-        Target::Label(k) => largest(scores.row(n)) == k,
-        Target::Dense(t) => largest(scores.row(n)) == largest(t),
+    let is_correct = |&n: &usize| {
+        let answer = largest(scores.row(n));
+        let wanted = match targets.sample(n) {
+            Target::Label(k) => Some(k),
+            Target::Dense(t) => largest(t),
+        };
+        answer.is_some() && answer == wanted
     };
     Ok((0..x.rows()).filter(is_correct).count())
 }
 
-/// The place of the first largest value; a NaN counts as larger than any number, as in NumPy.
-fn largest<T: Scalar>(values: &[T]) -> usize {
+/// The place of the first largest value; none where one of them is NaN.
+fn largest<T: Scalar>(values: &[T]) -> Option<usize> {
     let mut place = 0;
-    for (k, &value) in values.iter().enumerate().skip(1) {
-        if !values[place].is_nan() && (value > values[place] || value.is_nan()) {
+    for (k, value) in values.iter().enumerate() {
+        if value.is_nan() {
+            return None;
+        }
+        if *value > values[place] {
             place = k;
         }
     }
-    place
+    Some(place)
 }
 
 /// The mean loss; its gradient by backpropagation goes to `out`.

@@ -35,7 +35,7 @@ impl<S: Scalar, T: Scalar> Data<'_, S, T> {
             let soon = samples.get(i + AHEAD);
             (row(n), soon.map_or(&[][..], |&n| row(n)))
         });
-        tiles.refill(rows, columns.len(), most, cast::<S, T, W>)
+        tiles.refill::<S, T>(rows, columns.len(), most)
     }
 }
 

@@ -75,9 +75,9 @@ impl<'a, T: Scalar> Batch<'a, T> {
     ) -> Self {
         let widened = |value: f32| T::from_f64(value.widen());
         match x.into() {
-            BatchRows::Same(x) if is_sparse(x, |value| value, threads, room) => Self::Sparse(room),
+            BatchRows::Same(x) if is_sparse(x, threads, room) => Self::Sparse(room),
             BatchRows::Same(x) => Self::Dense(x),
-            BatchRows::Single(x) if is_sparse(x, widened, threads, room) => Self::Sparse(room),
+            BatchRows::Single(x) if is_sparse(x, threads, room) => Self::Sparse(room),
             BatchRows::Single(x) => {
                 let data = x.data().iter().map(|&value| widened(value)).collect();
                 Self::Cast(Matrix::from_vec(data, x.rows(), x.cols()))
@@ -99,13 +99,12 @@ impl<'a, T: Scalar> Batch<'a, T> {
 /// Whether `x` has enough zeros to be skipped; `room` then holds what is not zero.
 fn is_sparse<S: Scalar, T: Scalar>(
     x: MatrixRef<'_, S>,
-    cast: impl Fn(S) -> T + Copy + Sync,
     threads: Threads<'_>,
     room: &mut Sparse<T>,
 ) -> bool {
     let shape = (x.rows(), x.cols());
     room.refill(shape, SPARSE_DENSITY, threads, |tiles, range, most| {
-        tiles.refill(range.map(|n| (x.row(n), &[][..])), x.cols(), most, cast)
+        tiles.refill::<S, S>(range.map(|n| (x.row(n), &[][..])), x.cols(), most)
     })
 }
 

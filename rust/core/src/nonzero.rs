@@ -6,38 +6,67 @@ use crate::scalar::Scalar;
 use crate::simd::Level;
 use crate::vector::{Vector, MOST_LANES};
 
-/// Which elements of a block of at most 64 are not zero, element `i` in bit `i`; a NaN is not.
+/// The most elements of a block: one a bit.
+const MOST: usize = 64;
+
+/// Which elements of a block of at most 64 are not zero when they are rounded to `N`, element `i` in bit
+/// `i`; a NaN is not.
 #[inline(always)]
 #[must_use]
-pub fn mask_of_nonzero<T: Scalar, R: Level>(block: &[T]) -> u64 {
+pub fn mask_of_nonzero<S: Scalar, N: Scalar, R: Level>(block: &[S]) -> u64 {
+    if is_narrower::<N, S>() {
+        let mut rounded = [N::zero(); MOST];
+        return mask_of::<N, R>(round(block, &mut rounded));
+    }
+    mask_of::<S, R>(block)
+}
+
+/// The same, and writes these elements, rounded to `N` and then to `T`, to the first places of `out`, which
+/// has a place for each of the block; behind them it has no meaning afterwards.
+#[inline(always)]
+#[must_use]
+pub fn take_nonzero<S: Scalar, N: Scalar, T: Scalar, R: Level>(block: &[S], out: &mut [T]) -> u64 {
+    if is_narrower::<N, S>() {
+        let mut rounded = [N::zero(); MOST];
+        return take::<N, T, R>(round(block, &mut rounded), out);
+    }
+    take::<S, T, R>(block, out)
+}
+
+/// Whether a number of type `S` can become zero when it is rounded to `N`.
+#[inline(always)]
+fn is_narrower<N, S>() -> bool {
+    size_of::<N>() < size_of::<S>()
+}
+
+#[inline(always)]
+fn round<'r, S: Scalar, N: Scalar>(block: &[S], rounded: &'r mut [N; MOST]) -> &'r [N] {
+    let rounded = &mut rounded[..block.len()];
+    for (rounded, &x) in rounded.iter_mut().zip(block) {
+        *rounded = N::from_f64(x.widen());
+    }
+    rounded
+}
+
+#[inline(always)]
+fn mask_of<T: Scalar, R: Level>(block: &[T]) -> u64 {
     // Of a whole block the loop over its vectors is known beforehand, and goes away.
-    match <&[T; 64]>::try_from(block) {
+    match <&[T; MOST]>::try_from(block) {
         Ok(block) => mask_of_vectors::<T, R>(block),
         Err(_) => mask_of_vectors::<T, R>(block),
     }
 }
 
-/// The same, and writes these elements, cast, to the first places of `out`, which has a place for each
-/// of the block; behind them it has no meaning afterwards.
 #[inline(always)]
-#[must_use]
-pub fn take_nonzero<S: Scalar, T: Scalar, R: Level>(
-    block: &[S],
-    cast: &impl Fn(S) -> T,
-    out: &mut [T],
-) -> u64 {
-    match <&[S; 64]>::try_from(block) {
-        Ok(block) => take_vectors::<S, T, R>(block, cast, &mut out[..64]),
-        Err(_) => take_vectors::<S, T, R>(block, cast, &mut out[..block.len()]),
+fn take<S: Scalar, T: Scalar, R: Level>(block: &[S], out: &mut [T]) -> u64 {
+    match <&[S; MOST]>::try_from(block) {
+        Ok(block) => take_vectors::<S, T, R>(block, &mut out[..MOST]),
+        Err(_) => take_vectors::<S, T, R>(block, &mut out[..block.len()]),
     }
 }
 
 #[inline(always)]
-fn take_vectors<S: Scalar, T: Scalar, R: Level>(
-    block: &[S],
-    cast: &impl Fn(S) -> T,
-    out: &mut [T],
-) -> u64 {
+fn take_vectors<S: Scalar, T: Scalar, R: Level>(block: &[S], out: &mut [T]) -> u64 {
     let lanes = S::Vector::<R>::LANES;
     let vectors = block.chunks_exact(lanes);
     let rest = vectors.remainder();
@@ -50,14 +79,14 @@ fn take_vectors<S: Scalar, T: Scalar, R: Level>(
         // SAFETY: there is room for the widest vector.
         unsafe { vector.compress(own).store(first.as_mut_ptr()) };
         for (out, &x) in out[count..count + lanes].iter_mut().zip(&first) {
-            *out = cast(x);
+            *out = T::from_f64(x.widen());
         }
         mask |= own << (v * lanes);
         count += own.count_ones() as usize;
     }
     for (i, &x) in rest.iter().enumerate() {
         let own = u64::from(x != S::zero());
-        out[count] = cast(x);
+        out[count] = T::from_f64(x.widen());
         mask |= own << (block.len() - rest.len() + i);
         count += usize::from(own > 0);
     }
@@ -102,7 +131,7 @@ mod tests {
 
         #[inline(always)]
         fn run<R: Level>(self) -> u64 {
-            take_nonzero::<T, f64, R>(self.0, &|x: T| x.widen(), self.1)
+            take_nonzero::<T, T, f64, R>(self.0, self.1)
         }
     }
 

@@ -3,6 +3,7 @@
 //! Products take a block of columns of all rows at a time. So its elements stand together, and are read
 //! from the first to the last: row after row, each in the order of its columns.
 
+use std::marker::PhantomData;
 use std::ops::Range;
 
 use crate::bits::Bits;
@@ -35,21 +36,22 @@ pub struct Tiles<T> {
 }
 
 impl<T: Scalar> Tiles<T> {
-    /// Takes rows of `places` elements each, cast by `cast`; false, and nothing of meaning, if more than
+    /// Takes rows of `places` elements each, rounded to `N`; false, and nothing of meaning, if more than
     /// `most` elements are not zero. A row comes with one to be brought nearer meanwhile, or with nothing.
-    pub fn refill<'a, S: Scalar>(
+    ///
+    /// What is zero is decided after the rounding: `1e-60` is none of the elements of single precision.
+    pub fn refill<'a, S: Scalar, N: Scalar>(
         &mut self,
         rows: impl ExactSizeIterator<Item = (&'a [S], &'a [S])> + Clone,
         places: usize,
         most: usize,
-        cast: impl Fn(S) -> T,
     ) -> bool {
         self.clear(rows.len(), places);
         dispatch(Refill {
             tiles: self,
             rows,
             most,
-            cast,
+            rounded: PhantomData::<N>,
         })
     }
 
@@ -161,19 +163,19 @@ fn room(rows: usize) -> usize {
     (rows + 1) * BLOCK
 }
 
-struct Refill<'t, T, I, F> {
+struct Refill<'t, T, I, N> {
     tiles: &'t mut Tiles<T>,
     rows: I,
     most: usize,
-    cast: F,
+    rounded: PhantomData<N>,
 }
 
-impl<'a, S, T, I, F> Kernel for Refill<'_, T, I, F>
+impl<'a, S, T, I, N> Kernel for Refill<'_, T, I, N>
 where
     S: Scalar,
     T: Scalar,
     I: Iterator<Item = (&'a [S], &'a [S])> + Clone,
-    F: Fn(S) -> T,
+    N: Scalar,
 {
     type Output = bool;
 
@@ -181,9 +183,7 @@ where
     /// it may turn out that none is wanted.
     #[inline(always)]
     fn run<R: Level>(self) -> bool {
-        let Self {
-            tiles, rows, cast, ..
-        } = self;
+        let Self { tiles, rows, .. } = self;
         let (mut count, mut copied) = (0, 0);
         for (i, (row, next)) in rows.clone().enumerate() {
             let is_copied = copied == i && count <= row.len() * (i + 1) / 2;
@@ -195,9 +195,9 @@ where
                     prefetch(part);
                 }
                 let mask = if is_copied {
-                    take_nonzero::<S, T, R>(block, &cast, tiles.place(i, b))
+                    take_nonzero::<S, N, T, R>(block, tiles.place(i, b))
                 } else {
-                    mask_of_nonzero::<S, R>(block)
+                    mask_of_nonzero::<S, N, R>(block)
                 };
                 count += tiles.set(i, b, mask);
             }
@@ -207,7 +207,7 @@ where
         }
         for (i, (row, _)) in rows.enumerate().skip(copied) {
             for (b, block) in row.chunks(BLOCK).enumerate() {
-                let mask = take_nonzero::<S, T, R>(block, &cast, tiles.place(i, b));
+                let mask = take_nonzero::<S, N, T, R>(block, tiles.place(i, b));
                 tiles.set(i, b, mask);
             }
         }
@@ -243,7 +243,7 @@ mod tests {
         let mut tiles = Tiles::default();
         for _ in 0..2 {
             let all = (0..rows).map(|n| (matrix.row(n), &[][..]));
-            assert!(tiles.refill(all, cols, rows * cols, |x: T| x));
+            assert!(tiles.refill::<T, T>(all, cols, rows * cols));
             for n in 0..rows {
                 assert_eq!(elements(&tiles, n), wanted(n));
             }
@@ -274,14 +274,14 @@ mod tests {
         let data: Vec<f64> = (0..20 * 70).map(value).collect();
         let mut tiles = Tiles::default();
         let rows = data.chunks(70).map(|row| (row, &[][..]));
-        assert!(tiles.refill(rows.clone(), 70, 700, |x| x));
+        assert!(tiles.refill::<f64, f64>(rows.clone(), 70, 700));
         let mut back = vec![0.0; data.len()];
         for n in 0..20 {
             tiles.for_each(n, |place, x| back[n * 70 + place] = x);
         }
         assert_eq!(back, data);
         let count = tiles.count_in(0..2);
-        assert!(!tiles.refill(rows, 70, count - 1, |x| x));
+        assert!(!tiles.refill::<f64, f64>(rows, 70, count - 1));
     }
 
     #[test]
@@ -291,12 +291,12 @@ mod tests {
             for (x, wanted) in [(-3.0, 3.0), (f64::NEG_INFINITY, f64::INFINITY)] {
                 row[place] = x;
                 let mut tiles = Tiles::default();
-                assert!(tiles.refill([(&row[..], &[][..])].into_iter(), 200, 200, |x| x));
+                assert!(tiles.refill::<f64, f64>([(&row[..], &[][..])].into_iter(), 200, 200));
                 assert!(tiles.max_abs() >= wanted && tiles.max_abs() <= wanted);
             }
             row[place] = f64::NAN;
             let mut tiles = Tiles::default();
-            assert!(tiles.refill([(&row[..], &[][..])].into_iter(), 200, 200, |x| x));
+            assert!(tiles.refill::<f64, f64>([(&row[..], &[][..])].into_iter(), 200, 200));
             assert!(tiles.max_abs().is_nan());
         }
     }
