@@ -84,13 +84,44 @@ impl Activation {
             return;
         }
         for (shift, change) in [(shift, above), (-shift, below)] {
-            for (change, &a) in change.iter_mut().zip(a) {
-                *change = a + shift;
+            for (change, (&a, &z)) in change.iter_mut().zip(a.iter().zip(z)) {
+                *change = self.change_in::<R>((a, z), shift);
             }
-            self.apply_in::<f64, R>(change);
-            for (change, &z) in change.iter_mut().zip(z) {
-                *change -= z;
+        }
+    }
+
+    /// How much activation `z` changes when the pre-activation `a` it comes from moves by `shift`, inside a
+    /// [`Kernel`]: of what is linear there by the shift itself, however little of it the sum would keep.
+    #[inline(always)]
+    fn change_in<R: Level>(self, (a, z): (f64, f64), shift: f64) -> f64 {
+        match self {
+            Self::Identity => shift,
+            Self::Relu if a > 0.0 => shift.max(-a),
+            Self::Relu => (a + shift).max(0.0),
+            Self::Sigmoid => sigmoid::<f64, R>(a + shift) - z,
+        }
+    }
+
+    /// Turns shifts of the pre-activation `a` of one unit into the changes of its activation `z`, inside a
+    /// [`Kernel`].
+    #[inline(always)]
+    pub fn changes_of_unit<R: Level, const L: usize>(
+        self,
+        (a, z): (f64, f64),
+        shifts: &mut [f64; L],
+    ) {
+        let largest = shifts
+            .iter()
+            .fold(0.0, |most: f64, shift| most.max(shift.abs()));
+        if self == Self::Sigmoid && largest <= SMALL {
+            for shift in shifts {
+                let e = exp_less_1::<R, TERMS>(*shift);
+                *shift = z * (1.0 - z) * e / R::mul_add(z, e, 1.0);
             }
+            return;
+        }
+        for shift in shifts {
+            *shift = self.change_in::<R>((a, z), *shift);
         }
     }
 
@@ -106,10 +137,10 @@ impl Activation {
     /// The largest change of an activation, as it is computed, when the pre-activation moves by `shift`.
     #[must_use]
     pub fn reach(self, shift: f64) -> f64 {
-        // A sum that is rounded to a multiple of something larger than the shift may move by twice as
-        // much. The sigmoid's own values are not as large, and its slope is 1/4.
         let slope = match self {
-            Self::Identity | Self::Relu => 2.0,
+            // Next to the kink a sum may be rounded up.
+            Self::Identity | Self::Relu => 1.0 + f64::EPSILON,
+            // The slope is 1/4.
             Self::Sigmoid => 0.26,
         };
         slope * shift.abs()

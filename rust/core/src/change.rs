@@ -35,10 +35,10 @@ pub const SMALL: f64 = 1.0 / 256.0;
 
 /// Of a move up to this, four terms of either series are enough: they leave out less than
 /// `2048^-5 / 5 < 6e-18`.
-const TINY: f64 = 1.0 / 2048.0;
+pub const TINY: f64 = 1.0 / 2048.0;
 
 /// Of a move up to this, three terms are enough: they leave out less than `16384^-4 / 4 < 4e-18`.
-const MINUTE: f64 = 1.0 / 16384.0;
+pub const MINUTE: f64 = 1.0 / 16384.0;
 
 /// Powers of a larger weight than this could overflow.
 const LARGEST_WEIGHT: f64 = 1e60;
@@ -54,8 +54,18 @@ pub const TERMS: usize = 5;
 const SHARED_TERMS: usize = 3;
 
 /// The largest `sum_k |t_k| (q_k v)^2`, `v` the largest move of a score, that is left out: as
-/// `|g - e_k| / (1 + e_k) < 2.03 v`, the loss then is off by less than `1e-17`.
+/// `|g - e_k| / (1 + e_k) < 2.03 v`, the loss then is off by less than `1e-17`. Of targets that weigh less
+/// than 1 it is as much less.
 const SHARED: f64 = 4e-18;
+
+/// Whether squares of shares do not count for moves of scores up to `largest`; `weight` is `sum_k |t_k|`,
+/// `squared` is `sum_k |t_k| q_k^2`.
+#[inline(always)]
+#[must_use]
+pub fn are_squares_small(largest: f64, weight: f64, squared: f64) -> bool {
+    // Written so that a NaN is not.
+    largest * largest * squared <= SHARED * weight.min(1.0)
+}
 
 /// For each unit of a layer and each class, what a change of the unit's activation does to the
 /// score of the class: a weight `w` and its powers `w^m / m!`. Units past the last weigh nothing.
@@ -67,8 +77,6 @@ pub struct Pull {
     width: usize,
     /// The largest absolute weight.
     largest: f64,
-    /// Whether each unit is a class, and weighs 1 in it and nothing in others.
-    is_diagonal: bool,
 }
 
 impl Pull {
@@ -90,19 +98,6 @@ impl Pull {
                 // No change counts as small then, not even none.
                 _ => f64::INFINITY,
             },
-            is_diagonal: false,
-        }
-    }
-
-    /// Of the scores themselves: each is its own unit.
-    #[must_use]
-    pub fn of_scores(classes: usize) -> Self {
-        let mut identity = Matrix::zeros(classes, classes);
-        let diagonal = identity.data_mut().iter_mut().step_by(classes + 1);
-        diagonal.for_each(|weight| *weight = 1.0);
-        Self {
-            is_diagonal: true,
-            ..Self::of_weights(identity.view())
         }
     }
 
@@ -114,10 +109,12 @@ impl Pull {
         let width = self.width;
         sums.rows.resize((TERMS + 1 + SHARED_TERMS) * width, 0.0);
         sums.shared.clear();
+        let (mut weight, mut squared) = (0.0, 0.0);
         match sample.target {
             Target::Label(k) => {
                 let share = sample.shares[k];
-                (sums.mass, sums.share, sums.squared) = (1.0, share, share * share);
+                (sums.mass, sums.share) = (1.0, share);
+                (weight, squared) = (1.0, share * share);
                 let (row, own) = (self.powers.row(k), &mut sums.rows[TERMS * width..]);
                 own[..width].copy_from_slice(&row[..width]);
                 for (own, &power) in own[width..].iter_mut().zip(row) {
@@ -125,11 +122,12 @@ impl Pull {
                 }
             }
             Target::Dense(t) => {
-                (sums.mass, sums.share, sums.squared) = (0.0, 0.0, 0.0);
+                (sums.mass, sums.share) = (0.0, 0.0);
                 for (&t, &share) in t.iter().zip(sample.shares) {
                     sums.mass += t;
                     sums.share += t * share;
-                    sums.squared += t.abs() * share * share;
+                    weight += t.abs();
+                    squared += t.abs() * share * share;
                     sums.shared.push(t * share);
                 }
                 let (pulled, shared) = sums.rows[TERMS * width..].split_at_mut(width);
@@ -138,10 +136,8 @@ impl Pull {
             }
         }
         let largest = reach * self.largest;
-        // Written so that a NaN is no small share.
-        let is_shared = largest * largest * sums.squared <= SHARED;
         sums.series = match largest {
-            _ if !is_shared => Series::AnyShare,
+            _ if !are_squares_small(largest, weight, squared) => Series::AnyShare,
             ..=MINUTE => Series::Three,
             ..=TINY => Series::Four,
             _ => Series::Whole,
@@ -157,14 +153,6 @@ impl Pull {
     /// Writes `sum_k weights[k] w_k^m / m!` for all units and as many powers `m` as there is room for.
     #[inline(always)]
     fn weigh<R: Level>(&self, weights: &[f64], out: &mut [f64]) {
-        if self.is_diagonal {
-            for (m, row) in out.chunks_exact_mut(self.width).enumerate() {
-                for (out, &weight) in row.iter_mut().zip(weights) {
-                    *out = weight * EXPONENTIAL[m];
-                }
-            }
-            return;
-        }
         // Many sums side by side, over all classes before the next are begun: they stay in registers,
         // and do not wait for one another.
         let (wide, narrow) = out.as_chunks_mut::<MANY>();
@@ -395,8 +383,6 @@ pub struct Sums {
     shared: Vec<f64>,
     /// `sum_k t_k q_k`.
     share: f64,
-    /// `sum_k |t_k| q_k^2`.
-    squared: f64,
     series: Series,
 }
 
@@ -505,23 +491,42 @@ pub fn exp_less_1<R: Level, const E: usize>(x: f64) -> f64 {
     x * polynomial::<_, R, E>(x, &series)
 }
 
-const EXPONENTIAL: [f64; TERMS] = [1.0, 1.0 / 2.0, 1.0 / 6.0, 1.0 / 24.0, 1.0 / 120.0];
+const EXPONENTIAL: [f64; 9] = [
+    1.0,
+    1.0 / 2.0,
+    1.0 / 6.0,
+    1.0 / 24.0,
+    1.0 / 120.0,
+    1.0 / 720.0,
+    1.0 / 5_040.0,
+    1.0 / 40_320.0,
+    1.0 / 362_880.0,
+];
 
 /// `ln(1 + x)` by the first `L` terms of its series.
 #[inline(always)]
-fn ln_1_more<R: Level, const L: usize>(x: f64) -> f64 {
+#[must_use]
+pub fn ln_1_more<R: Level, const L: usize>(x: f64) -> f64 {
     let mut series = [0.0; L];
     series.copy_from_slice(&LOGARITHM[..L]);
     x * polynomial::<_, R, L>(x, &series)
 }
 
-const LOGARITHM: [f64; 6] = [
+/// The coefficients of the series of `ln(1 + x)`.
+pub const LOGARITHM: [f64; 13] = [
     1.0,
     -1.0 / 2.0,
     1.0 / 3.0,
     -1.0 / 4.0,
     1.0 / 5.0,
     -1.0 / 6.0,
+    1.0 / 7.0,
+    -1.0 / 8.0,
+    1.0 / 9.0,
+    -1.0 / 10.0,
+    1.0 / 11.0,
+    -1.0 / 12.0,
+    1.0 / 13.0,
 ];
 
 /// For each class, the share of `1e-7` in `y + 1e-7`.

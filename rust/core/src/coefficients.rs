@@ -5,7 +5,7 @@ use crate::error::Error;
 use crate::extent::max_abs;
 use crate::matrix::{Matrix, MatrixRef};
 use crate::parallel::{block_rows, for_each, pieces_of, Threads};
-use crate::plan::{Plan, TOLERANCE};
+use crate::plan::Plan;
 use crate::polynomial::odd_chebyshev;
 use crate::shift::{Scratch, Shifter};
 use crate::simd::{dispatch, Kernel, Level};
@@ -24,8 +24,8 @@ pub struct Coefficients {
     sizes: Vec<Matrix<f64>>,
     /// The largest absolute input.
     largest: f64,
-    /// How many of the terms count: the higher ones, as far as they add up to [`TOLERANCE`] at most in
-    /// any quotient, do not.
+    /// How many of the terms count: the higher ones, as far as they add up to the plan's tolerance at most
+    /// in any quotient, do not.
     counted: usize,
     are_finite: bool,
     are_small: bool,
@@ -68,7 +68,7 @@ impl Coefficients {
             .iter()
             .map(|sizes| largest_sum(sizes.view()))
             .collect();
-        let is_enough = |&counted: &usize| sizes[counted..].iter().sum::<f64>() <= TOLERANCE;
+        let is_enough = |&counted: &usize| sizes[counted..].iter().sum::<f64>() <= plan.tolerance;
         self.counted = (1..plan.terms).find(is_enough).unwrap_or(plan.terms);
         self.are_finite = sizes[..self.counted].iter().all(|size| size.is_finite());
         self.are_small = plan.is_single;
@@ -181,6 +181,9 @@ impl Kernel for &mut Piece<'_> {
         let out = &mut out[..plan.terms];
         let mut scratch = Scratch::default();
         for i in 0..out[0].len() / units {
+            if shifter.is_cancelled() {
+                return;
+            }
             let (n, own) = (*first + i, i * units..(i + 1) * units);
             shifter.turn_to::<R>((plan.layer, n), plan.h * plan.largest, &mut scratch);
             for (i, point) in plan.odd.points.iter().enumerate() {

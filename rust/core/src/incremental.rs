@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::input::Input;
 use crate::network::{LayerPlaces, Places};
 use crate::parallel::{try_map, Threads};
-use crate::shift::{Scratch, Shifter};
+use crate::shift::{Block, Scratch, Shifter};
 use crate::simd::{dispatch, Kernel, Level, LANES};
 
 /// What some samples contribute to the quotients of the weights and the bias of one unit.
@@ -51,7 +51,7 @@ pub fn unit_quotients(
         shifter,
         l,
         j,
-        samples: samples.take_while(|_| cancel.check().is_ok()),
+        samples: samples.take_while(|_| !shifter.is_cancelled()),
         h,
     });
     cancel.check()?;
@@ -81,21 +81,26 @@ impl<S: Iterator<Item = usize>> Kernel for Evaluate<'_, S> {
         let column = Column::new(shifter, l, self.j, h);
         let mut moves = Vec::new();
         for n in self.samples {
+            let place = shifter.place::<R>((l, n), self.j, &mut scratch);
             moves.clear();
-            let place = shifter.place::<R>((l, n), self.j);
-            let a = place.pre;
-            column.moves(input, n, a, &mut moves);
-            moves.push((inputs, a + h, a - h));
+            input.for_each_nonzero(n, |i, x| moves.push((i, h * x)));
+            moves.push((inputs, h));
             for moves in moves.chunks(LANES) {
-                let (mut above, mut below) = ([a; LANES], [a; LANES]);
-                for (lane, &(_, up, down)) in moves.iter().enumerate() {
-                    above[lane] = up;
-                    below[lane] = down;
+                if shifter.is_cancelled() {
+                    break;
                 }
-                let moved = (&above, &below);
-                let differences = shifter.differences::<R>(&place, moved, &mut scratch);
-                for (lane, &(place, ..)) in moves.iter().enumerate() {
-                    sums[place] += differences[lane];
+                let mut shifts = [0.0; LANES];
+                for (shift, &(_, by)) in shifts.iter_mut().zip(moves) {
+                    *shift = by;
+                }
+                let differences = if place.pre.is_finite() {
+                    shifter.differences::<R>(&place, &shifts, &mut scratch)
+                } else {
+                    let (above, below) = column.moved(input, n, place.pre, moves);
+                    shifter.differences_between::<R>(&place, (&above, &below), &mut scratch)
+                };
+                for (&(place, _), difference) in moves.iter().zip(differences) {
+                    sums[place] += difference;
                 }
             }
         }
@@ -129,28 +134,48 @@ impl Column {
         }
     }
 
-    /// For each input of sample `n` that is not zero, its place and where the pre-activation `a`
-    /// goes when its weight is moved up and down.
-    fn moves(&self, input: Input<'_, f64>, n: usize, a: f64, moves: &mut Vec<(usize, f64, f64)>) {
-        input.for_each_nonzero(n, |i, x| {
-            let by = self.h * x;
-            moves.push((i, a + by, a - by));
-        });
-        if a.is_finite() {
-            return;
+    /// Where the pre-activation `a`, which is infinite, goes when the weights of some inputs of sample `n`
+    /// move up and down: a sum cannot be moved past infinity, but its terms can be summed anew.
+    fn moved(
+        &self,
+        input: Input<'_, f64>,
+        n: usize,
+        a: f64,
+        moves: &[(usize, f64)],
+    ) -> (Block, Block) {
+        let (mut above, mut below) = ([a; LANES], [a; LANES]);
+        for (lane, &(place, _)) in moves.iter().enumerate() {
+            above[lane] = self.sum(input, n, a, (place, self.h));
+            below[lane] = self.sum(input, n, a, (place, -self.h));
         }
-        // An infinite term: a sum cannot be moved past infinity, but its terms can be summed anew.
-        for (place, above, below) in moves {
-            let place = *place;
-            let sum = |moved: f64| {
-                let mut sum = self.bias;
-                input.for_each_nonzero(n, |i, x| {
-                    sum += x * if i == place { moved } else { self.weights[i] };
-                });
-                sum
-            };
-            *above = sum(self.weights[place] + self.h);
-            *below = sum(self.weights[place] - self.h);
+        (above, below)
+    }
+
+    /// The sum after one of its weights has moved.
+    fn sum(&self, input: Input<'_, f64>, n: usize, a: f64, (place, by): (usize, f64)) -> f64 {
+        let mut sum = self.bias;
+        // The bias is the weight of an input that is always 1.
+        let mut terms = (self.bias, self.bias + by);
+        if place == self.weights.len() {
+            sum += by;
+        }
+        input.for_each_nonzero(n, |i, x| {
+            let weight = self.weights[i];
+            if i == place {
+                terms = (x * weight, x * (weight + by));
+                sum += terms.1;
+            } else {
+                sum += x * weight;
+            }
+        });
+        // Infinite terms of either sign: the pass came to one of them by the order of its sums. It still does
+        // where the moved term is as infinite as before, or as finite.
+        let (before, after) = terms;
+        let stays = after.is_finite() && before.is_finite() || after == before;
+        if sum.is_nan() && stays {
+            a
+        } else {
+            sum
         }
     }
 }

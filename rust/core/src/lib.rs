@@ -9,6 +9,7 @@
 //! numerical ──> direct, incremental, node     node ──> incremental
 //!                  │         └────┬─────┘
 //!                  │            shift            what one moved pre-activation does to a loss
+//!                  │      change, scores         the same where scores move little, or one alone
 //!                  └──────┬───────┘
 //! backprop ──────────> forward ──> input ──> matmul (dense), rows and columns (zeros skipped)
 //!                         └──────> loss, activation, network, matrix
@@ -58,6 +59,7 @@ pub mod plan;
 pub mod polynomial;
 pub mod rows;
 pub mod scalar;
+pub mod scores;
 pub mod sgd;
 pub mod shift;
 pub mod simd;

@@ -27,6 +27,19 @@ pub enum Target<'a, T> {
     Dense(&'a [T]),
 }
 
+impl<T: Scalar> Target<'_, T> {
+    /// The weight of class `k`.
+    #[inline(always)]
+    #[must_use]
+    pub fn weight(&self, k: usize) -> T {
+        match self {
+            Self::Label(label) if *label == k => T::one(),
+            Self::Label(_) => T::zero(),
+            Self::Dense(t) => t[k],
+        }
+    }
+}
+
 impl<'a, T: Scalar> Targets<'a, T> {
     /// The number of samples.
     #[must_use]

@@ -8,8 +8,8 @@
 //! No derivative formula is used anywhere, only values of the loss.
 //!
 //! The number of terms follows from a bound on the error of interpolation
-//! ([`smoothness`](crate::smoothness)): at most [`TOLERANCE`](crate::plan::TOLERANCE) in each sample's
-//! quotient. Terms whose coefficients, once found, show that they do not add up to that much are left out
+//! ([`smoothness`](crate::smoothness)): at most `1e-11` in each sample's quotient
+//! ([`plan`](crate::plan)). Terms whose coefficients, once found, show that they do not add up to that much are left out
 //! of the products.
 //! Where no number of terms is enough, or a kink lies in the interval, `phi_nj` is evaluated at every
 //! `±h x_ni` itself, as the incremental evaluator does.

@@ -123,35 +123,38 @@ pub fn mask_one_by_one<T: Scalar>(elements: &[T]) -> u64 {
 mod tests {
     use super::*;
     use crate::simd::{dispatch, Baseline, Kernel};
+    use std::marker::PhantomData;
 
-    struct Take<'a, T>(&'a [T], &'a mut [f64]);
+    struct Take<'a, S, N>(&'a [S], &'a mut [f64], PhantomData<N>);
 
-    impl<T: Scalar> Kernel for Take<'_, T> {
-        type Output = u64;
+    impl<S: Scalar, N: Scalar> Kernel for Take<'_, S, N> {
+        type Output = (u64, u64);
 
         #[inline(always)]
-        fn run<R: Level>(self) -> u64 {
-            take_nonzero::<T, T, f64, R>(self.0, self.1)
+        fn run<R: Level>(self) -> (u64, u64) {
+            let mask = mask_of_nonzero::<S, N, R>(self.0);
+            (mask, take_nonzero::<S, N, f64, R>(self.0, self.1))
         }
     }
 
-    fn agree<T: Scalar>(block: &[T]) {
-        let is_taken = |x: &T| *x != T::zero();
-        let taken = block.iter().filter(|x| is_taken(x));
+    fn agree<S: Scalar, N: Scalar>(block: &[S]) {
+        let rounded: Vec<N> = block.iter().map(|x| N::from_f64(x.widen())).collect();
+        let is_taken = |x: &N| *x != N::zero();
+        let taken = rounded.iter().copied().filter(is_taken);
         let wanted: Vec<u64> = taken.map(|x| x.widen().to_bits()).collect();
         let mut mask = 0;
-        for (i, x) in block.iter().enumerate() {
+        for (i, x) in rounded.iter().enumerate() {
             mask |= u64::from(is_taken(x)) << i;
         }
         for is_best in [true, false] {
             let mut out = vec![-1.0; block.len()];
-            let take = Take(block, &mut out);
+            let take = Take(block, &mut out, PhantomData::<N>);
             let found = if is_best {
                 dispatch(take)
             } else {
                 take.run::<Baseline>()
             };
-            assert_eq!(found, mask);
+            assert_eq!(found, (mask, mask));
             let first: Vec<u64> = out[..wanted.len()].iter().map(|x| x.to_bits()).collect();
             assert_eq!(first, wanted);
         }
@@ -163,26 +166,33 @@ mod tests {
             let block: Vec<f32> = (0..16)
                 .map(|i| (set >> i & 1) as f32 * (i + 1) as f32)
                 .collect();
-            agree(&block);
+            agree::<f32, f32>(&block);
             if set < 1 << 8 {
                 let wide: Vec<f64> = block.iter().map(|x| x.widen()).collect();
-                agree(&wide);
+                agree::<f64, f64>(&wide);
+                agree::<f64, f32>(&wide);
+                agree::<f32, f64>(&block);
             }
         }
     }
 
     #[test]
     fn blocks_of_any_length_and_odd_numbers_are_taken() {
-        let number = |i: usize| match i % 5 {
+        let number = |i: usize| match i % 8 {
             0 => 0.0,
             1 => -0.0,
             2 => f64::NAN,
             3 => f64::NEG_INFINITY,
-            _ => i as f64,
+            // Zeros, the smallest number and infinity in single precision.
+            4 => 1e-60,
+            5 => 7e-46,
+            6 => -8e-46,
+            _ => 1e300,
         };
         for len in 0..=64 {
             let block: Vec<f64> = (0..len).map(number).collect();
-            agree(&block);
+            agree::<f64, f64>(&block);
+            agree::<f64, f32>(&block);
         }
     }
 }

@@ -91,7 +91,7 @@ impl Space {
             gradient.fill(f64::NAN);
             return Ok((loss, Found::Gradient));
         }
-        let shifter = || Shifter::new(network, input, forward, targets);
+        let shifter = || Shifter::new(network, input, forward, targets, cancel);
         match method {
             Method::Direct => direct(network, input, targets, h, threads, cancel, gradient)?,
             Method::Incremental => incremental(&shifter(), h, threads, cancel, gradient)?,

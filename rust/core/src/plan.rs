@@ -8,8 +8,8 @@ use crate::smoothness::{KinkFinder, SCORE_BOUND};
 
 /// The largest error of interpolation in the quotient of one sample, and the most that terms which are
 /// left out may add up to in a quotient: the size of the rounding in the literal quotient of a loss of
-/// about 10 with `h = 1e-4`.
-pub const TOLERANCE: f64 = 1e-11;
+/// about 10 with `h = 1e-4`. Of targets that weigh less than 1 it is as much less, as their loss is.
+const TOLERANCE: f64 = 1e-11;
 
 /// The inverse of a smaller half-width could overflow.
 const SMALLEST_WIDTH: f64 = 1e-290;
@@ -21,6 +21,8 @@ pub struct Plan<'a> {
     pub layer: usize,
     /// Whether higher terms are so small that single precision gives all their digits that count.
     pub is_single: bool,
+    /// See [`TOLERANCE`].
+    pub tolerance: f64,
     /// The half-width.
     pub h: f64,
     /// The largest absolute input, or 1 (the bias's) if that is larger.
@@ -45,9 +47,10 @@ impl<'a> Plan<'a> {
     ) -> Self {
         let largest = shifter.largest_input(layer, threads).max(1.0);
         let s = h * largest;
-        let bound = SCORE_BOUND * shifter.targets().mass() / h;
+        let mass = shifter.targets().mass();
+        let (bound, tolerance) = (SCORE_BOUND * mass / h, TOLERANCE * mass.min(1.0));
         let fits = h >= SMALLEST_WIDTH;
-        let terms_of = |radius: f64| terms_for(s / radius, bound, TOLERANCE).filter(|_| fits);
+        let terms_of = |radius: f64| terms_for(s / radius, bound, tolerance).filter(|_| fits);
         let least = radii.iter().copied().fold(f64::INFINITY, f64::min);
         let (terms, smooth) = if let Some(terms) = terms_of(least) {
             // No unit needs more than the one whose radius is the least.
@@ -57,11 +60,15 @@ impl<'a> Plan<'a> {
             let terms = needed.iter().flatten().copied().max().unwrap_or(0);
             (terms, needed.iter().map(Option::is_some).collect())
         };
-        // Of a sum in single precision, one term a sample, each of two rounded factors.
-        let rounding = (shifter.samples() + 3) as f64 * f64::from(f32::EPSILON) / 2.0;
+        // Of a sum in single precision, one term a sample, each of two rounded factors; and of what is too
+        // small for that.
+        let roundings = (shifter.samples() + 3) as f64;
+        let rounding = roundings * f64::from(f32::EPSILON) / 2.0;
+        let lost = roundings * f64::from(f32::from_bits(1));
         Self {
             layer,
-            is_single: higher_terms(s / least, bound) * rounding <= TOLERANCE,
+            is_single: higher_terms(s / least, bound) * rounding + lost <= tolerance,
+            tolerance,
             h,
             largest,
             terms,

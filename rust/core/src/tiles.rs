@@ -240,7 +240,7 @@ mod tests {
             let row = row.filter(|(_, &x)| x != T::zero());
             row.map(|(place, x)| (place, x.widen().to_bits())).collect()
         };
-        let mut tiles = Tiles::default();
+        let mut tiles = Tiles::<T>::default();
         for _ in 0..2 {
             let all = (0..rows).map(|n| (matrix.row(n), &[][..]));
             assert!(tiles.refill::<T, T>(all, cols, rows * cols));
@@ -290,12 +290,12 @@ mod tests {
             let mut row = vec![0.0; 200];
             for (x, wanted) in [(-3.0, 3.0), (f64::NEG_INFINITY, f64::INFINITY)] {
                 row[place] = x;
-                let mut tiles = Tiles::default();
+                let mut tiles = Tiles::<f64>::default();
                 assert!(tiles.refill::<f64, f64>([(&row[..], &[][..])].into_iter(), 200, 200));
                 assert!(tiles.max_abs() >= wanted && tiles.max_abs() <= wanted);
             }
             row[place] = f64::NAN;
-            let mut tiles = Tiles::default();
+            let mut tiles = Tiles::<f64>::default();
             assert!(tiles.refill::<f64, f64>([(&row[..], &[][..])].into_iter(), 200, 200));
             assert!(tiles.max_abs().is_nan());
         }
