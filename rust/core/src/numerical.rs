@@ -57,6 +57,18 @@ impl Method {
     }
 }
 
+/// Below, numbers of moves become too small for all their digits to be kept.
+const SMALLEST_SHIFT: f64 = 1e-150;
+
+/// A half-width that gives the same quotients as `h` to all digits, and keeps them: where the largest shift
+/// of a pre-activation is tiny, they differ from derivatives by its square.
+fn workable(h: f64, input: Input<'_, f64>, threads: Threads<'_>) -> f64 {
+    if h >= SMALLEST_SHIFT {
+        return h;
+    }
+    h.max(SMALLEST_SHIFT / input.max_abs(threads).max(1.0))
+}
+
 /// Working space of a numerical gradient, which the next one finds again.
 #[derive(Debug, Default)]
 pub struct Space {
@@ -92,11 +104,12 @@ impl Space {
             return Ok((loss, Found::Gradient));
         }
         let shifter = || Shifter::new(network, input, forward, targets, cancel);
+        let width = || workable(h, input, threads);
         match method {
             Method::Direct => direct(network, input, targets, h, threads, cancel, gradient)?,
-            Method::Incremental => incremental(&shifter(), h, threads, cancel, gradient)?,
+            Method::Incremental => incremental(&shifter(), width(), threads, cancel, gradient)?,
             Method::Node => {
-                let found = node(&shifter(), h, (threads, cancel), coefficients, gradient)?;
+                let found = node(&shifter(), width(), (threads, cancel), coefficients, gradient)?;
                 return Ok((loss, found));
             }
         }
