@@ -43,6 +43,9 @@ pub const MINUTE: f64 = 1.0 / 16384.0;
 /// Powers of a larger weight than this could overflow.
 const LARGEST_WEIGHT: f64 = 1e60;
 
+/// For a larger change than this, powers of the weights that count could underflow.
+const LARGEST_CHANGE: f64 = 1e45;
+
 /// How many moments are summed side by side.
 const MANY: usize = 5 * LANES;
 
@@ -195,7 +198,7 @@ impl Pull {
     #[inline(always)]
     #[must_use]
     pub fn is_small(&self, reach: f64) -> bool {
-        reach * self.largest <= SMALL
+        reach * self.largest <= SMALL && reach <= LARGEST_CHANGE
     }
 
     /// Whether every score moves little when activations change by `changes`; a NaN does not.

@@ -109,7 +109,13 @@ impl Space {
             Method::Direct => direct(network, input, targets, h, threads, cancel, gradient)?,
             Method::Incremental => incremental(&shifter(), width(), threads, cancel, gradient)?,
             Method::Node => {
-                let found = node(&shifter(), width(), (threads, cancel), coefficients, gradient)?;
+                let found = node(
+                    &shifter(),
+                    width(),
+                    (threads, cancel),
+                    coefficients,
+                    gradient,
+                )?;
                 return Ok((loss, found));
             }
         }

@@ -3,5 +3,7 @@
 mod draw;
 mod evaluators;
 mod products;
+mod rounding;
+mod search;
 mod steps;
 mod vecmath;
