@@ -22,6 +22,7 @@
 //! and all sums over the classes, those of `t_k w_k` and `t_k q_k w_k^m / m!` too, are found beforehand.
 
 use crate::extent::max_abs;
+use crate::incoming::{next_power, Incoming};
 use crate::loss::{Target, DELTA};
 use crate::matrix::{Matrix, MatrixRef};
 use crate::simd::{dispatch, Kernel, Level, LANES};
@@ -45,6 +46,10 @@ const LARGEST_WEIGHT: f64 = 1e60;
 
 /// For a larger change than this, powers of the weights that count could underflow.
 const LARGEST_CHANGE: f64 = 1e45;
+
+/// Up to so many powers of weights are kept, which a second-level cache holds; more are found anew, in less
+/// time than they would take to come, and less memory.
+const MOST_POWERS: usize = 1 << 18;
 
 /// How many moments are summed side by side.
 const MANY: usize = 5 * LANES;
@@ -74,8 +79,8 @@ pub fn are_squares_small(largest: f64, weight: f64, squared: f64) -> bool {
 /// score of the class: a weight `w` and its powers `w^m / m!`. Units past the last weigh nothing.
 #[derive(Debug)]
 pub struct Pull {
-    /// A row a class: the powers `m = 1` of all units, `m = 2` of all units, and so on.
-    powers: Matrix<f64>,
+    /// With all powers or, of large layers, none but the first.
+    incoming: Incoming,
     /// The number of units, filled up to whole blocks.
     width: usize,
     /// The largest absolute weight.
@@ -87,14 +92,9 @@ impl Pull {
     #[must_use]
     pub fn of_weights(weights: MatrixRef<'_, f64>) -> Self {
         let width = weights.rows().next_multiple_of(LANES);
-        let mut powers = Matrix::zeros(weights.cols(), TERMS * width);
-        dispatch(FillPowers {
-            weights,
-            width,
-            powers: powers.data_mut(),
-        });
+        let is_small = weights.cols().saturating_mul(TERMS * width) <= MOST_POWERS;
         Self {
-            powers,
+            incoming: Incoming::new(weights, if is_small { TERMS } else { 1 }),
             width,
             largest: match max_abs(weights.data()) {
                 largest if largest <= LARGEST_WEIGHT => largest,
@@ -118,11 +118,9 @@ impl Pull {
                 let share = sample.shares[k];
                 (sums.mass, sums.share) = (1.0, share);
                 (weight, squared) = (1.0, share * share);
-                let (row, own) = (self.powers.row(k), &mut sums.rows[TERMS * width..]);
-                own[..width].copy_from_slice(&row[..width]);
-                for (own, &power) in own[width..].iter_mut().zip(row) {
-                    *own = share * power;
-                }
+                let (pulled, shared) = sums.rows[TERMS * width..].split_at_mut(width);
+                pulled.copy_from_slice(self.incoming.of(k));
+                self.add_weighed::<R>((k, share), shared, true);
             }
             Target::Dense(t) => {
                 (sums.mass, sums.share) = (0.0, 0.0);
@@ -156,6 +154,12 @@ impl Pull {
     /// Writes `sum_k weights[k] w_k^m / m!` for all units and as many powers `m` as there is room for.
     #[inline(always)]
     fn weigh<R: Level>(&self, weights: &[f64], out: &mut [f64]) {
+        if self.incoming.powers() == 1 {
+            for (k, &weight) in weights.iter().enumerate() {
+                self.add_weighed::<R>((k, weight), out, k == 0);
+            }
+            return;
+        }
         // Many sums side by side, over all classes before the next are begun: they stay in registers,
         // and do not wait for one another.
         let (wide, narrow) = out.as_chunks_mut::<MANY>();
@@ -168,11 +172,31 @@ impl Pull {
         }
     }
 
+    /// Adds a weight times `w_k^m / m!` for all units and as many powers `m` as there is room for, or writes
+    /// it there.
+    #[inline(always)]
+    fn add_weighed<R: Level>(&self, (k, weight): (usize, f64), out: &mut [f64], is_first: bool) {
+        let blocks = self.incoming.of(k).as_chunks::<LANES>().0;
+        for (b, block) in blocks.iter().enumerate() {
+            let mut power = *block;
+            for (m, row) in out.chunks_exact_mut(self.width).enumerate() {
+                if m > 0 {
+                    next_power(&mut power, block, m);
+                }
+                let sums = row[b * LANES..][..LANES].iter_mut();
+                for (sum, &power) in sums.zip(&power) {
+                    let before = if is_first { 0.0 } else { *sum };
+                    *sum = R::mul_add(weight, power, before);
+                }
+            }
+        }
+    }
+
     #[inline(always)]
     fn moments_at<R: Level, const L: usize>(&self, y: &[f64], first: usize) -> [f64; L] {
         let mut sums = [0.0; L];
         for (k, &y) in y.iter().enumerate() {
-            let powers = &self.powers.row(k)[first..first + L];
+            let powers = &self.incoming.powers_of(k)[first..first + L];
             for lane in 0..L {
                 sums[lane] = R::mul_add(y, powers[lane], sums[lane]);
             }
@@ -186,12 +210,22 @@ impl Pull {
     pub fn moments_of_unit<R: Level>(&self, y: &[f64], j: usize) -> Moments {
         let mut moments = [0.0; TERMS];
         for (k, &y) in y.iter().enumerate() {
-            let powers = self.powers.row(k);
+            let weight = self.incoming.of(k)[j];
+            let mut power = weight;
             for m in 0..TERMS {
-                moments[m] = R::mul_add(y, powers[m * self.width + j], moments[m]);
+                if m > 0 {
+                    power *= weight * (1.0 / (m + 1) as f64);
+                }
+                moments[m] = R::mul_add(y, power, moments[m]);
             }
         }
         moments
+    }
+
+    /// What reaches each class from all units.
+    #[must_use]
+    pub fn incoming(&self) -> &Incoming {
+        &self.incoming
     }
 
     /// Whether every score moves little when an activation changes by `reach` at most.
@@ -245,7 +279,7 @@ impl Pull {
         let (above, below) = (&mut above[..width], &mut below[..width]);
         match sample.target {
             Target::Label(k) => {
-                let (weights, share) = (&self.powers.row(k)[..width], sample.shares[k]);
+                let (weights, share) = (self.incoming.of(k), sample.shares[k]);
                 let moments = Rows::<TERMS>::new(moments, width);
                 for j in 0..width {
                     let (own, reach) = (moments.of::<TERMS>(j), (weights[j], share));
@@ -285,7 +319,7 @@ impl Pull {
             growth[j] = mass * ln_1_more::<R, 6>(grown[j]);
         }
         for (k, (&t, &share)) in t.iter().zip(shares).enumerate() {
-            let weights = &self.powers.row(k)[..width];
+            let weights = self.incoming.of(k);
             for j in 0..width {
                 let own = numerator::<R>(changes[j] * weights[j], grown[j], share);
                 growth[j] = R::mul_add(-t, own, growth[j]);
@@ -307,7 +341,7 @@ impl Pull {
         let mut growth = [0.0; L];
         match sample.target {
             Target::Label(k) => {
-                let (weight, share) = (self.powers.row(k)[j], sample.shares[k]);
+                let (weight, share) = (self.incoming.of(k)[j], sample.shares[k]);
                 for lane in 0..L {
                     growth[lane] = growth_to_label::<R>(moments, (weight, share), changes[lane]);
                 }
@@ -320,7 +354,7 @@ impl Pull {
                     growth[lane] = mass * ln_1_more::<R, 6>(grown[lane]);
                 }
                 for (k, (&t, &share)) in t.iter().zip(sample.shares).enumerate() {
-                    let weight = self.powers.row(k)[j];
+                    let weight = self.incoming.of(k)[j];
                     for lane in 0..L {
                         let own = numerator::<R>(changes[lane] * weight, grown[lane], share);
                         growth[lane] = R::mul_add(-t, own, growth[lane]);
@@ -329,36 +363,6 @@ impl Pull {
             }
         }
         growth
-    }
-}
-
-/// Fills [`Pull::powers`].
-struct FillPowers<'a> {
-    weights: MatrixRef<'a, f64>,
-    width: usize,
-    powers: &'a mut [f64],
-}
-
-impl Kernel for FillPowers<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<R: Level>(self) {
-        let (classes, width) = (self.weights.cols(), self.width);
-        for (k, row) in self.powers.chunks_exact_mut(TERMS * width).enumerate() {
-            let own = self.weights.data()[k..].iter().step_by(classes);
-            for (weight, &own) in row.iter_mut().zip(own) {
-                *weight = own;
-            }
-            for m in 1..TERMS {
-                let (lower, own) = row.split_at_mut(m * width);
-                let (weights, before) = (&lower[..width], &lower[(m - 1) * width..]);
-                let share = 1.0 / (m + 1) as f64;
-                for ((own, &before), &weight) in own.iter_mut().zip(before).zip(weights) {
-                    *own = before * (weight * share);
-                }
-            }
-        }
     }
 }
 

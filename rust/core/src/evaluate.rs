@@ -11,7 +11,7 @@ use crate::matrix::{Matrix, MatrixRef};
 use crate::memory::{self, reused};
 use crate::network::{Network, Places};
 use crate::numerical::{self, Method};
-use crate::parallel::{run, run_watched};
+use crate::parallel::{run, run_watched, Threads, WORTH_WATCHING};
 use crate::polynomial::MAX_TERMS;
 use crate::scalar::Scalar;
 use crate::sparse::Sparse;
@@ -164,21 +164,33 @@ pub fn numerical_gradient<'a>(
     check_half_width(h)?;
     check_memory(network, x.rows(), 2 + MAX_TERMS)?;
     let cancel = Cancel::new();
-    let work = method.work(network, x.rows());
-    run_watched(work, &cancel, interrupted, |threads| {
+    let mut compute = |threads: Threads<'_>, most| {
         in_space(network, x.rows(), |space: &mut NumericalSpace| {
             let batch = Batch::new(x, threads, &mut space.batch);
             numerical::numerical_gradient(
                 network,
                 batch.input(),
                 targets,
-                (h, method),
+                (h, method, most),
                 &mut space.rest,
                 (threads, &cancel),
                 out,
             )
         })
-    })
+    };
+    let work = method.work(network, x.rows());
+    if work < WORTH_WATCHING {
+        // Nobody looks for interrupts: what turns out to be long is begun once more.
+        if let Some(loss) = run(work, |threads| compute(threads, WORTH_WATCHING))? {
+            return Ok(loss);
+        }
+    }
+    let work = work.max(WORTH_WATCHING);
+    let loss = run_watched(work, &cancel, interrupted, |threads| {
+        compute(threads, usize::MAX)
+    })?;
+    // Nothing takes more than the most there is.
+    Ok(loss.unwrap_or(f64::NAN))
 }
 
 /// Checks the half-width of a central difference.

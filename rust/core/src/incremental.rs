@@ -171,7 +171,7 @@ impl Column {
         // Infinite terms of either sign: the pass came to one of them by the order of its sums. It still does
         // where the moved term is as infinite as before, or as finite.
         let (before, after) = terms;
-        let stays = after.is_finite() && before.is_finite() || after == before;
+        let stays = !after.is_nan() && !(after - before).is_infinite();
         if sum.is_nan() && stays {
             a
         } else {

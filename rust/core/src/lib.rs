@@ -43,6 +43,7 @@ pub mod functions;
 pub mod gather;
 pub mod goal;
 pub mod halves;
+pub mod incoming;
 pub mod incremental;
 pub mod input;
 pub mod loss;

@@ -22,6 +22,7 @@ use crate::goal::{written, LayerGoals};
 use crate::incremental::unit_quotients;
 use crate::input::Input;
 use crate::network::{LayerPlaces, Places};
+use crate::numerical::work_of_shift;
 use crate::parallel::{try_map, Threads};
 use crate::plan::Plan;
 use crate::scalar::Scalar;
@@ -36,16 +37,19 @@ pub enum Found {
     Gradient,
     /// The coefficients it [follows](multiply) from, as the polynomials hold everywhere.
     Coefficients,
+    /// None of it: it takes more than was wanted.
+    Nothing,
 }
 
 /// Finds the central difference of the mean loss in every parameter, or only its `coefficients`, which are
-/// room for what it is found from.
+/// room for what it is found from; nothing where what must be evaluated incrementally takes more than `most`
+/// multiplications.
 ///
 /// # Errors
 /// [`Error::Interrupted`] if cancelled.
 pub fn node(
     shifter: &Shifter<'_>,
-    h: f64,
+    (h, most): (f64, usize),
     (threads, cancel): (Threads<'_>, &Cancel),
     coefficients: &mut Vec<Coefficients>,
     gradient: &mut Places<'_, f64>,
@@ -53,6 +57,15 @@ pub fn node(
     let radii = analytic_radii(shifter.network());
     let plan = |(l, radii): (usize, &Vec<f64>)| Plan::new(shifter, l, (radii, h), threads);
     let plans: Vec<Plan<'_>> = radii.iter().enumerate().map(plan).collect();
+    let moves = |plan: &Plan<'_>| {
+        let inputs = shifter.network().layers()[plan.layer].inputs();
+        plan.exceptions(shifter.samples())
+            .saturating_mul(2 * inputs)
+    };
+    let moves = plans.iter().map(moves).fold(0, usize::saturating_add);
+    if moves.saturating_mul(work_of_shift(shifter.network())) > most {
+        return Ok(Found::Nothing);
+    }
     Coefficients::find(coefficients, &plans, shifter, threads, cancel)?;
     if !plans.iter().any(Plan::has_exceptions) {
         return Ok(Found::Coefficients);

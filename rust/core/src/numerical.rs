@@ -39,15 +39,12 @@ impl Method {
         }
     }
 
-    /// A measure of the work of one gradient, in multiplications.
+    /// A measure of the work of one gradient, in multiplications; by node where no unit goes over to incremental.
     #[must_use]
     pub fn work<T: Scalar>(self, network: &Network<'_, T>, samples: usize) -> usize {
-        // What one shifted loss costs beyond its multiplications: exponentials and a logarithm.
-        const EXPONENTIAL: usize = 48;
         let parameters = network.work();
         let units: usize = network.layers().iter().map(Layer::units).sum();
-        let above = network.work() - network.inputs() * network.layers()[0].units();
-        let shifted = EXPONENTIAL * network.classes() + above / network.layers()[0].units();
+        let shifted = work_of_shift(network);
         let per_sample = match self {
             Self::Direct => (2 * parameters).saturating_mul(parameters),
             Self::Incremental => (2 * parameters).saturating_mul(shifted),
@@ -55,6 +52,16 @@ impl Method {
         };
         per_sample.saturating_mul(samples)
     }
+}
+
+/// A measure of the work of one shifted loss, in multiplications.
+#[must_use]
+pub fn work_of_shift<T: Scalar>(network: &Network<'_, T>) -> usize {
+    // What exponentials and a logarithm cost.
+    const EXPONENTIAL: usize = 48;
+    let first = network.layers()[0].units();
+    let above = network.work() - network.inputs() * first;
+    EXPONENTIAL * network.classes() + above / first
 }
 
 /// Below, numbers of moves become too small for all their digits to be kept.
@@ -78,7 +85,8 @@ pub struct Space {
 
 impl Space {
     /// The mean loss, and what has been found of its central difference, of half-width `h`, in every
-    /// parameter: all of it in `gradient`, or coefficients that are left here.
+    /// parameter: all of it in `gradient`, or coefficients that are left here, or nothing where the node
+    /// evaluator goes over to the incremental one for more than `most` multiplications.
     ///
     /// Where the loss itself is not a number, no quotient is.
     ///
@@ -89,7 +97,7 @@ impl Space {
         network: &Network<'_, f64>,
         input: Input<'_, f64>,
         targets: &Targets<'_, f64>,
-        (h, method): (f64, Method),
+        (h, method, most): (f64, Method, usize),
         (threads, cancel): (Threads<'_>, &Cancel),
         gradient: &mut Places<'_, f64>,
     ) -> Result<(f64, Found), Error> {
@@ -111,7 +119,7 @@ impl Space {
             Method::Node => {
                 let found = node(
                     &shifter(),
-                    width(),
+                    (width(), most),
                     (threads, cancel),
                     coefficients,
                     gradient,
@@ -133,7 +141,8 @@ impl Space {
     }
 }
 
-/// The mean loss; its central difference, of half-width `h`, in every parameter goes to `gradient`.
+/// The mean loss; its central difference, of half-width `h`, in every parameter goes to `gradient`. Nothing
+/// where that would take [too long](Space::begin).
 ///
 /// Where the loss itself is not a number, no quotient is.
 ///
@@ -143,14 +152,18 @@ pub fn numerical_gradient(
     network: &Network<'_, f64>,
     input: Input<'_, f64>,
     targets: &Targets<'_, f64>,
-    how: (f64, Method),
+    how: (f64, Method, usize),
     space: &mut Space,
     (threads, cancel): (Threads<'_>, &Cancel),
     gradient: &mut Places<'_, f64>,
-) -> Result<f64, Error> {
+) -> Result<Option<f64>, Error> {
     let (loss, found) = space.begin(network, input, targets, how, (threads, cancel), gradient)?;
-    if found == Found::Coefficients {
-        space.finish(input, written::<_, f64>(&mut gradient.layers), threads);
+    match found {
+        Found::Gradient => {}
+        Found::Coefficients => {
+            space.finish(input, written::<_, f64>(&mut gradient.layers), threads);
+        }
+        Found::Nothing => return Ok(None),
     }
-    Ok(loss)
+    Ok(Some(loss))
 }

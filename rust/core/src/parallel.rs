@@ -17,7 +17,7 @@ const WORTH_SHARING: usize = 1 << 18;
 
 /// From this many multiplications on (about a tenth of a second), the calling thread watches for
 /// interrupts while others compute.
-const WORTH_WATCHING: usize = 1 << 29;
+pub const WORTH_WATCHING: usize = 1 << 29;
 
 /// How often a watching thread looks.
 const WATCH_INTERVAL: Duration = Duration::from_millis(20);

@@ -84,6 +84,17 @@ impl<'a> Plan<'a> {
         self.kinks.is_some() || self.smooth.contains(&false)
     }
 
+    /// How many pairs of a unit and one of so many samples are not smooth.
+    #[must_use]
+    pub fn exceptions(&self, samples: usize) -> usize {
+        if self.kinks.is_none() {
+            let rough = self.smooth.iter().filter(|&&is_smooth| !is_smooth);
+            return rough.count().saturating_mul(samples);
+        }
+        let pairs = (0..samples).flat_map(|n| (0..self.smooth.len()).map(move |j| (n, j)));
+        pairs.filter(|&(n, j)| !self.is_smooth(n, j)).count()
+    }
+
     /// Whether the polynomial holds for unit `j` in sample `n`.
     #[must_use]
     pub fn is_smooth(&self, n: usize, j: usize) -> bool {

@@ -13,9 +13,10 @@ use crate::activation::Activation;
 use crate::cancel::Cancel;
 use crate::change::{delta_shares, Moments, Pull, Sample, Sums};
 use crate::forward::Forward;
+use crate::incoming::Incoming;
 use crate::input::Input;
 use crate::loss::{lane_losses, Target, Targets};
-use crate::matrix::{Matrix, MatrixRef};
+use crate::matrix::Matrix;
 use crate::network::{Layer, Network};
 use crate::parallel::Threads;
 use crate::scores::{copy_filled, Others, Score, ScoreRow, ScoreSums, LARGE};
@@ -59,42 +60,6 @@ pub struct Scratch {
     without: Vec<f64>,
 }
 
-/// The weights of a layer by the unit they reach and by blocks of the units they come from, the
-/// last block filled up with zeros.
-#[derive(Debug)]
-struct Incoming {
-    blocks: Vec<Block>,
-    per_unit: usize,
-}
-
-impl Incoming {
-    fn new(weights: MatrixRef<'_, f64>) -> Self {
-        let per_unit = weights.rows().div_ceil(LANES);
-        let mut blocks = vec![[0.0; LANES]; weights.cols() * per_unit];
-        for j in 0..weights.rows() {
-            for (k, &weight) in weights.row(j).iter().enumerate() {
-                blocks[k * per_unit + j / LANES][j % LANES] = weight;
-            }
-        }
-        Self { blocks, per_unit }
-    }
-
-    /// What reaches unit `k` from all units.
-    #[inline(always)]
-    fn of(&self, k: usize) -> &[Block] {
-        &self.blocks[k * self.per_unit..(k + 1) * self.per_unit]
-    }
-
-    /// What reaches unit `k` from each lane's unit.
-    #[inline(always)]
-    fn lanes(&self, k: usize, units: Lanes) -> Block {
-        match units {
-            Lanes::Unit(j) | Lanes::Anew(j, _) => [self.of(k)[j / LANES][j % LANES]; LANES],
-            Lanes::Units(block) => self.of(k)[block],
-        }
-    }
-}
-
 /// A network, the forward pass of a batch through it, and the targets.
 #[derive(Debug)]
 pub struct Shifter<'a> {
@@ -106,9 +71,9 @@ pub struct Shifter<'a> {
     targets: &'a Targets<'a, f64>,
     /// The target of each sample.
     wanted: Vec<Target<'a, f64>>,
-    /// For every layer but the first.
+    /// For every layer but the first and the last.
     incoming: Vec<Incoming>,
-    /// For the layer below the last one, if there is one.
+    /// For the last layer, if there is one below.
     pull: Option<Pull>,
     /// What moves of the scores of each sample take, once they are asked for one by one.
     score_sums: OnceLock<Vec<(ScoreSums, Others)>>,
@@ -151,9 +116,9 @@ impl<'a> Shifter<'a> {
                 [.., _, last] => Some(Pull::of_weights(last.weights)),
                 _ => None,
             },
-            incoming: layers[1..]
+            incoming: layers[1..layers.len().max(2) - 1]
                 .iter()
-                .map(|l| Incoming::new(l.weights))
+                .map(|l| Incoming::new(l.weights, 1))
                 .collect(),
             score_sums: OnceLock::new(),
             width: layers.iter().map(Layer::units).max().unwrap_or(0),
@@ -433,7 +398,30 @@ impl<'a> Shifter<'a> {
 
     /// Whether the units of layer `l` are the scores, which are read as they are.
     fn are_scores(&self, l: usize) -> bool {
-        l == self.incoming.len()
+        l + 1 == self.network.layers().len()
+    }
+
+    /// What reaches unit `k` of layer `l + 1` from all units of layer `l`.
+    #[inline(always)]
+    fn incoming(&self, l: usize, k: usize) -> &[f64] {
+        match &self.pull {
+            Some(pull) if l == self.incoming.len() => pull.incoming().of(k),
+            _ => self.incoming[l].of(k),
+        }
+    }
+
+    /// The same from each lane's unit.
+    #[inline(always)]
+    fn incoming_lanes(&self, l: usize, k: usize, units: Lanes) -> Block {
+        let weights = self.incoming(l, k);
+        match units {
+            Lanes::Unit(j) | Lanes::Anew(j, _) => [weights[j]; LANES],
+            Lanes::Units(block) => {
+                let mut lanes = [0.0; LANES];
+                lanes.copy_from_slice(&weights[block * LANES..][..LANES]);
+                lanes
+            }
+        }
     }
 
     /// What turns the pre-activations of layer `l` into what is read above it.
@@ -447,7 +435,7 @@ impl<'a> Shifter<'a> {
 
     /// What the activations of layer `l` do to the scores, if they reach them at once.
     fn pull(&self, l: usize) -> Option<&Pull> {
-        self.pull.as_ref().filter(|_| l + 1 == self.incoming.len())
+        self.pull.as_ref().filter(|_| l == self.incoming.len())
     }
 
     /// Replaces the changes of the activations of layer `l` by the losses after them.
@@ -492,7 +480,7 @@ impl<'a> Shifter<'a> {
             }
             _ => self.spread((l, n), units, change, current),
         }
-        for depth in l + 1..self.incoming.len() {
+        for depth in l + 1..self.network.layers().len() - 1 {
             self.climb::<R>(depth, current, next);
             std::mem::swap(current, next);
         }
@@ -523,7 +511,7 @@ impl<'a> Shifter<'a> {
     fn spread(&self, (l, n): (usize, usize), units: Lanes, change: &Both, pre: &mut [Both]) {
         let base = self.forward.pre(l + 1).row(n);
         for (k, (pre, &base)) in pre.iter_mut().zip(base).enumerate() {
-            let incoming = self.incoming[l].lanes(k, units);
+            let incoming = self.incoming_lanes(l, k, units);
             for lane in 0..BOTH {
                 // Rounded as the term it replaces was, which so cancels where a unit goes to 0.
                 let moved = change[lane] * incoming[lane % LANES] + base;
@@ -543,7 +531,7 @@ impl<'a> Shifter<'a> {
     ) {
         let base = self.forward.pre(l + 1).row(n).iter().zip(without);
         for (k, (pre, (base, rest))) in pre.iter_mut().zip(base).enumerate() {
-            let incoming = self.incoming[l].lanes(k, units);
+            let incoming = self.incoming_lanes(l, k, units);
             for lane in 0..BOTH {
                 let sum = activations[lane] * incoming[lane % LANES] + rest;
                 if base.is_finite() && sum.is_finite() {
@@ -563,7 +551,7 @@ impl<'a> Shifter<'a> {
         let above = &self.network.layers()[l + 1];
         let z = self.forward.post(l).row(place.sample);
         for k in 0..above.units() {
-            let weights = &self.incoming[l].of(k).as_flattened()[..z.len()];
+            let weights = &self.incoming(l, k)[..z.len()];
             let mut sum = above.bias.map_or(0.0, |bias| bias[k]);
             for (z, weights) in [(&z[..j], &weights[..j]), (&z[j + 1..], &weights[j + 1..])] {
                 for (&z, &weight) in z.iter().zip(weights) {
@@ -585,7 +573,7 @@ impl<'a> Shifter<'a> {
         }
         for (k, next) in next.iter_mut().take(above.units()).enumerate() {
             let mut sums = [above.bias.map_or(0.0, |bias| bias[k]); BOTH];
-            let weights = self.incoming[l].of(k).as_flattened();
+            let weights = self.incoming(l, k);
             for (z, &weight) in z.iter().zip(weights) {
                 for lane in 0..BOTH {
                     sums[lane] = R::mul_add(z[lane], weight, sums[lane]);

@@ -183,7 +183,7 @@ impl<'t> Quotients<'t> {
             &wide.network(like),
             input,
             &batch.targets(),
-            self.how,
+            (self.how.0, self.how.1, usize::MAX),
             (self.threads, &self.cancel),
             &mut self.slopes.places(),
         );
@@ -197,7 +197,7 @@ impl<'t> Quotients<'t> {
                 let goals = goal::step(&mut places.layers, lr);
                 self.space.finish(input, goals, self.threads);
             }
-            Found::Gradient => {
+            Found::Gradient | Found::Nothing => {
                 for (own, slopes) in parameters.slices_mut().zip(self.slopes.slices()) {
                     sgd::descend_shared(own, slopes, lr, self.threads);
                 }
