@@ -14,11 +14,11 @@ const MOST: usize = 64;
 #[inline(always)]
 #[must_use]
 pub fn mask_of_nonzero<S: Scalar, N: Scalar, R: Level>(block: &[S]) -> u64 {
-    if is_narrower::<N, S>() {
-        let mut rounded = [N::zero(); MOST];
-        return mask_of::<N, R>(round(block, &mut rounded));
+    // Of a whole block the loop over its vectors is known beforehand, and goes away.
+    match <&[S; MOST]>::try_from(block) {
+        Ok(block) => mask_of_vectors::<S, N, R>(block),
+        Err(_) => mask_of_vectors::<S, N, R>(block),
     }
-    mask_of::<S, R>(block)
 }
 
 /// The same, and writes these elements, rounded to `N` and then to `T`, to the first places of `out`, which
@@ -26,47 +26,34 @@ pub fn mask_of_nonzero<S: Scalar, N: Scalar, R: Level>(block: &[S]) -> u64 {
 #[inline(always)]
 #[must_use]
 pub fn take_nonzero<S: Scalar, N: Scalar, T: Scalar, R: Level>(block: &[S], out: &mut [T]) -> u64 {
-    if is_narrower::<N, S>() {
-        let mut rounded = [N::zero(); MOST];
-        return take::<N, T, R>(round(block, &mut rounded), out);
-    }
-    take::<S, T, R>(block, out)
-}
-
-/// Whether a number of type `S` can become zero when it is rounded to `N`.
-#[inline(always)]
-fn is_narrower<N, S>() -> bool {
-    size_of::<N>() < size_of::<S>()
-}
-
-#[inline(always)]
-fn round<'r, S: Scalar, N: Scalar>(block: &[S], rounded: &'r mut [N; MOST]) -> &'r [N] {
-    let rounded = &mut rounded[..block.len()];
-    for (rounded, &x) in rounded.iter_mut().zip(block) {
-        *rounded = N::from_f64(x.widen());
-    }
-    rounded
-}
-
-#[inline(always)]
-fn mask_of<T: Scalar, R: Level>(block: &[T]) -> u64 {
-    // Of a whole block the loop over its vectors is known beforehand, and goes away.
-    match <&[T; MOST]>::try_from(block) {
-        Ok(block) => mask_of_vectors::<T, R>(block),
-        Err(_) => mask_of_vectors::<T, R>(block),
-    }
-}
-
-#[inline(always)]
-fn take<S: Scalar, T: Scalar, R: Level>(block: &[S], out: &mut [T]) -> u64 {
     match <&[S; MOST]>::try_from(block) {
-        Ok(block) => take_vectors::<S, T, R>(block, &mut out[..MOST]),
-        Err(_) => take_vectors::<S, T, R>(block, &mut out[..block.len()]),
+        Ok(block) => take_vectors::<S, N, T, R>(block, &mut out[..MOST]),
+        Err(_) => take_vectors::<S, N, T, R>(block, &mut out[..block.len()]),
     }
 }
 
+/// An element, rounded to `N` on its way.
 #[inline(always)]
-fn take_vectors<S: Scalar, T: Scalar, R: Level>(block: &[S], out: &mut [T]) -> u64 {
+fn cast<S: Scalar, N: Scalar, T: Scalar>(x: S) -> T {
+    T::from_f64(N::from_f64(x.widen()).widen())
+}
+
+/// Which lanes are not zero when they are rounded to `N`.
+#[inline(always)]
+fn nonzero<S: Scalar, N: Scalar, R: Level>(vector: S::Vector<R>) -> u64 {
+    /// 2^-925: what is rounded to zero in single precision, up to half of its smallest number 2^-149, is
+    /// rounded to zero in double precision too once it is multiplied by this.
+    const SCALE: f64 = f64::from_bits((1023 - 925) << 52);
+    if size_of::<N>() == size_of::<S>() || size_of::<S>() == size_of::<f32>() {
+        return vector.nonzero();
+    }
+    let (scale, zero) = (S::from_f64(SCALE), S::zero());
+    let scaled = vector.mul_add(S::Vector::<R>::splat(scale), S::Vector::<R>::splat(zero));
+    scaled.nonzero()
+}
+
+#[inline(always)]
+fn take_vectors<S: Scalar, N: Scalar, T: Scalar, R: Level>(block: &[S], out: &mut [T]) -> u64 {
     let lanes = S::Vector::<R>::LANES;
     let vectors = block.chunks_exact(lanes);
     let rest = vectors.remainder();
@@ -75,18 +62,19 @@ fn take_vectors<S: Scalar, T: Scalar, R: Level>(block: &[S], out: &mut [T]) -> u
     for (v, vector) in vectors.enumerate() {
         // SAFETY: the chunk is as long as a vector.
         let vector = unsafe { S::Vector::<R>::load(vector.as_ptr()) };
-        let own = vector.nonzero();
+        let own = nonzero::<S, N, R>(vector);
         // SAFETY: there is room for the widest vector.
         unsafe { vector.compress(own).store(first.as_mut_ptr()) };
         for (out, &x) in out[count..count + lanes].iter_mut().zip(&first) {
-            *out = T::from_f64(x.widen());
+            *out = cast::<S, N, T>(x);
         }
         mask |= own << (v * lanes);
         count += own.count_ones() as usize;
     }
     for (i, &x) in rest.iter().enumerate() {
-        let own = u64::from(x != S::zero());
-        out[count] = T::from_f64(x.widen());
+        let x: N = cast::<S, N, N>(x);
+        let own = u64::from(x != N::zero());
+        out[count] = cast::<N, N, T>(x);
         mask |= own << (block.len() - rest.len() + i);
         count += usize::from(own > 0);
     }
@@ -94,19 +82,21 @@ fn take_vectors<S: Scalar, T: Scalar, R: Level>(block: &[S], out: &mut [T]) -> u
 }
 
 #[inline(always)]
-fn mask_of_vectors<T: Scalar, R: Level>(block: &[T]) -> u64 {
-    let lanes = T::Vector::<R>::LANES;
+fn mask_of_vectors<S: Scalar, N: Scalar, R: Level>(block: &[S]) -> u64 {
+    let lanes = S::Vector::<R>::LANES;
     let vectors = block.chunks_exact(lanes);
     let rest = vectors.remainder();
     let mut mask = 0;
     for (v, vector) in vectors.enumerate() {
         // SAFETY: the chunk is as long as a vector.
-        mask |= unsafe { T::Vector::<R>::load(vector.as_ptr()) }.nonzero() << (v * lanes);
+        let vector = unsafe { S::Vector::<R>::load(vector.as_ptr()) };
+        mask |= nonzero::<S, N, R>(vector) << (v * lanes);
     }
-    if rest.is_empty() {
-        return mask;
+    for (i, &x) in rest.iter().enumerate() {
+        let own = u64::from(cast::<S, N, N>(x) != N::zero());
+        mask |= own << (block.len() - rest.len() + i);
     }
-    mask | mask_one_by_one(rest) << (block.len() - rest.len())
+    mask
 }
 
 /// Which elements are not zero, one by one.
@@ -178,7 +168,8 @@ mod tests {
 
     #[test]
     fn blocks_of_any_length_and_odd_numbers_are_taken() {
-        let number = |i: usize| match i % 8 {
+        let half = 2.0_f64.powi(-150);
+        let number = |i: usize| match i % 10 {
             0 => 0.0,
             1 => -0.0,
             2 => f64::NAN,
@@ -187,6 +178,8 @@ mod tests {
             4 => 1e-60,
             5 => 7e-46,
             6 => -8e-46,
+            7 => half,
+            8 => half * (1.0 + f64::EPSILON),
             _ => 1e300,
         };
         for len in 0..=64 {
