@@ -116,3 +116,57 @@ def literal_rounding(params, x, t, h):
     terms_2 = z @ np.abs(params["W2"]) + np.abs(params["b2"])
     size = np.sum(np.abs(t * np.log(y + DELTA))) + np.sum(np.abs(by_a2) * terms_2)
     return np.finfo(float).eps * (size + np.sum(np.abs(by_a1) * terms_1)) / len(x) / h
+
+
+def exact_quotients(params, x, t, h):
+    """The central difference in extended precision, and how far rounding may move it in float64.
+
+    The quotient is that of the formulas in real numbers: no move is rounded. By rounding, the loss
+    at each end of a move may be anything within an enclosure: sums are off by 8 roundings of each
+    of their terms, and what follows from them by what that moves it.
+    """
+    wide = {key: param.astype(np.longdouble) for key, param in params.items()}
+    x, t = x.astype(np.longdouble), t.astype(np.longdouble)
+    quotients, allowed = {}, {}
+    with np.errstate(all="ignore"):
+        for key, param in wide.items():
+            quotients[key], allowed[key] = np.zeros((2, *param.shape))
+            for place in np.ndindex(param.shape):
+                kept = param[place]
+                param[place] = kept + h
+                above, off_above = _losses_and_rounding(wide, x, t)
+                param[place] = kept - h
+                below, off_below = _losses_and_rounding(wide, x, t)
+                param[place] = kept
+                quotients[key][place] = np.mean(above - below) / (2 * h)
+                allowed[key][place] = (off_above + off_below) / (2 * h)
+    return quotients, allowed
+
+
+def _losses_and_rounding(params, x, t):
+    """The loss of each sample, and how far rounding may move their mean."""
+    rounding, largest = 8 * np.finfo(float).eps, np.finfo(float).max
+    pre = x @ params["W1"] + params["b1"]
+    terms = np.abs(x) @ np.abs(params["W1"]) + np.abs(params["b1"])
+    pre_off = np.where(terms < largest, rounding * terms, np.inf)
+    z, low, high = map(_stable_sigmoid, (pre, pre - pre_off, pre + pre_off))
+    scores = z @ params["W2"] + params["b2"]
+    terms = high @ np.abs(params["W2"]) + np.abs(params["b2"])
+    off = rounding * terms + (high - low + rounding * z) @ np.abs(params["W2"])
+    off = np.where(terms < largest, off, np.inf)
+    # Probabilities from how far scores are apart, and from how far they may be.
+    gaps = scores[:, np.newaxis, :] - scores[:, :, np.newaxis]
+    wide = off[:, np.newaxis, :] + off[:, :, np.newaxis]
+    wide = np.where(np.eye(scores.shape[1]), 0, wide)
+    y, least, most = (
+        1 / np.exp(np.nan_to_num(gap, nan=np.inf * sign)).sum(axis=2)
+        for gap, sign in ((gaps, 1), (gaps + wide, 1), (gaps - wide, -1))
+    )
+    logarithms = np.log(y + DELTA)
+    moved = np.log1p((most - least) / (least + DELTA)) + rounding * (np.abs(logarithms) + 1)
+    return -np.sum(t * logarithms, axis=1), np.mean(np.sum(np.abs(t) * moved, axis=1))
+
+
+def _stable_sigmoid(x):
+    e = np.exp(-np.abs(x))
+    return np.where(x < 0, e, 1) / (1 + e)

@@ -77,13 +77,20 @@ class Stepper:
     def take(self, steps: Sequence[Samples], losses: list[float]) -> None:
         """Take a step for each batch of samples, and add its loss to `losses`."""
         start = time.perf_counter()
-        if self._is_fused:
-            with self._interrupts.deferred():
-                losses.extend(self._call(steps))
-        else:
+        if not (self._is_fused and self._take_fused(steps, losses)):
             for samples in steps:
                 self._step(samples, losses)
         self._step_seconds = (time.perf_counter() - start) / len(steps)
+
+    def _take_fused(self, steps: Sequence[Samples], losses: list[float]) -> bool:
+        """Take all steps in the core, or none where one of them is refused."""
+        try:
+            with self._interrupts.deferred():
+                losses.extend(self._call(steps))
+        except ValueError:
+            # The steps before it can be taken; by itself, it says why it cannot.
+            return False
+        return True
 
     def _step(self, samples: Samples, losses: list[float]) -> None:
         task = self._task

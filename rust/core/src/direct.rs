@@ -42,7 +42,10 @@ impl Point for Moving<'_> {
 }
 
 /// Checks that `h` moves every parameter: to one so large that rounding swallows it, it is nothing.
-fn check_steps(network: &Network<'_, f64>, h: f64) -> Result<(), Error> {
+///
+/// # Errors
+/// If it does not.
+pub fn check_steps(network: &Network<'_, f64>, h: f64) -> Result<(), Error> {
     for (l, layer) in network.layers().iter().enumerate() {
         let arrays = [
             ("weights", layer.weights.data()),
@@ -65,10 +68,10 @@ fn check_steps(network: &Network<'_, f64>, h: f64) -> Result<(), Error> {
     Ok(())
 }
 
-/// Writes the central difference of the mean loss in every parameter.
+/// Writes the central difference of the mean loss in every parameter, which `h` [moves](check_steps).
 ///
 /// # Errors
-/// [`Error::Interrupted`] if cancelled; or if rounding swallows `h` in a parameter.
+/// [`Error::Interrupted`] if cancelled.
 pub fn direct(
     network: &Network<'_, f64>,
     input: Input<'_, f64>,
@@ -78,7 +81,6 @@ pub fn direct(
     cancel: &Cancel,
     gradient: &mut Places<'_, f64>,
 ) -> Result<(), Error> {
-    check_steps(network, h)?;
     for (array, out) in gradient.slices_mut().enumerate() {
         for_chunks(threads, out, CHUNK, |chunk, out| {
             if cancel.check().is_err() {

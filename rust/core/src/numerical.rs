@@ -2,7 +2,7 @@
 
 use crate::cancel::Cancel;
 use crate::coefficients::Coefficients;
-use crate::direct::direct;
+use crate::direct::{check_steps, direct};
 use crate::error::Error;
 use crate::forward::Forward;
 use crate::goal::{written, LayerGoals};
@@ -91,7 +91,7 @@ impl Space {
     /// Where the loss itself is not a number, no quotient is.
     ///
     /// # Errors
-    /// [`Error::Interrupted`] if cancelled.
+    /// [`Error::Interrupted`] if cancelled, or if direct evaluation cannot move a parameter by `h`.
     pub fn begin(
         &mut self,
         network: &Network<'_, f64>,
@@ -105,6 +105,9 @@ impl Space {
             forward,
             coefficients,
         } = self;
+        if method == Method::Direct {
+            check_steps(network, h)?;
+        }
         forward.run(network, input, threads);
         let loss = mean_loss(forward.probabilities(), targets);
         if !loss.is_finite() {
@@ -147,7 +150,7 @@ impl Space {
 /// Where the loss itself is not a number, no quotient is.
 ///
 /// # Errors
-/// [`Error::Interrupted`] if cancelled.
+/// [`Error::Interrupted`] if cancelled, or if direct evaluation cannot move a parameter by `h`.
 pub fn numerical_gradient(
     network: &Network<'_, f64>,
     input: Input<'_, f64>,

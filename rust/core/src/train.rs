@@ -74,8 +74,8 @@ impl<'a> Batches<'a> {
 /// loss of each batch before its step, and the parameters after the last.
 ///
 /// # Errors
-/// If `data` does not fit the network or `batches` does not fit `data`, or a half-width is not a
-/// positive finite number.
+/// If `data` does not fit the network or `batches` does not fit `data`, a half-width is not a
+/// positive finite number, or direct evaluation cannot move a parameter by it in some step.
 pub fn train<S: Scalar, T: Scalar>(
     network: &Network<'_, T>,
     data: &Data<'_, S, T>,
@@ -112,9 +112,10 @@ pub fn train<S: Scalar, T: Scalar>(
                 let mut batch = Gathered::new();
                 for indices in batches.iter() {
                     batch.fill(data, indices, threads);
-                    losses.push(quotients.follow(&mut parameters, network, &batch, lr));
+                    losses.push(quotients.follow(&mut parameters, network, &batch, lr)?);
                 }
-            });
+                Ok::<_, Error>(())
+            })?;
         }
     }
     Ok((losses, parameters))
@@ -167,7 +168,7 @@ impl<'t> Quotients<'t> {
         like: &Network<'_, T>,
         batch: &Gathered<f64>,
         lr: T,
-    ) -> f64 {
+    ) -> Result<f64, Error> {
         let wide = if let Some(own) = (&*parameters as &dyn Any).downcast_ref() {
             own
         } else {
@@ -179,18 +180,14 @@ impl<'t> Quotients<'t> {
             &self.wide
         };
         let input = batch.input();
-        let begun = self.space.begin(
+        let (loss, found) = self.space.begin(
             &wide.network(like),
             input,
             &batch.targets(),
             (self.how.0, self.how.1, usize::MAX),
             (self.threads, &self.cancel),
             &mut self.slopes.places(),
-        );
-        // Nobody else holds the flag that could stop it.
-        let Ok((loss, found)) = begun else {
-            return f64::NAN;
-        };
+        )?;
         match found {
             Found::Coefficients => {
                 let mut places = parameters.places();
@@ -203,6 +200,6 @@ impl<'t> Quotients<'t> {
                 }
             }
         }
-        loss
+        Ok(loss)
     }
 }
