@@ -4,11 +4,11 @@ import os
 
 import pytest
 
-from processes import output_of
+from processes import PYTHONS, output_of, run_script
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
 
-# Every gradient of `answers` is worth threads: see WORTH_THREADS in rust/core/src/parallel.rs.
+# Every gradient of `answers` is worth threads: see WORTH_SHARING in rust/core/src/parallel.rs.
 PRELUDE = """
 import os, signal, threading, time, traceback
 import numpy as np
@@ -237,4 +237,146 @@ assert reading.is_alive()
 assert finish(start(child)) == 0
 print("right", flush=True)
 os._exit(0)
+""")
+
+
+# ------------------------------------------------------------------------- threads before a fork
+
+# Python itself counts threads so, and warns of a fork with more than one.
+COUNT = """
+def count_threads():
+    with open("/proc/self/stat") as file:
+        return int(file.read().rpartition(")")[2].split()[17])
+"""
+
+RESTS = """
+import multiprocessing, sys
+assert count_threads() == 3
+counts = []
+os.register_at_fork(after_in_parent=lambda: counts.append(count_threads()))
+expected = answers()
+for _ in range(20):
+    def child():
+        alone = count_threads() == 1
+        return alone and kobai.num_threads() == 3 and answers() == expected and count_threads() == 3
+    assert in_child(child)
+    assert kobai.num_threads() == 3
+    assert answers() == expected and count_threads() == 3
+assert counts == [1] * 20, counts
+print("right")
+"""
+
+
+def in_python(python, script):
+    """Run `script` where a warning is an error, and no thread is NumPy's."""
+    script = PRELUDE + COUNT + "answers()" + script
+    run = run_script(script, python=python, options=["-W", "error"], OPENBLAS_NUM_THREADS="1")
+    assert (run.returncode, run.stdout, run.stderr) == (0, "right\n", "")
+
+
+on_linux = pytest.mark.skipif(
+    not os.path.exists("/proc/self/stat"),  # noqa: PTH110
+    reason="threads are counted the Linux way",
+)
+
+
+@on_linux
+@pytest.mark.parametrize("python", PYTHONS)
+def test_threads_end_before_a_fork_and_start_again(python):
+    in_python(python, RESTS)
+
+
+@pytest.mark.parametrize("python", PYTHONS)
+def test_python_does_not_warn_of_a_fork_after_a_computation(python):
+    # Since 3.12 it does where there is a thread. NumPy's own rest, too.
+    script = """
+x, t = x[:200], t[:200]
+Trainer(net, SGD(0.1), rng=0).fit(x, t, epochs=2)
+Trainer(net, SGD(0.1), gradient="numerical", rng=0).fit(x, t, epochs=1, progress=False)
+for _ in range(5):
+    assert in_child(lambda: len(answers()) == 17)
+    answers()
+print("right")
+"""
+    run = run_script(PRELUDE + "answers()" + script, python=python, options=["-W", "error"])
+    assert (run.returncode, run.stdout, run.stderr) == (0, "right\n", "")
+
+
+@on_linux
+def test_the_set_number_survives_a_fork_wherever_it_was_set():
+    in_python(
+        PYTHONS[0],
+        """
+def child(count):
+    inherited = kobai.num_threads()
+    kobai.set_num_threads(count)
+    return inherited == 3 and bool(answers()) and count_threads() == count
+assert all(in_child(lambda count=count: child(count)) for count in (1, 2, 5))
+for count in (1, 4):
+    kobai.set_num_threads(count)
+    assert in_child(lambda: kobai.num_threads() == count and bool(answers()))
+    assert bool(answers()) and count_threads() == count
+print("right")
+""",
+    )
+
+
+def test_a_fork_in_one_thread_does_not_wait_for_a_computation_in_another():
+    # The threads at work are left to it, and it ends with the right numbers.
+    run("""
+expected = net.numerical_gradient(x, t, method="direct")
+found = []
+def compute():
+    found.append(net.numerical_gradient(x, t, method="direct"))
+thread = threading.Thread(target=compute)
+thread.start()
+time.sleep(0.05)
+begin = time.monotonic()
+children = [start(lambda: net.gradient(x, t)["b2"].shape == (10,)) for _ in range(10)]
+assert thread.is_alive(), "it was too short"
+assert time.monotonic() - begin < 5
+assert [finish(pid) for pid in children] == [0] * 10
+thread.join()
+assert all(found[0][key].tobytes() == expected[key].tobytes() for key in expected)
+print("right")
+""")
+
+
+def test_forks_that_bypass_python_leave_a_child_that_computes():
+    # Nothing ends before such a fork. It holds the interpreter: a thread that waits for it in the
+    # child, where its holder may not be, waits for ever.
+    run("""
+import ctypes
+fork = ctypes.PyDLL(None).fork
+expected = answers()
+for _ in range(5):
+    pid = fork()
+    if pid == 0:
+        os._exit(0 if answers() == expected and kobai.num_threads() == 3 else 1)
+    assert finish(pid) == 0
+    assert answers() == expected
+print("right")
+""")
+
+
+@pytest.mark.parametrize("computing", ["net.gradient(x, t)", "kobai.set_num_threads(2 + k % 3)"])
+def test_threads_compute_while_others_fork_all_the_time(computing):
+    run(f"""
+expected = answers()
+stop = False
+def again():
+    k = 0
+    while not stop:
+        k += 1
+        {computing}
+threads = [threading.Thread(target=again) for _ in range(2)]
+for thread in threads:
+    thread.start()
+statuses = [finish(start(lambda: answers() == expected)) for _ in range(20)]
+stop = True
+for thread in threads:
+    thread.join()
+assert statuses == [0] * 20, statuses
+assert answers() == expected
+print("right")
 """)

@@ -277,7 +277,7 @@ PANICS = re.compile(
 # Each with the reason why no input reaches it: all of them state what the line before has done.
 UNREACHABLE = {
     'array.expect("the array is one of the network\'s")': "`direct` counts the arrays it asks for",
-    'unreachable!("the computing thread sends a result before it ends")': (
+    'unreachable!("what has been taken has given a result")': (
         "a thread ends by its result or by a panic of its own"
     ),
     'assert!(end <= row.len(), "the row is too short")': (

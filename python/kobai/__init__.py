@@ -5,7 +5,8 @@ kobai (勾配, "gradient") keeps the names of the "deep learning from scratch" c
 is `kobai.datasets`.
 """
 
-from kobai._core import __version__, num_threads, set_num_threads
+from kobai._core import __version__
+from kobai._threads import num_threads, set_num_threads
 from kobai.datasets import load_mnist, load_mnist_sample
 from kobai.functions import cross_entropy_error, mean_squared_error, relu, sigmoid, softmax
 from kobai.gradient import gradient_descent, numerical_gradient

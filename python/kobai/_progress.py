@@ -7,6 +7,7 @@ file, closed, without an `isatty`, or missing altogether, as in programs without
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import sys
 import threading
@@ -79,13 +80,26 @@ def progress_bar(total: int, *, initial: int = 0, shown: bool = True, **options:
             bar = _in_notebook(options)
             if bar is not None:
                 return Bar(bar)
+        if not (shown and (_is_notebook() or _is_terminal())):
+            return Bar(None)
         # By way of the package, for it is the class that others may have replaced.
         from tqdm import tqdm
 
-        return Bar(tqdm(disable=not (shown and (_is_notebook() or _is_terminal())), **options))
+        return Bar(_without_thread(tqdm)(**options))
     except Exception:
         # A stream that answers as a terminal and is none.
         return Bar(None)
+
+
+def _without_thread(bars: Any) -> Any:
+    """The class of bars, but that it starts no thread to watch them, which would outlive them.
+
+    That thread is for bars that wait for many more steps before they look at the time. Ours look at
+    every step.
+    """
+    if not isinstance(bars, type):
+        return bars
+    return functools.partial(type(bars.__name__, (bars,), {"monitor_interval": 0}), miniters=1)
 
 
 def _is_terminal() -> bool:
@@ -115,7 +129,7 @@ def _in_notebook(options: dict[str, Any]) -> Any | None:
         from tqdm import notebook
 
         has_widgets = getattr(notebook, "IProgress", None) is not None
-        return notebook.tqdm_notebook(**options) if has_widgets else None
+        return _without_thread(notebook.tqdm_notebook)(**options) if has_widgets else None
     except Exception:
         return None
 

@@ -15,10 +15,10 @@ use kobai_core::matrix::{Matrix, MatrixRef};
 use kobai_core::network::{Layer, Network, Parameters};
 use kobai_core::node::{multiply, node, Found};
 use kobai_core::parallel::{run, Threads};
+use kobai_core::pool::num_threads;
 use kobai_core::scalar::Scalar;
 use kobai_core::shift::Shifter;
 use kobai_core::sparse::Sparse;
-use kobai_core::team::num_threads;
 use kobai_core::transposed::{multiply_transposed, Terms, TransposedProduct};
 
 const SAMPLES: usize = 100;

@@ -21,7 +21,7 @@ struct Moving<'a> {
     input: Input<'a, f64>,
     targets: &'a Targets<'a, f64>,
     forward: Forward<f64>,
-    cancel: &'a Cancel,
+    cancel: &'a Cancel<'a>,
 }
 
 impl Point for Moving<'_> {

@@ -3,44 +3,50 @@
 
 use crate::backprop::{backprop, Pass};
 use crate::cancel::Cancel;
+use crate::demand::Sizes;
 use crate::error::Error;
 use crate::forward::Forward;
 use crate::input::{Batch, BatchRows};
 use crate::loss::{mean_loss, Target, Targets};
+use crate::matmul::prepare_thread;
 use crate::matrix::{Matrix, MatrixRef};
-use crate::memory::{self, reused};
 use crate::network::{Network, Places};
 use crate::numerical::{self, Method};
 use crate::parallel::{run, run_watched, Threads, WORTH_WATCHING};
-use crate::polynomial::MAX_TERMS;
 use crate::scalar::Scalar;
 use crate::sparse::Sparse;
+use crate::workspace::{ask, with_workspace, Demand};
 
 /// Calls with more numbers than this, inputs and units of all samples, leave no working space behind.
 const SMALL_CALL: usize = 1 << 20;
 
-/// Working space of a call.
+/// What backpropagation works in.
 #[derive(Debug, Default)]
-struct Space<T> {
+struct Workspace<T> {
     batch: Sparse<T>,
     pass: Pass<T>,
 }
 
-/// Working space of a numerical gradient.
+/// What a numerical gradient works in.
 #[derive(Debug, Default)]
-struct NumericalSpace {
+struct NumericalWorkspace {
     batch: Sparse<f64>,
     rest: numerical::Space,
 }
 
-/// Calls `compute` with working space for so many samples.
-fn in_space<T: Scalar, S: Default + 'static, R>(
+/// Calls `compute` with a workspace for so many samples, once what it takes has been granted.
+fn in_workspace<T: Scalar, W: Default + 'static, R>(
     network: &Network<'_, T>,
     samples: usize,
-    compute: impl FnOnce(&mut S) -> R,
-) -> R {
+    demand: Demand,
+    compute: impl FnOnce(&mut W) -> R,
+) -> Result<R, Error> {
+    prepare_thread()?;
     let numbers = samples.saturating_mul(network.inputs().saturating_add(network.units()));
-    reused(numbers <= SMALL_CALL, compute)
+    let layers = network.layers().iter();
+    let layers = layers.flat_map(|layer| [layer.inputs(), layer.units()]);
+    let sizes = std::iter::once(samples).chain(layers);
+    with_workspace(sizes, demand, numbers <= SMALL_CALL, compute)
 }
 
 /// The scores of each sample, shape (samples, classes).
@@ -129,17 +135,15 @@ pub fn gradient<T: Scalar>(
 ) -> Result<T, Error> {
     check_batch(network, shape(x), targets)?;
     check_places(network, out)?;
-    check_memory(network, x.rows(), 4)?;
-    Ok(run(
-        network.work().saturating_mul(3 * x.rows()),
-        |threads| {
-            in_space(network, x.rows(), |space: &mut Space<T>| {
-                let batch = Batch::new(x, threads, &mut space.batch);
-                let (input, pass) = (batch.input(), &mut space.pass);
-                backprop(network, input, targets, pass, threads, out)
-            })
-        },
-    ))
+    let work = network.work().saturating_mul(x.rows()).saturating_mul(3);
+    run(work, |threads| {
+        let demand = Sizes::new(network, x.rows(), threads.count()).backprop();
+        in_workspace(network, x.rows(), demand, |own: &mut Workspace<T>| {
+            let batch = Batch::new(x, threads, &mut own.batch);
+            let (input, pass) = (batch.input(), &mut own.pass);
+            backprop(network, input, targets, pass, threads, out)
+        })
+    })
 }
 
 /// The mean loss; its central difference, of half-width `h`, in every parameter goes to `out`.
@@ -155,39 +159,39 @@ pub fn numerical_gradient<'a>(
     x: impl Into<BatchRows<'a, f64>>,
     targets: &Targets<'_, f64>,
     (h, method): (f64, Method),
-    interrupted: impl FnMut() -> bool,
+    interrupted: impl FnMut() -> bool + Send,
     out: &mut Places<'_, f64>,
 ) -> Result<f64, Error> {
     let x = x.into();
     check_batch(network, (x.rows(), x.cols()), targets)?;
     check_places(network, out)?;
     check_half_width(h)?;
-    check_memory(network, x.rows(), 2 + MAX_TERMS)?;
-    let cancel = Cancel::new();
-    let mut compute = |threads: Threads<'_>, most| {
-        in_space(network, x.rows(), |space: &mut NumericalSpace| {
-            let batch = Batch::new(x, threads, &mut space.batch);
+    let mut compute = |threads: Threads<'_>, cancel: &Cancel<'_>, most| {
+        let demand = Sizes::new(network, x.rows(), threads.count()).numerical(method);
+        in_workspace(network, x.rows(), demand, |own: &mut NumericalWorkspace| {
+            let batch = Batch::new(x, threads, &mut own.batch);
             numerical::numerical_gradient(
                 network,
                 batch.input(),
                 targets,
                 (h, method, most),
-                &mut space.rest,
-                (threads, &cancel),
+                &mut own.rest,
+                (threads, cancel),
                 out,
             )
-        })
+        })?
     };
     let work = method.work(network, x.rows());
     if work < WORTH_WATCHING {
         // Nobody looks for interrupts: what turns out to be long is begun once more.
-        if let Some(loss) = run(work, |threads| compute(threads, WORTH_WATCHING))? {
+        let never = Cancel::new();
+        if let Some(loss) = run(work, |threads| compute(threads, &never, WORTH_WATCHING))? {
             return Ok(loss);
         }
     }
     let work = work.max(WORTH_WATCHING);
-    let loss = run_watched(work, &cancel, interrupted, |threads| {
-        compute(threads, usize::MAX)
+    let loss = run_watched(work, interrupted, |threads, cancel| {
+        compute(threads, cancel, usize::MAX)
     })?;
     // Nothing takes more than the most there is.
     Ok(loss.unwrap_or(f64::NAN))
@@ -222,30 +226,18 @@ fn forward_pass<'a, T: Scalar>(
 ) -> Result<Forward<T>, Error> {
     let x = x.into();
     check_input(network, (x.rows(), x.cols()))?;
-    check_memory(network, x.rows(), 2)?;
-    Ok(run(network.work().saturating_mul(x.rows()), |threads| {
+    let work = network.work().saturating_mul(x.rows());
+    prepare_thread()?;
+    run(work, |threads| {
+        ask(Sizes::new(network, x.rows(), threads.count()).forward())?;
         let mut forward = Forward::new();
-        in_space(network, x.rows(), |space: &mut Space<T>| {
-            let batch = Batch::new(x, threads, &mut space.batch);
-            forward.run(network, batch.input(), threads);
-        });
-        forward
-    }))
+        forward.run_stream(network, x, threads);
+        Ok(forward)
+    })
 }
 
 fn shape<T: Scalar>(x: MatrixRef<'_, T>) -> (usize, usize) {
     (x.rows(), x.cols())
-}
-
-/// Checks that `copies` numbers a unit and sample, one an input and sample, and the parameters, can be held.
-fn check_memory<T: Scalar>(
-    network: &Network<'_, T>,
-    samples: usize,
-    copies: usize,
-) -> Result<(), Error> {
-    let each = network.units().saturating_mul(copies);
-    let each = each.saturating_add(network.inputs());
-    memory::check::<T>(each.saturating_mul(samples).saturating_add(network.work()))
 }
 
 fn check_input<T: Scalar>(

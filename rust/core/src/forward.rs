@@ -1,11 +1,12 @@
 //! The forward pass: it exists once, and keeps what gradients need.
 
-use crate::input::{times, Input};
+use crate::input::{times, BatchRows, Input};
 use crate::matrix::{Matrix, MatrixRef};
 use crate::network::{Layer, Network};
 use crate::parallel::{block_rows, for_each_again, row_blocks, Threads};
 use crate::scalar::Scalar;
 use crate::softmax::softmax;
+use crate::stream::Stream;
 use crate::totals::add;
 
 /// Pre-activations and activations of every layer; the last one's pre-activations are the scores, its
@@ -25,6 +26,8 @@ pub enum Begin<'a, T> {
     Input(Input<'a, T>),
     /// What its pre-activations are the sum of, each of shape (samples, units).
     Sums([&'a Matrix<T>; 2]),
+    /// What it reads, once.
+    Stream(&'a Stream<'a, T>),
 }
 
 impl<T: Scalar> Begin<'_, T> {
@@ -32,11 +35,13 @@ impl<T: Scalar> Begin<'_, T> {
         match self {
             Self::Input(input) => input.samples(),
             Self::Sums([first, _]) => first.rows(),
+            Self::Stream(stream) => stream.samples(),
         }
     }
 
-    /// Writes the pre-activations of `layer`, which is the first, for block `b` of [`block_rows`] samples.
-    fn write(&self, b: usize, layer: &Layer<'_, T>, out: &mut [T]) {
+    /// Writes the pre-activations of `layer`, which is the first, for block `b` of [`block_rows`] samples; false if
+    /// there are none of meaning.
+    fn write(&self, b: usize, layer: &Layer<'_, T>, out: &mut [T]) -> bool {
         match self {
             Self::Input(input) => input.times(b, layer.weights, layer.bias, out),
             Self::Sums([first, second]) => {
@@ -45,7 +50,9 @@ impl<T: Scalar> Begin<'_, T> {
                 out.copy_from_slice(&first.data()[own.clone()]);
                 add(out, &second.data()[own]);
             }
+            Self::Stream(stream) => return stream.write(b, layer, out),
         }
+        true
     }
 }
 
@@ -65,14 +72,15 @@ pub struct Passed<'a, T> {
 }
 
 impl<'a, T: Scalar> Piece<'a, T> {
-    /// Computes block `b` of the pass.
-    fn run(self, b: usize, network: &Network<'_, T>, begin: Begin<'_, T>) -> Passed<'a, T> {
+    /// Computes block `b` of the pass, if it can begin.
+    fn run(self, b: usize, network: &Network<'_, T>, begin: Begin<'_, T>) -> Option<Passed<'a, T>> {
         let mut passed: Vec<MatrixRef<'a, T>> = Vec::with_capacity(self.pre.len());
         let last = self.pre.len() - 1;
         for (l, (pre, post)) in self.pre.into_iter().zip(self.post).enumerate() {
             let layer = &network.layers()[l];
             match passed.last() {
-                None => begin.write(b, layer, pre),
+                None if !begin.write(b, layer, pre) => return None,
+                None => {}
                 Some(z) => times(*z, layer.weights, layer.bias, pre),
             }
             post.copy_from_slice(pre);
@@ -84,10 +92,10 @@ impl<'a, T: Scalar> Piece<'a, T> {
             let rows = post.len() / layer.units();
             passed.push(MatrixRef::new(post, rows, layer.units()));
         }
-        Passed {
+        Some(Passed {
             first: b * block_rows(begin.samples()),
             post: passed,
-        }
+        })
     }
 }
 
@@ -110,7 +118,25 @@ impl<T: Scalar> Forward<T> {
         self.run_then(network, begin, threads, vec![(); blocks], |(), _| {});
     }
 
-    /// The same; `then` gets each block of [`block_rows`] samples as soon as it has passed, and what `beside`
+    /// Sends rows through `network` that are read once.
+    pub fn run_stream(
+        &mut self,
+        network: &Network<'_, T>,
+        rows: BatchRows<'_, T>,
+        threads: Threads<'_>,
+    ) {
+        let blocks = rows.rows().div_ceil(block_rows(rows.rows()));
+        for skips_zeros in [true, false] {
+            let stream = Stream::new(rows, skips_zeros);
+            let beside = vec![(); blocks];
+            self.run_then(network, Begin::Stream(&stream), threads, beside, |(), _| {});
+            if !stream.is_too_dense() {
+                break;
+            }
+        }
+    }
+
+    /// Sends a batch through `network` from where it begins; `then` gets each block of [`block_rows`] samples as soon as it has passed, and what `beside`
     /// holds for it.
     pub fn run_then<E: Send>(
         &mut self,
@@ -139,7 +165,9 @@ impl<T: Scalar> Forward<T> {
             .zip(row_blocks(&mut self.post, samples))
             .zip(beside);
         for_each_again(threads, pieces.enumerate(), |(b, ((pre, post), beside))| {
-            then(beside, &Piece { pre, post }.run(b, network, begin));
+            if let Some(passed) = (Piece { pre, post }).run(b, network, begin) {
+                then(beside, &passed);
+            }
         });
     }
 

@@ -1,10 +1,10 @@
 //! What becomes of a gradient: it is written down, or parameters take a step along it at once, while it
 //! is near, and nothing of it is kept.
 
-use crate::memory::reused;
 use crate::network::LayerPlaces;
 use crate::scalar::Scalar;
 use crate::sgd::descend;
+use crate::workspace::with_buffer;
 
 /// Steps of so many numbers at most leave their working space behind.
 const SMALL_STEP: usize = 1 << 20;
@@ -45,11 +45,7 @@ impl<T: Scalar, P: Scalar> Goal<'_, T, P> {
     pub fn reach(self, find: impl FnOnce(&mut [T])) {
         match self {
             Self::Written(out) => find(out),
-            Self::Step(own, lr) => reused(own.len() <= SMALL_STEP, |room: &mut Vec<T>| {
-                if room.len() < own.len() {
-                    room.resize(own.len(), T::zero());
-                }
-                let found = &mut room[..own.len()];
+            Self::Step(own, lr) => with_buffer(own.len(), own.len() <= SMALL_STEP, |found| {
                 find(found);
                 descend(own, found, lr);
             }),

@@ -176,8 +176,7 @@ impl<T: Scalar> Input<'_, T> {
                 });
                 if !are_finite {
                     // A zero times an infinity or a NaN is no zero, and must not be skipped.
-                    let x = x.to_dense();
-                    times(x.view().row_range(rows.start, rows.end), weights, bias, out);
+                    times(x.to_dense(rows).view(), weights, bias, out);
                 }
             }
         }

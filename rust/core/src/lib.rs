@@ -20,8 +20,9 @@
 //! is not zero of them.
 //!
 //! What becomes of a gradient, written down or followed at once, is a [`goal`].
-//! [`parallel`] cuts work into pieces; [`team`] keeps the threads that share them. [`simd`] compiles a
-//! kernel for each level of vector instructions.
+//! [`parallel`] cuts work into pieces; [`pool`] keeps the threads that share them ([`worker`]), [`thread_count`]
+//! says how many, and [`forks`] when none may be started. [`demand`] bounds what memory a call takes, and [`workspace`] asks for it. [`simd`] compiles a kernel
+//! for each level of vector instructions.
 //!
 //! Results never depend on the number of threads: work is cut by the sizes of the problem alone,
 //! and every sum has one fixed order.
@@ -33,11 +34,13 @@ pub mod cancel;
 pub mod change;
 pub mod coefficients;
 pub mod columns;
+pub mod demand;
 pub mod difference;
 pub mod direct;
 pub mod error;
 pub mod evaluate;
 pub mod extent;
+pub mod forks;
 pub mod forward;
 pub mod functions;
 pub mod gather;
@@ -49,7 +52,6 @@ pub mod input;
 pub mod loss;
 pub mod matmul;
 pub mod matrix;
-pub mod memory;
 pub mod network;
 pub mod node;
 pub mod nonzero;
@@ -58,6 +60,7 @@ pub mod packed;
 pub mod parallel;
 pub mod plan;
 pub mod polynomial;
+pub mod pool;
 pub mod rows;
 pub mod scalar;
 pub mod scores;
@@ -67,10 +70,13 @@ pub mod simd;
 pub mod smoothness;
 pub mod softmax;
 pub mod sparse;
-pub mod team;
+pub mod stream;
+pub mod thread_count;
 pub mod tiles;
 pub mod totals;
 pub mod train;
 pub mod transposed;
 pub mod vecmath;
 pub mod vector;
+pub mod worker;
+pub mod workspace;

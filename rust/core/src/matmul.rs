@@ -7,13 +7,24 @@
 //! on sizes alone.
 #![allow(unsafe_code)]
 
+use std::cell::Cell;
+
 #[cfg(target_arch = "x86_64")]
 use private_gemm_x86 as kernels;
 
+use crate::error::Error;
 use crate::matrix::MatrixRef;
 use crate::scalar::Scalar;
 #[cfg(target_arch = "x86_64")]
 use crate::simd::{best_instructions, Instructions};
+use crate::workspace::ask;
+
+/// What a thread keeps for copies of factors from its first product by faer's kernels on: two third-level
+/// caches as large as they take them to be. They take it without asking.
+const THREAD_BYTES: usize = 4 << 20;
+
+/// What a product by matrixmultiply takes for the same, at most, and gives back.
+const PRODUCT_BYTES: usize = 4 << 20;
 
 /// A factor of a product: a matrix, its transpose, or some of its columns, never copied.
 #[derive(Debug, Clone, Copy)]
@@ -125,6 +136,41 @@ macro_rules! gemm {
 
 gemm!(f32, F32, matrixmultiply::sgemm);
 gemm!(f64, F64, matrixmultiply::dgemm);
+
+/// What a product takes of the system in a thread that is [prepared](prepare_thread).
+#[must_use]
+pub fn product_bytes() -> usize {
+    if has_kernels() {
+        0
+    } else {
+        PRODUCT_BYTES
+    }
+}
+
+/// Lets this thread compute products without taking more of the system than it gives back.
+///
+/// # Errors
+/// [`Error::Memory`] if the system refuses what that takes.
+pub fn prepare_thread() -> Result<(), Error> {
+    thread_local!(static IS_PREPARED: Cell<bool> = const { Cell::new(false) });
+    if has_kernels() && !IS_PREPARED.get() {
+        ask(THREAD_BYTES)?;
+        let factor = Operand::<f64>::plain(MatrixRef::new(&[1.0], 1, 1));
+        multiply(factor, factor, false, &mut [0.0]);
+        IS_PREPARED.set(true);
+    }
+    Ok(())
+}
+
+#[cfg(target_arch = "x86_64")]
+fn has_kernels() -> bool {
+    level().is_some()
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn has_kernels() -> bool {
+    false
+}
 
 /// Writes `a @ b` to `out`, row after row, or adds it there.
 ///

@@ -3,13 +3,18 @@
 //! Work is cut by the sizes of the problem, never by the number of threads, so results are the
 //! same bit for bit whatever that number is.
 
-use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::panic::resume_unwind;
+use std::sync::mpsc::{sync_channel, RecvTimeoutError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use crate::cancel::Cancel;
+use crate::forks::Start;
+use crate::matmul;
 use crate::matrix::Matrix;
+use crate::pool::{is_worker, PoolLease};
 use crate::scalar::Scalar;
-use crate::team::{is_helper, Team};
+use crate::workspace::ask_for_threads;
 
 /// Below this many multiplications, some ten microseconds, a computation, or a piece of one, is not
 /// shared with another thread: sharing costs about one.
@@ -27,8 +32,8 @@ const WATCH_INTERVAL: Duration = Duration::from_millis(20);
 pub enum Threads<'t> {
     /// The calling one.
     One,
-    /// The calling one, and at most so many helpers of its team.
-    With(&'t Team, usize),
+    /// The calling one, and at most so many workers of its lease.
+    With(&'t PoolLease, usize),
 }
 
 impl Threads<'_> {
@@ -37,7 +42,7 @@ impl Threads<'_> {
     pub fn count(self) -> usize {
         match self {
             Self::One => 1,
-            Self::With(team, most) => 1 + team.size().min(most),
+            Self::With(lease, most) => 1 + lease.size().min(most),
         }
     }
 
@@ -45,8 +50,8 @@ impl Threads<'_> {
     #[must_use]
     pub fn worth(self, work: usize) -> Self {
         match self {
-            Self::With(team, most) if work >= WORTH_SHARING => {
-                Self::With(team, most.min(work / WORTH_SHARING))
+            Self::With(lease, most) if work >= WORTH_SHARING => {
+                Self::With(lease, most.min(work / WORTH_SHARING))
             }
             _ => Self::One,
         }
@@ -55,40 +60,80 @@ impl Threads<'_> {
 
 /// Runs `compute` with as many threads as `work` multiplications deserve.
 pub fn run<R>(work: usize, compute: impl FnOnce(Threads<'_>) -> R) -> R {
-    match Team::call(work / (2 * WORTH_SHARING)) {
-        Some(team) => compute(Threads::With(&team, usize::MAX)),
+    match PoolLease::new(work / (2 * WORTH_SHARING)) {
+        Some(lease) => compute(Threads::With(&lease, usize::MAX)),
         None => compute(Threads::One),
     }
 }
 
 /// Runs `compute`; if `work` is long, calls `interrupted` every few milliseconds on the calling
-/// thread meanwhile, and raises `cancel` once it answers true.
+/// thread meanwhile, and raises the flag that `compute` is given once it answers true.
 pub fn run_watched<R: Send>(
     work: usize,
-    cancel: &Cancel,
-    mut interrupted: impl FnMut() -> bool,
-    compute: impl FnOnce(Threads<'_>) -> R + Send,
+    mut interrupted: impl FnMut() -> bool + Send,
+    compute: impl FnOnce(Threads<'_>, &Cancel<'_>) -> R + Send,
 ) -> R {
+    let cancel = Cancel::new();
     if work < WORTH_WATCHING {
-        return run(work, compute);
+        return run(work, |threads| compute(threads, &cancel));
     }
-    std::thread::scope(|scope| {
-        let (done, result) = std::sync::mpsc::sync_channel(1);
-        scope.spawn(move || done.send(run(work, compute)));
-        loop {
-            match result.recv_timeout(WATCH_INTERVAL) {
-                Ok(result) => return result,
-                Err(std::sync::mpsc::RecvTimeoutError::Timeout) => {
-                    if interrupted() {
-                        cancel.cancel();
-                    }
-                }
-                Err(std::sync::mpsc::RecvTimeoutError::Disconnected) => {
-                    unreachable!("the computing thread sends a result before it ends")
-                }
+    let compute = Mutex::new(Some(compute));
+    let take = || lock(&compute).take();
+    let result = std::thread::scope(|scope| {
+        ask_for_threads(1).ok()?;
+        let start = Start::begin()?;
+        let (is_done, done) = sync_channel::<()>(1);
+        let computing = std::thread::Builder::new().spawn_scoped(scope, || {
+            // Dropped at the end, whichever it is: this is what the watching thread waits for.
+            let _is_done = is_done;
+            matmul::prepare_thread().ok()?;
+            take().map(|compute| run(work, |threads| compute(threads, &cancel)))
+        });
+        drop(start);
+        let computing = computing.ok()?;
+        while done.recv_timeout(WATCH_INTERVAL) == Err(RecvTimeoutError::Timeout) {
+            if interrupted() {
+                cancel.cancel();
             }
         }
-    })
+        computing
+            .join()
+            .unwrap_or_else(|panic| resume_unwind(panic))
+    });
+    match (result, take()) {
+        (Some(result), _) => result,
+        (None, Some(compute)) => run_polled(work, interrupted, compute),
+        (None, None) => unreachable!("what has been taken has given a result"),
+    }
+}
+
+/// The same where the system grants no thread to watch from: the computing thread calls `interrupted`
+/// itself, between pieces of its work.
+fn run_polled<R>(
+    work: usize,
+    interrupted: impl FnMut() -> bool + Send,
+    compute: impl FnOnce(Threads<'_>, &Cancel<'_>) -> R,
+) -> R {
+    let computing = std::thread::current().id();
+    let polled = Mutex::new((Instant::now(), interrupted));
+    let poll = || {
+        if std::thread::current().id() != computing {
+            return false;
+        }
+        let (last, interrupted) = &mut *lock(&polled);
+        if last.elapsed() < WATCH_INTERVAL {
+            return false;
+        }
+        let is_interrupted = interrupted();
+        *last = Instant::now();
+        is_interrupted
+    };
+    let cancel = Cancel::polling(&poll);
+    run(work, |threads| compute(threads, &cancel))
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The number of rows a block has when `rows` rows are cut: halves of a small batch, blocks of at
@@ -113,7 +158,7 @@ pub fn for_each<P: Send>(
     for_each_by(threads, pieces, Iterator::next, compute);
 }
 
-/// The same for pieces that come again and again: the calling thread takes them from the front, helpers from
+/// The same for pieces that come again and again: the calling thread takes them from the front, workers from
 /// the back, so that each finds most of what it needs in its cache.
 pub fn for_each_again<P: Send>(
     threads: Threads<'_>,
@@ -121,7 +166,7 @@ pub fn for_each_again<P: Send>(
     compute: impl Fn(P) + Sync,
 ) {
     let next = |pieces: &mut _| {
-        if is_helper() {
+        if is_worker() {
             DoubleEndedIterator::next_back(pieces)
         } else {
             Iterator::next(pieces)
@@ -138,10 +183,10 @@ fn for_each_by<P: Send, I: Iterator<Item = P> + Send>(
 ) {
     match threads {
         Threads::One => pieces.for_each(compute),
-        Threads::With(team, most) => {
+        Threads::With(lease, most) => {
             let pieces = Mutex::new(pieces);
-            let next = || next(&mut pieces.lock().unwrap_or_else(PoisonError::into_inner));
-            team.share(most, &|| next().map(&compute).is_some());
+            let next = || next(&mut lock(&pieces));
+            lease.share(most, &|| next().map(&compute).is_some());
         }
     }
 }

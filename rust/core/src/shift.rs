@@ -78,7 +78,7 @@ pub struct Shifter<'a> {
     /// What moves of the scores of each sample take, once they are asked for one by one.
     score_sums: OnceLock<Vec<(ScoreSums, Others)>>,
     width: usize,
-    cancel: &'a Cancel,
+    cancel: &'a Cancel<'a>,
 }
 
 /// One unit of one layer in one sample, about to be shifted.
@@ -102,7 +102,7 @@ impl<'a> Shifter<'a> {
         input: Input<'a, f64>,
         forward: &'a Forward<f64>,
         targets: &'a Targets<'a, f64>,
-        cancel: &'a Cancel,
+        cancel: &'a Cancel<'a>,
     ) -> Self {
         let layers = network.layers();
         Self {

@@ -99,12 +99,12 @@ impl<T: Scalar> Sparse<T> {
         self.rows[n / block].for_each(n % block, visit);
     }
 
-    /// The batch with its zeros.
+    /// Some rows with their zeros.
     #[must_use]
-    pub fn to_dense(&self) -> Matrix<T> {
-        let (rows, cols) = self.shape;
-        let mut dense = Matrix::zeros(rows, cols);
-        for (n, row) in dense.data_mut().chunks_exact_mut(cols).enumerate() {
+    pub fn to_dense(&self, rows: Range<usize>) -> Matrix<T> {
+        let cols = self.shape.1;
+        let mut dense = Matrix::zeros(rows.len(), cols);
+        for (n, row) in rows.zip(dense.data_mut().chunks_exact_mut(cols)) {
             self.for_each(n, |place, value| row[place] = value);
         }
         dense

@@ -9,18 +9,21 @@ use std::any::Any;
 
 use crate::backprop::Pass;
 use crate::cancel::Cancel;
+use crate::demand::Sizes;
 use crate::error::Error;
 use crate::evaluate::{check_batch, check_half_width};
 use crate::forward::Begin;
 use crate::gather::{Data, Gathered};
 use crate::goal;
 use crate::halves;
+use crate::matmul::prepare_thread;
 use crate::network::{Network, Parameters};
 use crate::node::Found;
 use crate::numerical::{self, Method};
 use crate::parallel::{run, Threads};
 use crate::scalar::Scalar;
 use crate::sgd;
+use crate::workspace::ask;
 
 /// Steps of fewer multiplications, about ten microseconds, are taken by one thread, however many
 /// there are.
@@ -60,8 +63,9 @@ impl<'a> Batches<'a> {
             let wanted = format!("lie in 0..{}", samples.saturating_sub(1));
             return Err(Error::value("samples", wanted, index.to_string()));
         }
-        let total: usize = self.sizes.iter().sum();
-        if self.sizes.contains(&0) || total != self.samples.len() {
+        let mut sizes = self.sizes.iter();
+        let total = sizes.try_fold(0, |sum: usize, &size| sum.checked_add(size));
+        if self.sizes.contains(&0) || total != Some(self.samples.len()) {
             let wanted = format!("be positive and add up to {}", self.samples.len());
             let got = format!("{:?}", self.sizes);
             return Err(Error::value("sizes", wanted, got));
@@ -75,7 +79,8 @@ impl<'a> Batches<'a> {
 ///
 /// # Errors
 /// If `data` does not fit the network or `batches` does not fit `data`, a half-width is not a
-/// positive finite number, or direct evaluation cannot move a parameter by it in some step.
+/// positive finite number, direct evaluation cannot move a parameter by it in some step, or there is not
+/// enough memory.
 pub fn train<S: Scalar, T: Scalar>(
     network: &Network<'_, T>,
     data: &Data<'_, S, T>,
@@ -85,40 +90,62 @@ pub fn train<S: Scalar, T: Scalar>(
 ) -> Result<(Vec<f64>, Parameters<T>), Error> {
     check_batch(network, (data.x.rows(), data.x.cols()), &data.targets)?;
     batches.check(data.x.rows())?;
+    if let Gradient::Numerical(h, _) = gradient {
+        check_half_width(h)?;
+    }
     let largest = batches.sizes.iter().copied().max().unwrap_or(0);
     let lr = T::from_f64(lr);
-    let all = |step: usize| match step {
-        0..WORTH_SHARING => 0,
-        _ => step.saturating_mul(batches.sizes.len()),
+    let work = match gradient {
+        Gradient::Backprop => network.work().saturating_mul(3).saturating_mul(largest),
+        Gradient::Numerical(_, method) => method.work(network, largest),
     };
-    let mut parameters = Parameters::copied(network);
-    let mut losses = Vec::with_capacity(batches.sizes.len());
-    match gradient {
-        Gradient::Backprop => run(all(3 * network.work() * largest), |threads| {
-            let how = (lr, threads);
-            let (own, losses) = (&mut parameters, &mut losses);
-            halves::descend(network, data, batches.iter(), how, own, losses);
-            let mut pass = Pass::default();
-            let mut batch = Gathered::new();
-            for indices in batches.iter().skip(losses.len()) {
-                batch.fill(data, indices, threads);
-                losses.push(backprop(&mut pass, own, network, &batch, how));
-            }
-        }),
-        Gradient::Numerical(h, method) => {
-            check_half_width(h)?;
-            run(all(method.work(network, largest)), |threads| {
+    let work = match work {
+        0..WORTH_SHARING => 0,
+        _ => work.saturating_mul(batches.sizes.len()),
+    };
+    run(work, |threads| {
+        prepare_thread()?;
+        let sizes = Sizes::new(network, largest, threads.count());
+        let steps = match gradient {
+            Gradient::Backprop => sizes.backprop_steps(),
+            Gradient::Numerical(_, method) => sizes.numerical_steps(method),
+        };
+        ask(steps.saturating_add(std::mem::size_of_val(batches.sizes)))?;
+        let mut parameters = Parameters::copied(network);
+        let mut losses = Vec::with_capacity(batches.sizes.len());
+        let own = (&mut parameters, &mut losses);
+        match gradient {
+            Gradient::Backprop => backprop_steps(network, data, batches, (lr, threads), own),
+            Gradient::Numerical(h, method) => {
+                let (own, losses) = own;
                 let mut quotients = Quotients::new(network, (h, method), threads);
                 let mut batch = Gathered::new();
                 for indices in batches.iter() {
                     batch.fill(data, indices, threads);
-                    losses.push(quotients.follow(&mut parameters, network, &batch, lr)?);
+                    losses.push(quotients.follow(own, network, &batch, lr)?);
                 }
-                Ok::<_, Error>(())
-            })?;
+            }
         }
+        Ok((losses, parameters))
+    })
+}
+
+/// Takes all steps by backpropagation.
+fn backprop_steps<S: Scalar, T: Scalar>(
+    network: &Network<'_, T>,
+    data: &Data<'_, S, T>,
+    batches: Batches<'_>,
+    (lr, threads): (T, Threads<'_>),
+    (parameters, losses): (&mut Parameters<T>, &mut Vec<f64>),
+) {
+    let how = (lr, threads);
+    halves::descend(network, data, batches.iter(), how, parameters, losses);
+    let mut pass = Pass::default();
+    let mut batch = Gathered::new();
+    for indices in batches.iter().skip(losses.len()) {
+        batch.fill(data, indices, threads);
+        losses.push(backprop(&mut pass, parameters, network, &batch, how));
     }
-    Ok((losses, parameters))
 }
 
 /// Takes a step by backpropagation; returns the loss before it.
@@ -145,7 +172,7 @@ struct Quotients<'t> {
     space: numerical::Space,
     how: (f64, Method),
     threads: Threads<'t>,
-    cancel: Cancel,
+    cancel: Cancel<'static>,
 }
 
 impl<'t> Quotients<'t> {

@@ -74,7 +74,7 @@ impl<'a, T: Scalar> TransposedProduct<'a, T> {
         Self {
             dense: match input {
                 // A zero times an infinity or a NaN is no zero.
-                Input::Sparse(x) if !terms.are_finite => Some(x.to_dense()),
+                Input::Sparse(x) if !terms.are_finite => Some(x.to_dense(0..x.rows())),
                 _ => None,
             },
             input,

@@ -4,7 +4,7 @@ use numpy::{
     Element, PyArray1, PyArrayDescrMethods, PyArrayDyn, PyArrayMethods, PyReadonlyArrayDyn,
     PyUntypedArray, PyUntypedArrayMethods,
 };
-use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::exceptions::{PyMemoryError, PyTypeError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -40,7 +40,7 @@ impl<'py, T: Element + Copy> Values<'py, T> {
     }
 
     fn copy_of(name: &str, array: &Bound<'py, PyArrayDyn<T>>) -> PyResult<Self> {
-        if let Some(values) = few(array) {
+        if let Some(values) = few(array)? {
             return Ok(Self::Copied(values, array.shape().to_vec()));
         }
         // By NumPy, which knows any number of axes and raises where memory ends.
@@ -131,12 +131,21 @@ impl<'py> Floats<'py> {
 }
 
 /// A copy of a small array in C order, unless somebody writes to it.
-fn few<T: Element + Copy>(array: &Bound<'_, PyArrayDyn<T>>) -> Option<Vec<T>> {
+fn few<T: Element + Copy>(array: &Bound<'_, PyArrayDyn<T>>) -> PyResult<Option<Vec<T>>> {
     if !array.is_c_contiguous() || is_large(array) {
-        return None;
+        return Ok(None);
     }
-    let array = array.try_readonly().ok()?;
-    array.as_slice().ok().map(<[T]>::to_vec)
+    let Ok(array) = array.try_readonly() else {
+        return Ok(None);
+    };
+    let Ok(values) = array.as_slice() else {
+        return Ok(None);
+    };
+    let mut copy = Vec::new();
+    copy.try_reserve_exact(values.len())
+        .map_err(|error| PyMemoryError::new_err(error.to_string()))?;
+    copy.extend_from_slice(values);
+    Ok(Some(copy))
 }
 
 fn is_large<T: Element>(array: &Bound<'_, PyArrayDyn<T>>) -> bool {

@@ -2,7 +2,7 @@
 
 use kobai_core::error::Error;
 use pyo3::exceptions::{PyKeyboardInterrupt, PyMemoryError, PyValueError};
-use pyo3::{PyErr, PyResult, Python};
+use pyo3::PyErr;
 
 /// An error of the core on its way to Python.
 pub struct Failure(pub Error);
@@ -21,13 +21,4 @@ impl From<Failure> for PyErr {
             Error::Interrupted => PyKeyboardInterrupt::new_err(()),
         }
     }
-}
-
-/// Leaves Python, computes, and maps the error: one call, so that no site forgets either.
-pub fn detached<R: Send>(
-    py: Python<'_>,
-    compute: impl FnOnce() -> Result<R, Error> + Send,
-) -> PyResult<R> {
-    py.detach(compute)
-        .map_err(|error| Failure::from(error).into())
 }

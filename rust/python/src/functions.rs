@@ -6,35 +6,35 @@ use pyo3::prelude::*;
 
 use kobai_core::activation::Activation;
 use kobai_core::functions;
-use kobai_core::memory;
 use kobai_core::scalar::Scalar;
 use kobai_core::softmax::softmax as softmax_along;
+use kobai_core::workspace;
 
 use crate::arrays::{new_array, shape_text, Floats, Values};
-use crate::failure::detached;
+use crate::attached::Attached;
 
 /// `compute` over a copy of `values`, as a new array of the same shape.
 fn mapped<'py, T: Element + Scalar>(
-    py: Python<'py>,
+    own: &Attached<'py>,
     values: &Values<'py, T>,
     compute: impl FnOnce(&mut [T]) + Send,
 ) -> PyResult<Bound<'py, PyAny>> {
     let slice = values.slice()?;
-    let out = detached(py, || {
-        memory::check::<T>(slice.len())?;
+    let out = own.detached(|| {
+        workspace::ask(std::mem::size_of_val(slice))?;
         let mut out = slice.to_vec();
         compute(&mut out);
         Ok(out)
     })?;
-    let array: Bound<'py, PyArrayDyn<T>> = new_array(py, out, values.shape())?;
+    let array: Bound<'py, PyArrayDyn<T>> = new_array(own.py(), out, values.shape())?;
     Ok(array.into_any())
 }
 
 fn activate<'py>(x: &Bound<'py, PyAny>, activation: Activation) -> PyResult<Bound<'py, PyAny>> {
-    let py = x.py();
+    let own = Attached::enter(x.py())?;
     match Floats::extract("x", x)? {
-        Floats::Single(x) => mapped(py, &x, |out| activation.apply(out)),
-        Floats::Double(x) => mapped(py, &x, |out| activation.apply(out)),
+        Floats::Single(x) => mapped(&own, &x, |out| activation.apply(out)),
+        Floats::Double(x) => mapped(&own, &x, |out| activation.apply(out)),
     }
 }
 
@@ -57,7 +57,7 @@ pub fn relu<'py>(x: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
 #[pyo3(signature = (x, axis, /))]
 pub fn softmax<'py>(x: &Bound<'py, PyAny>, axis: usize) -> PyResult<Bound<'py, PyAny>> {
     fn along<'py, T: Element + Scalar>(
-        py: Python<'py>,
+        own: &Attached<'py>,
         x: &Values<'py, T>,
         axis: usize,
     ) -> PyResult<Bound<'py, PyAny>> {
@@ -67,22 +67,22 @@ pub fn softmax<'py>(x: &Bound<'py, PyAny>, axis: usize) -> PyResult<Bound<'py, P
             return Err(PyValueError::new_err(message));
         };
         let inner = shape[axis + 1..].iter().product();
-        mapped(py, x, |out| softmax_along(out, len, inner))
+        mapped(own, x, |out| softmax_along(out, len, inner))
     }
-    let py = x.py();
+    let own = Attached::enter(x.py())?;
     match Floats::extract("x", x)? {
-        Floats::Single(x) => along(py, &x, axis),
-        Floats::Double(x) => along(py, &x, axis),
+        Floats::Single(x) => along(&own, &x, axis),
+        Floats::Double(x) => along(&own, &x, axis),
     }
 }
 
 /// A loss of two arrays of one shape and type.
 fn loss_of<'py, T: Element + Scalar>(
+    own: &Attached<'py>,
     y: &Values<'py, T>,
     t: &Bound<'py, PyAny>,
     loss: fn(&[T], &[T]) -> T,
 ) -> PyResult<f64> {
-    let py = t.py();
     let t = Values::<T>::extract("t", t)?;
     if y.shape() != t.shape() {
         return Err(PyValueError::new_err(format!(
@@ -92,16 +92,17 @@ fn loss_of<'py, T: Element + Scalar>(
         )));
     }
     let (y, t) = (y.slice()?, t.slice()?);
-    detached(py, || Ok(loss(y, t).widen()))
+    own.detached(|| Ok(loss(y, t).widen()))
 }
 
 /// Half the sum of squared differences.
 #[pyfunction]
 #[pyo3(signature = (y, t, /))]
 pub fn mean_squared_error<'py>(y: &Bound<'py, PyAny>, t: &Bound<'py, PyAny>) -> PyResult<f64> {
+    let own = Attached::enter(t.py())?;
     match Floats::extract("y", y)? {
-        Floats::Single(y) => loss_of(&y, t, functions::mean_squared_error),
-        Floats::Double(y) => loss_of(&y, t, functions::mean_squared_error),
+        Floats::Single(y) => loss_of(&own, &y, t, functions::mean_squared_error),
+        Floats::Double(y) => loss_of(&own, &y, t, functions::mean_squared_error),
     }
 }
 
@@ -109,9 +110,10 @@ pub fn mean_squared_error<'py>(y: &Bound<'py, PyAny>, t: &Bound<'py, PyAny>) -> 
 #[pyfunction]
 #[pyo3(signature = (y, t, /))]
 pub fn cross_entropy_error<'py>(y: &Bound<'py, PyAny>, t: &Bound<'py, PyAny>) -> PyResult<f64> {
+    let own = Attached::enter(t.py())?;
     match Floats::extract("y", y)? {
-        Floats::Single(y) => loss_of(&y, t, functions::cross_entropy_error),
-        Floats::Double(y) => loss_of(&y, t, functions::cross_entropy_error),
+        Floats::Single(y) => loss_of(&own, &y, t, functions::cross_entropy_error),
+        Floats::Double(y) => loss_of(&own, &y, t, functions::cross_entropy_error),
     }
 }
 
@@ -122,14 +124,19 @@ pub fn cross_entropy_error_labels<'py>(
     y: &Bound<'py, PyAny>,
     t: &Bound<'py, PyAny>,
 ) -> PyResult<f64> {
-    fn over<T: Element + Scalar>(y: &Values<'_, T>, t: &Bound<'_, PyAny>) -> PyResult<f64> {
+    fn over<T: Element + Scalar>(
+        own: &Attached<'_>,
+        y: &Values<'_, T>,
+        t: &Bound<'_, PyAny>,
+    ) -> PyResult<f64> {
         let labels = Values::<i64>::extract("t", t)?;
         let (y, labels) = (y.matrix("y")?, labels.slice()?);
         let loss = || functions::cross_entropy_error_labels(y, labels).map(Scalar::widen);
-        detached(t.py(), loss)
+        own.detached(loss)
     }
+    let own = Attached::enter(t.py())?;
     match Floats::extract("y", y)? {
-        Floats::Single(y) => over(&y, t),
-        Floats::Double(y) => over(&y, t),
+        Floats::Single(y) => over(&own, &y, t),
+        Floats::Double(y) => over(&own, &y, t),
     }
 }

@@ -4,10 +4,12 @@
 //! maps its error. Nothing is computed here.
 
 mod arrays;
+mod attached;
 mod failure;
 mod functions;
 mod networks;
 mod optimizers;
+mod threads;
 mod training;
 
 /// The compiled core of kobai.
@@ -28,37 +30,17 @@ mod _core {
     #[pymodule_export]
     use crate::optimizers::descend;
     #[pymodule_export]
+    use crate::threads::{
+        after_fork_in_child, after_fork_in_parent, before_fork, close, num_threads,
+        set_num_threads, thread_count_complaint,
+    };
+    #[pymodule_export]
     use crate::training::network_train;
-
-    /// The number of threads computations use.
-    ///
-    /// Examples
-    /// --------
-    /// >>> import kobai
-    /// >>> kobai.num_threads() >= 1
-    /// True
-    #[pyfunction]
-    fn num_threads(py: Python<'_>) -> usize {
-        py.detach(kobai_core::team::num_threads)
-    }
-
-    /// Sets the number of threads computations use; 0 means the default.
-    ///
-    /// Examples
-    /// --------
-    /// >>> import kobai
-    /// >>> kobai.set_num_threads(1)
-    /// >>> kobai.num_threads()
-    /// 1
-    /// >>> kobai.set_num_threads(0)
-    #[pyfunction]
-    #[pyo3(signature = (threads, /))]
-    fn set_num_threads(py: Python<'_>, threads: usize) {
-        py.detach(|| kobai_core::team::set_num_threads(threads));
-    }
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        crate::attached::start_process();
+        module.add("MAX_THREADS", kobai_core::thread_count::MAX_THREADS)?;
         module.add("__version__", env!("CARGO_PKG_VERSION"))
     }
 }

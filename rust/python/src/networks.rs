@@ -15,7 +15,8 @@ use kobai_core::numerical::Method;
 use kobai_core::scalar::Scalar;
 
 use crate::arrays::{new_array, unfilled_array, wrong_type, Floats, Values};
-use crate::failure::{detached, Failure};
+use crate::attached::{look_inside, Attached};
+use crate::failure::Failure;
 
 /// Weights, bias and the name of the activation of one layer.
 pub type LayerObjects<'py> = (Bound<'py, PyAny>, Option<Bound<'py, PyAny>>, String);
@@ -162,19 +163,20 @@ type OfRows<T> = fn(&Network<'_, T>, MatrixRef<'_, T>) -> Result<Matrix<T>, Erro
 
 /// Asks the network of `layers` what `compute` asks it of each row of `x`.
 fn forward<'py, T: Element + Scalar>(
-    py: Python<'py>,
+    own: &Attached<'py>,
     layers: Vec<LayerObjects<'py>>,
     x: &Values<'py, T>,
     compute: OfRows<T>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let arrays = NetworkValues::extract(layers)?;
     let (layers, x) = (arrays.layers()?, x.matrix("x")?);
-    let out = detached(py, || compute(&Network::new(layers)?, x))?;
-    matrix_to_python(py, out)
+    let out = own.detached(|| compute(&Network::new(layers)?, x))?;
+    matrix_to_python(own.py(), out)
 }
 
 /// Asks the network of `layers` what `compute` asks it of the batch `x`, `t`.
 fn batch<'py, S: Element + Scalar, T: Element + Scalar, R: Send>(
+    own: &Attached<'py>,
     layers: Vec<LayerObjects<'py>>,
     x: &Values<'py, S>,
     t: &Bound<'py, PyAny>,
@@ -183,11 +185,12 @@ fn batch<'py, S: Element + Scalar, T: Element + Scalar, R: Send>(
     let arrays = NetworkValues::extract(layers)?;
     let target_values = TargetValues::copied(t)?;
     let (layers, x, targets) = (arrays.layers()?, x.matrix("x")?, target_values.targets()?);
-    detached(t.py(), || compute(&Network::new(layers)?, x, &targets))
+    own.detached(|| compute(&Network::new(layers)?, x, &targets))
 }
 
 /// Asks for the loss of a batch, and a gradient that `compute` writes.
 fn loss_and_gradient<'py, S: Element + Scalar, T: Element + Scalar>(
+    own: &Attached<'py>,
     layers: Vec<LayerObjects<'py>>,
     x: &Values<'py, S>,
     t: &Bound<'py, PyAny>,
@@ -199,20 +202,19 @@ fn loss_and_gradient<'py, S: Element + Scalar, T: Element + Scalar>(
         ) -> Result<T, Error>
         + Send,
 ) -> PyResult<LossAndGradient<'py>> {
-    let py = t.py();
     let arrays = NetworkValues::extract(layers)?;
     let target_values = TargetValues::copied(t)?;
     let (layers, x, targets) = (arrays.layers()?, x.matrix("x")?, target_values.targets()?);
     let network = Network::new(layers).map_err(Failure::from)?;
     let like = network.layers().iter();
     let mut out: Vec<_> = like
-        .map(|layer| LayerArrays::like(py, layer))
+        .map(|layer| LayerArrays::like(own.py(), layer))
         .collect::<PyResult<_>>()?;
     let places = out.iter_mut().map(LayerArrays::places);
     let mut places = Places {
         layers: places.collect::<PyResult<_>>()?,
     };
-    let loss = detached(py, || compute(&network, x, &targets, &mut places))?;
+    let loss = own.detached(|| compute(&network, x, &targets, &mut places))?;
     let out = out.into_iter().map(LayerArrays::into_objects);
     Ok((loss.widen(), out.collect()))
 }
@@ -224,9 +226,10 @@ pub fn network_scores<'py>(
     layers: Vec<LayerObjects<'py>>,
     x: &Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, PyAny>> {
+    let own = Attached::enter(x.py())?;
     match Floats::extract("x", x)? {
-        Floats::Single(values) => forward(x.py(), layers, &values, evaluate::scores),
-        Floats::Double(values) => forward(x.py(), layers, &values, evaluate::scores),
+        Floats::Single(values) => forward(&own, layers, &values, evaluate::scores),
+        Floats::Double(values) => forward(&own, layers, &values, evaluate::scores),
     }
 }
 
@@ -237,9 +240,10 @@ pub fn network_probabilities<'py>(
     layers: Vec<LayerObjects<'py>>,
     x: &Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, PyAny>> {
+    let own = Attached::enter(x.py())?;
     match Floats::extract("x", x)? {
-        Floats::Single(values) => forward(x.py(), layers, &values, evaluate::probabilities),
-        Floats::Double(values) => forward(x.py(), layers, &values, evaluate::probabilities),
+        Floats::Single(values) => forward(&own, layers, &values, evaluate::probabilities),
+        Floats::Double(values) => forward(&own, layers, &values, evaluate::probabilities),
     }
 }
 
@@ -251,9 +255,10 @@ pub fn network_loss<'py>(
     x: &Bound<'py, PyAny>,
     t: &Bound<'py, PyAny>,
 ) -> PyResult<f64> {
+    let own = Attached::enter(t.py())?;
     match Floats::extract("x", x)? {
-        Floats::Single(x) => batch(layers, &x, t, evaluate::loss).map(Scalar::widen),
-        Floats::Double(x) => batch(layers, &x, t, evaluate::loss),
+        Floats::Single(x) => batch(&own, layers, &x, t, evaluate::loss).map(Scalar::widen),
+        Floats::Double(x) => batch(&own, layers, &x, t, evaluate::loss),
     }
 }
 
@@ -265,14 +270,17 @@ pub fn network_correct<'py>(
     x: &Bound<'py, PyAny>,
     t: &Bound<'py, PyAny>,
 ) -> PyResult<usize> {
+    let own = Attached::enter(t.py())?;
     match Floats::extract("x", x)? {
-        Floats::Single(x) if is_double(&layers) => batch(layers, &x, t, |network, x, targets| {
-            evaluate::correct::<f64>(network, BatchRows::Single(x), targets)
-        }),
-        Floats::Single(x) => batch(layers, &x, t, |network, x, targets| {
+        Floats::Single(x) if is_double(&layers) => {
+            batch(&own, layers, &x, t, |network, x, targets| {
+                evaluate::correct::<f64>(network, BatchRows::Single(x), targets)
+            })
+        }
+        Floats::Single(x) => batch(&own, layers, &x, t, |network, x, targets| {
             evaluate::correct::<f32>(network, x, targets)
         }),
-        Floats::Double(x) => batch(layers, &x, t, |network, x, targets| {
+        Floats::Double(x) => batch(&own, layers, &x, t, |network, x, targets| {
             evaluate::correct::<f64>(network, x, targets)
         }),
     }
@@ -286,9 +294,10 @@ pub fn network_gradient<'py>(
     x: &Bound<'py, PyAny>,
     t: &Bound<'py, PyAny>,
 ) -> PyResult<LossAndGradient<'py>> {
+    let own = Attached::enter(t.py())?;
     match Floats::extract("x", x)? {
-        Floats::Single(x) => loss_and_gradient(layers, &x, t, evaluate::gradient),
-        Floats::Double(x) => loss_and_gradient(layers, &x, t, evaluate::gradient),
+        Floats::Single(x) => loss_and_gradient(&own, layers, &x, t, evaluate::gradient),
+        Floats::Double(x) => loss_and_gradient(&own, layers, &x, t, evaluate::gradient),
     }
 }
 
@@ -310,21 +319,22 @@ pub fn network_numerical_gradient<'py>(
     h: f64,
     method: &str,
 ) -> PyResult<LossAndGradient<'py>> {
+    let own = Attached::enter(t.py())?;
     let method = method_named(method)?;
     let mut signal = None;
     let watch = || {
         // What a handler raised first is kept: the computation may need another moment to stop.
         if signal.is_none() {
-            signal = Python::attach(|py| py.check_signals().err());
+            signal = look_inside(|py| py.check_signals().err()).flatten();
         }
         signal.is_some()
     };
     let out = match Floats::extract("x", x)? {
-        Floats::Single(x) => loss_and_gradient(layers, &x, t, |network, x, targets, out| {
+        Floats::Single(x) => loss_and_gradient(&own, layers, &x, t, |network, x, targets, out| {
             let x = BatchRows::Single(x);
             evaluate::numerical_gradient(network, x, targets, (h, method), watch, out)
         }),
-        Floats::Double(x) => loss_and_gradient(layers, &x, t, |network, x, targets, out| {
+        Floats::Double(x) => loss_and_gradient(&own, layers, &x, t, |network, x, targets, out| {
             evaluate::numerical_gradient(network, x, targets, (h, method), watch, out)
         }),
     };

@@ -10,6 +10,7 @@ use kobai_core::scalar::Scalar;
 use kobai_core::sgd;
 
 use crate::arrays::check_aligned;
+use crate::attached::Attached;
 
 /// Arrays with more numbers than this are left to `NumPy`, which lets other threads run meanwhile.
 const MOST_AT_ONCE: usize = 1 << 20;
@@ -21,8 +22,14 @@ const MOST_AT_ONCE: usize = 1 << 20;
 #[pyo3(signature = (params, grads, lr, /))]
 // Lists come as vectors.
 #[allow(clippy::needless_pass_by_value)]
-pub fn descend(params: Vec<Bound<'_, PyAny>>, grads: Vec<Bound<'_, PyAny>>, lr: f64) -> bool {
-    descend_in::<f64>(&params, &grads, lr) || descend_in::<f32>(&params, &grads, lr)
+pub fn descend(
+    py: Python<'_>,
+    params: Vec<Bound<'_, PyAny>>,
+    grads: Vec<Bound<'_, PyAny>>,
+    lr: f64,
+) -> PyResult<bool> {
+    let _own = Attached::enter(py)?;
+    Ok(descend_in::<f64>(&params, &grads, lr) || descend_in::<f32>(&params, &grads, lr))
 }
 
 fn descend_in<T: Element + Scalar>(

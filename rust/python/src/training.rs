@@ -8,9 +8,11 @@ use kobai_core::gather::Data;
 use kobai_core::network::{Network, Parameters};
 use kobai_core::scalar::Scalar;
 use kobai_core::train::{train, Batches, Gradient};
+use kobai_core::workspace::ask;
 
 use crate::arrays::{new_array, wrong_type, Floats, Values};
-use crate::failure::detached;
+use crate::attached::Attached;
+use crate::failure::Failure;
 use crate::networks::{is_double, method_named, LayerObjects, NetworkValues, TargetValues};
 
 /// Which samples each step takes.
@@ -28,7 +30,9 @@ impl Samples {
                     PyValueError::new_err(format!("{name} must not be negative, got {value}"))
                 })
             };
-            values.vector(name)?.iter().map(count).collect()
+            let values = values.vector(name)?;
+            ask(std::mem::size_of_val(values)).map_err(Failure)?;
+            values.iter().map(count).collect()
         };
         Ok(Self {
             samples: counts("samples", samples)?,
@@ -50,6 +54,7 @@ impl<'py> Run<'_, 'py> {
     /// Trains, and puts the parameters where they came from: all of them, or none.
     fn run<S: Element + Scalar, T: Element + Scalar>(
         self,
+        own: &Attached<'py>,
         x: &Values<'py, S>,
     ) -> PyResult<Vec<f64>> {
         let objects = self.layers.clone();
@@ -62,7 +67,7 @@ impl<'py> Run<'_, 'py> {
                 samples: &self.samples.samples,
                 sizes: &self.samples.sizes,
             };
-            detached(self.t.py(), || {
+            own.detached(|| {
                 train(
                     &Network::new(layers)?,
                     &data,
@@ -119,6 +124,7 @@ pub fn network_train<'py>(
     lr: f64,
     difference: Option<(f64, String)>,
 ) -> PyResult<Bound<'py, PyAny>> {
+    let own = Attached::enter(x.py())?;
     let gradient = match difference {
         None => Gradient::Backprop,
         Some((h, method)) => Gradient::Numerical(h, method_named(&method)?),
@@ -132,10 +138,10 @@ pub fn network_train<'py>(
         gradient,
     };
     let losses = match (Floats::extract("x", x)?, is_double) {
-        (Floats::Single(x), true) => run.run::<f32, f64>(&x),
-        (Floats::Single(x), false) => run.run::<f32, f32>(&x),
-        (Floats::Double(x), true) => run.run::<f64, f64>(&x),
-        (Floats::Double(x), false) => run.run::<f64, f32>(&x),
+        (Floats::Single(x), true) => run.run::<f32, f64>(&own, &x),
+        (Floats::Single(x), false) => run.run::<f32, f32>(&own, &x),
+        (Floats::Double(x), true) => run.run::<f64, f64>(&own, &x),
+        (Floats::Double(x), false) => run.run::<f64, f32>(&own, &x),
     }?;
     let count = losses.len();
     Ok(new_array(x.py(), losses, &[count])?.into_any())

@@ -7,7 +7,7 @@ use kobai_core::evaluate::{gradient, numerical_gradient};
 use kobai_core::loss::Targets;
 use kobai_core::network::{Network, Parameters};
 use kobai_core::numerical::Method;
-use kobai_core::team::set_num_threads;
+use kobai_core::pool::set_num_threads;
 use proptest::prelude::*;
 
 const H: f64 = 1e-4;

@@ -7,9 +7,9 @@ use kobai_core::gather::Data;
 use kobai_core::loss::Targets;
 use kobai_core::matrix::{Matrix, MatrixRef};
 use kobai_core::network::{Layer, Network, Parameters};
+use kobai_core::pool::set_num_threads;
 use kobai_core::scalar::Scalar;
 use kobai_core::sgd::descend;
-use kobai_core::team::set_num_threads;
 use kobai_core::train::{train, Batches, Gradient};
 use proptest::prelude::*;
 

@@ -1,0 +1,85 @@
+//! How many threads computations use where nobody has said so: the one place that asks the environment.
+
+/// The environment variable that is read, the name of the crate that the threads come from.
+const VARIABLE: &str = "RAYON_NUM_THREADS";
+
+/// The most threads there ever are.
+pub const MAX_THREADS: usize = 1024;
+
+/// What the environment says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Setting {
+    /// Nothing, or 0, which means the same.
+    Default,
+    Count(usize),
+    /// Something that is no number of threads.
+    Meaningless(String),
+}
+
+impl Setting {
+    fn of_environment() -> Self {
+        let text = std::env::var_os(VARIABLE);
+        text.map_or(Self::Default, |text| Self::parse(&text.to_string_lossy()))
+    }
+
+    fn parse(text: &str) -> Self {
+        match text.trim().parse() {
+            Ok(0) => Self::Default,
+            Ok(count @ 1..=MAX_THREADS) => Self::Count(count),
+            _ => Self::Meaningless(text.to_owned()),
+        }
+    }
+}
+
+/// The number the environment sets, else the number of cores this process may use.
+#[must_use]
+pub fn default_threads() -> usize {
+    match Setting::of_environment() {
+        Setting::Count(count) => count,
+        Setting::Default | Setting::Meaningless(_) => cores(),
+    }
+}
+
+fn cores() -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    cores.min(MAX_THREADS)
+}
+
+/// What is wrong with the environment's number of threads, if anything is.
+#[must_use]
+pub fn complaint() -> Option<String> {
+    match Setting::of_environment() {
+        Setting::Meaningless(text) => Some(format!(
+            "{VARIABLE} must be a number of threads in 1..{MAX_THREADS}, or 0 for one a core, got \
+             {text:?}: {} are used, one a core",
+            cores()
+        )),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_within_the_bound_is_taken_and_nothing_else() {
+        for (text, count) in [("1", 1), (" 3\n", 3), ("+4", 4), ("1024", MAX_THREADS)] {
+            assert_eq!(Setting::parse(text), Setting::Count(count), "{text}");
+        }
+        assert_eq!(Setting::parse("0"), Setting::Default);
+        for text in [
+            "",
+            " ",
+            "abc",
+            "-1",
+            "2.0",
+            "1025",
+            "1000000",
+            "18446744073709551616",
+        ] {
+            let wanted = Setting::Meaningless(text.to_owned());
+            assert_eq!(Setting::parse(text), wanted, "{text}");
+        }
+    }
+}
