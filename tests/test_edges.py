@@ -553,6 +553,45 @@ def test_equal_scores_give_the_first_class_and_equal_gradients(dtype, classes):
     assert_quotients_agree(net, params, x, t)
 
 
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("key", KEYS)
+def test_a_sample_with_a_nan_score_is_not_answered_right(dtype, key):
+    net = TwoLayerNet(4, 3, 3, 1.0, rng=0, dtype=dtype)
+    x = np.random.default_rng(1).uniform(-1, 1, (6, 4)).astype(dtype)
+    t = net.predict(x).argmax(axis=1)
+    assert net.accuracy(x, t) == net.accuracy(x, np.eye(3)[t]) == 1
+    bad = x.copy()
+    bad[2, 1] = np.nan
+    for labels in (t, np.zeros(6, int), np.full(6, 2)):
+        expected = np.mean((t == labels) & (np.arange(6) != 2))
+        assert net.accuracy(bad, labels) == net.accuracy(bad, np.eye(3)[labels]) == expected
+    # One NaN among the scores is enough, wherever it stands.
+    net.params[key].flat[0] = np.nan
+    for labels in range(3):
+        assert net.accuracy(x, np.full(6, labels)) == 0
+        assert net.accuracy(x, np.eye(3)[np.full(6, labels)]) == 0
+
+
+class Predicted(SimpleNet):
+    """A network whose predictions are NumPy's."""
+
+    def predict(self, x):
+        return np.asarray(x) @ self.W
+
+
+@pytest.mark.parametrize("kind", [SimpleNet, Predicted])
+def test_a_target_with_a_nan_is_not_met(kind):
+    net = kind(2, 3, rng=0)
+    x, t = np.ones((3, 2)), np.eye(3)[np.full(3, net.predict(np.ones(2)).argmax())]
+    assert net.accuracy(x, t) == 1
+    t[0, 0] = t[1, 2] = np.nan
+    assert net.accuracy(x, t) == pytest.approx(1 / 3)
+    # Infinite scores are numbers; of equal ones the first counts.
+    net.W[0] = np.inf
+    assert net.accuracy(x[:1], [0]) == 1
+    assert net.accuracy(x[:1], [1]) == 0
+
+
 TARGETS = {
     "zero": [0.0, 0.0, 0.0],
     "sum to ten": [1.0, 2.0, 7.0],

@@ -201,6 +201,9 @@ GRADIENTS = {
     "incremental": ("incremental", (2000, 50, 500, 10000)),
     # No unit's loss is smooth at so large a width: node goes over to incremental for all of them.
     "node": ("node", (2000, 50, 500, 10000)),
+    # By node it would take a millisecond.
+    "node of few samples": ("node", (100_000, 20, 10, 50)),
+    "classes": ("incremental", (3, 2, 20_000, 3000)),
 }
 
 

@@ -110,6 +110,9 @@ class Network(Overridable):
     def accuracy(self, x: npt.ArrayLike, t: npt.ArrayLike) -> float:
         """The share of samples whose largest score is that of the target.
 
+        A NaN is not the largest of any scores, nor are others beside it: a sample with one among
+        its scores, or in its target, is not answered right.
+
         Parameters
         ----------
         x : array_like

@@ -196,9 +196,11 @@ class Overridable:
         """How many of the samples an overridden `predict` puts into the class of the target."""
         scores = self._predicted(x)
         answers = targets("t", t, scores.shape[:-1], scores.shape[-1])
-        classes = answers if answers.ndim < scores.ndim else answers.argmax(axis=-1)
-        is_right = scores.argmax(axis=-1) == classes
-        return int(np.count_nonzero(is_right & ~np.isnan(scores).any(axis=-1)))
+        is_right = ~np.isnan(scores).any(axis=-1)
+        if answers.ndim == scores.ndim:
+            is_right &= ~np.isnan(answers).any(axis=-1)
+            answers = answers.argmax(axis=-1)
+        return int(np.count_nonzero(is_right & (scores.argmax(axis=-1) == answers)))
 
     def _differences_of_loss(
         self, x: npt.ArrayLike, t: npt.ArrayLike, h: float, method: str
