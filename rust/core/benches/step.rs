@@ -152,13 +152,14 @@ fn measure_node(problem: &Problem<f64>, threads: Threads<'_>) {
     let batch = Batch::new(problem.x.view(), threads, &mut room);
     let mut forward = Forward::new();
     forward.run(&network, batch.input(), threads);
-    let shifter = Shifter::new(&network, batch.input(), &forward, &targets);
     let cancel = Cancel::new();
+    let shifter = Shifter::new(&network, batch.input(), &forward, &targets, &cancel);
     let mut gradient = Parameters::filled(&network, 0.0);
     let mut room = Vec::new();
     let time = median(|| {
         let out = &mut gradient.places();
-        let found = node(&shifter, 1e-4, (threads, &cancel), &mut room, out);
+        let width = (1e-4, usize::MAX);
+        let found = node(&shifter, width, (threads, &cancel), &mut room, out);
         if found.expect("nobody cancels") == Found::Coefficients {
             let pass = (batch.input(), &forward);
             multiply(&room, pass, written::<_, f64>(&mut out.layers), threads);

@@ -1,7 +1,7 @@
 //! Activation functions and what the evaluators must know of each.
 
-use crate::change::{exp_less_1, SMALL, TERMS};
 use crate::scalar::Scalar;
+use crate::series::{exp_less_1, SMALL, TERMS};
 use crate::simd::{dispatch, Kernel, Level};
 use crate::vecmath::sigmoid;
 

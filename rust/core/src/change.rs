@@ -21,25 +21,15 @@
 //!
 //! and all sums over the classes, those of `t_k w_k` and `t_k q_k w_k^m / m!` too, are found beforehand.
 
+use crate::class_sums::{
+    denominator, growth_to_label, numerator, Moments, Rows, Series, Sums, SHARED_TERMS,
+};
 use crate::extent::max_abs;
 use crate::incoming::{next_power, Incoming};
 use crate::loss::{Target, DELTA};
 use crate::matrix::{Matrix, MatrixRef};
+use crate::series::{ln_1_more, MINUTE, SMALL, TERMS, TINY};
 use crate::simd::{dispatch, Kernel, Level, LANES};
-use crate::vecmath::polynomial;
-
-/// The largest move of a score that counts as small.
-///
-/// With it, what five terms leave out of the series of `exp(x) - 1` is below `256^-6 / 720 < 5e-18`,
-/// and what six leave out of that of `ln(1 + x)`, `|x| < 1.01 / 256`, below `3e-18`.
-pub const SMALL: f64 = 1.0 / 256.0;
-
-/// Of a move up to this, four terms of either series are enough: they leave out less than
-/// `2048^-5 / 5 < 6e-18`.
-pub const TINY: f64 = 1.0 / 2048.0;
-
-/// Of a move up to this, three terms are enough: they leave out less than `16384^-4 / 4 < 4e-18`.
-pub const MINUTE: f64 = 1.0 / 16384.0;
 
 /// Powers of a larger weight than this could overflow.
 const LARGEST_WEIGHT: f64 = 1e60;
@@ -53,13 +43,6 @@ const MOST_POWERS: usize = 1 << 18;
 
 /// How many moments are summed side by side.
 const MANY: usize = 5 * LANES;
-
-/// The terms of the series of the exponential less 1.
-pub const TERMS: usize = 5;
-
-/// The terms of the series of `exp(-v) - 1` that are weighed with shares: what three leave out is below
-/// `q v^4 / 24`, with `q v < 2e-9` (see [`SHARED`]) and `v` [`SMALL`] below `5e-18`.
-const SHARED_TERMS: usize = 3;
 
 /// The largest `sum_k |t_k| (q_k v)^2`, `v` the largest move of a score, that is left out: as
 /// `|g - e_k| / (1 + e_k) < 2.03 v`, the loss then is off by less than `1e-17`. Of targets that weigh less
@@ -366,9 +349,6 @@ impl Pull {
     }
 }
 
-/// `sum_k y_k w_k^m / m!` of one unit and sample, `m = 1` first.
-pub type Moments = [f64; TERMS];
-
 /// What a sample's loss depends on, besides its scores.
 #[derive(Debug)]
 pub struct Sample<'a> {
@@ -377,164 +357,6 @@ pub struct Sample<'a> {
     /// For each class, `1e-7 / (y + 1e-7)`.
     pub shares: &'a [f64],
 }
-
-/// Sums over the classes of a sample, which do not depend on how far a unit moves.
-#[derive(Debug, Default)]
-pub struct Sums {
-    /// Rows of a number a unit: `sum_k y_k w_k^m / m!` for all powers `m`, `sum_k t_k w_k`, and
-    /// `sum_k t_k q_k w_k^m / m!` for some.
-    rows: Vec<f64>,
-    /// `sum_k t_k`.
-    mass: f64,
-    /// `t_k q_k` of each class, where there are several.
-    shared: Vec<f64>,
-    /// `sum_k t_k q_k`.
-    share: f64,
-    series: Series,
-}
-
-/// What the growth of the loss takes, as far as the moves reach.
-#[derive(Debug, Default)]
-enum Series {
-    /// Three terms of either series.
-    Three,
-    /// Four terms.
-    Four,
-    /// All there are.
-    Whole,
-    /// All there are, and each class by itself: its share is too large for its square to be left out.
-    #[default]
-    AnyShare,
-}
-
-impl Sums {
-    /// Turns changes of activations into the difference of the losses, for shares so small that their
-    /// squares do not count.
-    #[inline(always)]
-    fn difference<R: Level, const E: usize, const L: usize>(
-        &self,
-        (above, below): (&mut [f64], &mut [f64]),
-    ) {
-        let width = self.rows.len() / (TERMS + 1 + SHARED_TERMS);
-        let moments = Rows::<TERMS>::new(&self.rows, width);
-        let pulled = &self.rows[TERMS * width..][..width];
-        let shared = Rows::<SHARED_TERMS>::new(&self.rows[(TERMS + 1) * width..], width);
-        let (above, below) = (&mut above[..width], &mut below[..width]);
-        for j in 0..width {
-            let own = (
-                &moments.of::<E>(j),
-                pulled[j],
-                &shared.of::<SHARED_TERMS>(j),
-            );
-            let down = self.growth::<R, E, L>(own, below[j]);
-            above[j] = self.growth::<R, E, L>(own, above[j]) - down;
-        }
-    }
-
-    /// The growth of the loss when the activation of a unit with those sums changes.
-    #[inline(always)]
-    fn growth<R: Level, const E: usize, const L: usize>(
-        &self,
-        (moments, pulled, shared): (&[f64; E], f64, &[f64; SHARED_TERMS]),
-        change: f64,
-    ) -> f64 {
-        let g = denominator::<R, E>(moments, change);
-        let fall = -change * polynomial::<_, R, SHARED_TERMS>(-change, shared);
-        let by_shares = R::mul_add(self.share, g, R::mul_add(g, fall, fall));
-        R::mul_add(self.mass, ln_1_more::<R, L>(g), -change * pulled) - by_shares
-    }
-}
-
-/// Sums of all units of a sample, a row a power.
-struct Rows<'a, const N: usize>([&'a [f64]; N]);
-
-impl<'a, const N: usize> Rows<'a, N> {
-    #[inline(always)]
-    fn new(rows: &'a [f64], width: usize) -> Self {
-        let mut own = [rows; N];
-        for (m, row) in own.iter_mut().enumerate() {
-            *row = &rows[m * width..(m + 1) * width];
-        }
-        Self(own)
-    }
-
-    /// The first `E` numbers of unit `j`.
-    #[inline(always)]
-    fn of<const E: usize>(&self, j: usize) -> [f64; E] {
-        let mut own = [0.0; E];
-        for m in 0..E {
-            own[m] = self.0[m][j];
-        }
-        own
-    }
-}
-
-/// The growth of the loss of a sample whose class has that weight and share.
-#[inline(always)]
-fn growth_to_label<R: Level>(moments: &Moments, (weight, share): (f64, f64), change: f64) -> f64 {
-    let g = denominator::<R, TERMS>(moments, change);
-    ln_1_more::<R, 6>(g) - numerator::<R>(change * weight, g, share)
-}
-
-/// By how much the denominator of the softmax grows, as a share of it: `g`.
-#[inline(always)]
-fn denominator<R: Level, const E: usize>(moments: &[f64; E], change: f64) -> f64 {
-    change * polynomial::<_, R, E>(change, moments)
-}
-
-/// `ln(1 + e + q (g - e))` of a class whose score has moved by `by`.
-#[inline(always)]
-fn numerator<R: Level>(by: f64, g: f64, share: f64) -> f64 {
-    let e = exp_less_1::<R, TERMS>(by);
-    ln_1_more::<R, 6>(R::mul_add(share, g - e, e))
-}
-
-/// `exp(x) - 1` by the first `E` terms of its series.
-#[inline(always)]
-#[must_use]
-pub fn exp_less_1<R: Level, const E: usize>(x: f64) -> f64 {
-    let mut series = [0.0; E];
-    series.copy_from_slice(&EXPONENTIAL[..E]);
-    x * polynomial::<_, R, E>(x, &series)
-}
-
-const EXPONENTIAL: [f64; 9] = [
-    1.0,
-    1.0 / 2.0,
-    1.0 / 6.0,
-    1.0 / 24.0,
-    1.0 / 120.0,
-    1.0 / 720.0,
-    1.0 / 5_040.0,
-    1.0 / 40_320.0,
-    1.0 / 362_880.0,
-];
-
-/// `ln(1 + x)` by the first `L` terms of its series.
-#[inline(always)]
-#[must_use]
-pub fn ln_1_more<R: Level, const L: usize>(x: f64) -> f64 {
-    let mut series = [0.0; L];
-    series.copy_from_slice(&LOGARITHM[..L]);
-    x * polynomial::<_, R, L>(x, &series)
-}
-
-/// The coefficients of the series of `ln(1 + x)`.
-pub const LOGARITHM: [f64; 13] = [
-    1.0,
-    -1.0 / 2.0,
-    1.0 / 3.0,
-    -1.0 / 4.0,
-    1.0 / 5.0,
-    -1.0 / 6.0,
-    1.0 / 7.0,
-    -1.0 / 8.0,
-    1.0 / 9.0,
-    -1.0 / 10.0,
-    1.0 / 11.0,
-    -1.0 / 12.0,
-    1.0 / 13.0,
-];
 
 /// For each class, the share of `1e-7` in `y + 1e-7`.
 #[must_use]
@@ -610,20 +432,6 @@ mod tests {
                 let wanted = moved(d) - moved(-d);
                 assert!((got - wanted).abs() < 3e-14, "{k}, {d}: {got} {wanted}");
             }
-        }
-    }
-
-    #[test]
-    fn the_series_are_as_near_as_they_say() {
-        for i in -1000..=1000 {
-            let x = SMALL * f64::from(i) / 1000.0;
-            let rounding = 4e-16 * x.abs();
-            assert!((exp_less_1::<Fused, TERMS>(x) - x.exp_m1()).abs() <= 5e-18 + rounding);
-            assert!((ln_1_more::<Fused, 6>(x) - x.ln_1p()).abs() <= 3e-18 + rounding);
-            let x = TINY * f64::from(i) / 1000.0;
-            let rounding = 4e-16 * x.abs();
-            assert!((exp_less_1::<Fused, 4>(x) - x.exp_m1()).abs() <= 6e-18 + rounding);
-            assert!((ln_1_more::<Fused, 4>(x) - x.ln_1p()).abs() <= 6e-18 + rounding);
         }
     }
 }

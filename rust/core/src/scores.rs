@@ -16,10 +16,9 @@
 //!
 //! Moves of any size need the sum of all other exponentials, found once a sample too.
 
-use crate::change::{
-    are_squares_small, exp_less_1, ln_1_more, Sample, LOGARITHM, MINUTE, SMALL, TINY,
-};
+use crate::change::{are_squares_small, Sample};
 use crate::loss::{Target, DELTA};
+use crate::series::{exp_less_1, ln_1_more, LOGARITHM, MINUTE, SMALL, TINY};
 use crate::simd::{Level, LANES};
 use crate::vecmath::{exp, ln, polynomial};
 

@@ -19,11 +19,21 @@ impl Draw {
     }
 
     /// One of `0..count`, which are 256 at most.
-    pub fn below(&mut self, count: usize) -> usize {
+    fn byte_below(&mut self, count: usize) -> u8 {
         let drawn = self.uniform() * count as f64;
         (0..=255_u8)
             .find(|&k| drawn < f64::from(k) + 1.0)
-            .map_or(0, usize::from)
+            .unwrap_or(0)
+    }
+
+    /// The same.
+    pub fn below(&mut self, count: usize) -> usize {
+        usize::from(self.byte_below(count))
+    }
+
+    /// One of the classes.
+    pub fn label(&mut self, classes: usize) -> i64 {
+        i64::from(self.byte_below(classes))
     }
 
     /// A matrix of numbers uniform on `[-scale, scale)`, all but a share of `density` zero.
@@ -72,7 +82,7 @@ impl Case {
         let biases = biases.map(|&units| draw.matrix(1, units, recipe.weight, 1.0).into_data());
         let biases = biases.collect();
         let classes = recipe.sizes[recipe.sizes.len() - 1];
-        let labels = (0..recipe.samples).map(|_| draw.below(classes) as i64);
+        let labels = (0..recipe.samples).map(|_| draw.label(classes));
         let labels = labels.collect();
         let mut soft = draw.matrix(recipe.samples, classes, 1.0, 0.8);
         soft.data_mut().iter_mut().for_each(|t| *t = t.abs());

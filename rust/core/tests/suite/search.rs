@@ -70,23 +70,24 @@ fn quotients(case: &Case, soft: bool, h: f64, method: Method) -> Option<Paramete
     Some(out)
 }
 
-/// How far each quotient may be off: `1e-9` of the size of the loss, and what rounding does to the loss
-/// where the parameter is moved to.
-fn allowed(case: &Case, soft: bool, h: f64) -> Vec<Vec<f64>> {
+/// How far two evaluators may be apart: `1e-9` of the size of the loss, and what rounding does to the loss
+/// where the parameter is moved to, and to the step by which `direct` divides.
+fn allowed(case: &Case, soft: bool, h: f64, direct: &Parameters<f64>) -> Vec<Vec<f64>> {
     let network = case.network();
     let mut own = Parameters::copied(&network);
     let (targets, x) = (case.targets(soft), case.x.view());
     let (_, size) = of_loss(&network, x, &targets);
     let mut all: Vec<Vec<f64>> = own.slices().map(<[f64]>::to_vec).collect();
-    for (array, allowed) in all.iter_mut().enumerate() {
-        for (place, allowed) in allowed.iter_mut().enumerate() {
+    for (array, (allowed, direct)) in all.iter_mut().zip(direct.slices()).enumerate() {
+        for (place, (allowed, direct)) in allowed.iter_mut().zip(direct).enumerate() {
             let kept = *allowed;
+            let step = f64::EPSILON * (1.0 + kept.abs() / h) * direct.abs();
             let mut off_at = |value: f64| {
                 set(&mut own, (array, place), value);
                 of_loss(&own.network(&network), x, &targets).0
             };
             let off = off_at(kept + h) + off_at(kept - h);
-            *allowed = 1e-9 * size + off / h;
+            *allowed = 1e-9 * size + off / h + step;
             set(&mut own, (array, place), kept);
         }
     }
@@ -106,7 +107,7 @@ fn assert_agreement(case: &Case, soft: bool, h: f64) {
     let Some(direct) = quotients(case, soft, h, Method::Direct) else {
         return;
     };
-    let allowed = allowed(case, soft, h);
+    let allowed = allowed(case, soft, h, &direct);
     for method in [Method::Incremental, Method::Node] {
         let other = quotients(case, soft, h, method).expect("no move is lost");
         let pairs = direct.slices().zip(other.slices()).zip(&allowed);
