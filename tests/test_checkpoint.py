@@ -287,6 +287,7 @@ def test_the_progress_bar_goes_on_where_it_was(tmp_path, monkeypatch):
         return tqdm.std.tqdm(**options)
 
     monkeypatch.setattr(tqdm, "tqdm", noted)
+    monkeypatch.setattr("kobai._progress._is_terminal", lambda: True)
     new_trainer()[0].resume(tmp_path / "run.npz", *DATA, iterations=12)
     assert bars == [(7, 12)]
 
