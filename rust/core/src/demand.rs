@@ -3,13 +3,13 @@
 //! These are bounds, not counts. A list of at most some kilobytes is not among them: for such there is a
 //! reserve ([`ask`](crate::workspace::ask)).
 
-use crate::change::TERMS;
 use crate::matmul;
 use crate::network::{Layer, Network};
 use crate::numerical::Method;
 use crate::parallel::block_rows;
 use crate::polynomial::MAX_TERMS;
 use crate::scalar::Scalar;
+use crate::series::TERMS;
 use crate::simd::LANES;
 use crate::tiles::BLOCK;
 use crate::transposed::SPARSE_PART;
