@@ -216,6 +216,32 @@ def test_changing_the_number_of_threads_disturbs_no_computation():
         changing.result(SECONDS)
 
 
+def test_labels_that_are_spoilt_meanwhile_are_an_error_or_none():
+    # As long as one call of the core lasts, labels are those that were found to name classes.
+    x, t = np.tile(X, (4, 1)), np.tile(T, 4)
+    kept, done = t.copy(), threading.Event()
+    net = network()
+
+    def spoil():
+        while not done.is_set():
+            t[::7] = 99
+            t[:] = kept
+            time.sleep(0.005)
+
+    with ThreadPoolExecutor(1) as pool:
+        spoiling = pool.submit(spoil)
+        try:
+            for _ in range(20):
+                try:
+                    history = Trainer(net, rng=0).fit(x, t, epochs=2, progress=False)
+                    assert np.isfinite(history.train_loss).all()
+                except ValueError as error:
+                    assert "must hold labels in 0..9 only" in str(error)  # noqa: PT017
+        finally:
+            done.set()
+        spoiling.result(SECONDS)
+
+
 def test_errors_in_some_threads_disturb_no_others():
     net = network()
     expected = bits(net.gradient(X, T))

@@ -89,23 +89,10 @@ pub enum TargetValues<'py, T: Element> {
 }
 
 impl<'py, T: Element + Scalar> TargetValues<'py, T> {
-    /// The targets in `t`, an array that nobody else changes.
+    /// The targets in `t`. Labels must not change once they are known to name classes, and are copied.
     pub fn extract(t: &Bound<'py, PyAny>) -> PyResult<Self> {
-        Self::read(t, Values::extract)
-    }
-
-    /// The targets in `t`, an array of anybody's: labels must not change once they are known to name
-    /// classes, and are copied.
-    fn copied(t: &Bound<'py, PyAny>) -> PyResult<Self> {
-        Self::read(t, Values::copied)
-    }
-
-    fn read(
-        t: &Bound<'py, PyAny>,
-        labels: fn(&str, &Bound<'py, PyAny>) -> PyResult<Values<'py, i64>>,
-    ) -> PyResult<Self> {
         if t.is_instance_of::<PyArrayDyn<i64>>() {
-            return labels("t", t).map(Self::Labels);
+            return Values::copied("t", t).map(Self::Labels);
         }
         Values::extract("t", t)
             .map(Self::Dense)
@@ -183,7 +170,7 @@ fn batch<'py, S: Element + Scalar, T: Element + Scalar, R: Send>(
     compute: impl FnOnce(&Network<'_, T>, MatrixRef<'_, S>, &Targets<'_, T>) -> Result<R, Error> + Send,
 ) -> PyResult<R> {
     let arrays = NetworkValues::extract(layers)?;
-    let target_values = TargetValues::copied(t)?;
+    let target_values = TargetValues::extract(t)?;
     let (layers, x, targets) = (arrays.layers()?, x.matrix("x")?, target_values.targets()?);
     own.detached(|| compute(&Network::new(layers)?, x, &targets))
 }
@@ -203,7 +190,7 @@ fn loss_and_gradient<'py, S: Element + Scalar, T: Element + Scalar>(
         + Send,
 ) -> PyResult<LossAndGradient<'py>> {
     let arrays = NetworkValues::extract(layers)?;
-    let target_values = TargetValues::copied(t)?;
+    let target_values = TargetValues::extract(t)?;
     let (layers, x, targets) = (arrays.layers()?, x.matrix("x")?, target_values.targets()?);
     let network = Network::new(layers).map_err(Failure::from)?;
     let like = network.layers().iter();
