@@ -1,25 +1,13 @@
-//! Where a gradient's time goes: the parts of one step, 784-50-10, a batch of 100 with the density
-//! of MNIST, or dense. `cargo bench`; medians in microseconds, one thread and all.
+//! The questions one asks a network, 784-50-10, a batch of 100 with the density of MNIST, or dense:
+//! `cargo bench`; medians in microseconds, one thread and all.
 
 use std::hint::black_box;
 use std::time::Instant;
 
-use kobai_core::activation::Activation;
-use kobai_core::backprop::{backprop, Pass};
-use kobai_core::cancel::Cancel;
-use kobai_core::forward::Forward;
-use kobai_core::goal::{written, Goal};
-use kobai_core::input::Batch;
-use kobai_core::loss::{mean_loss, Targets};
-use kobai_core::matrix::{Matrix, MatrixRef};
-use kobai_core::network::{Layer, Network, Parameters};
-use kobai_core::node::{multiply, node, Found};
-use kobai_core::parallel::{run, Threads};
-use kobai_core::pool::num_threads;
-use kobai_core::scalar::Scalar;
-use kobai_core::shift::Shifter;
-use kobai_core::sparse::Sparse;
-use kobai_core::transposed::{multiply_transposed, Terms, TransposedProduct};
+use kobai_core::{
+    gradient, loss, num_threads, numerical_gradient, set_num_threads, Activation, Layer, Matrix,
+    MatrixRef, Method, Network, Parameters, Scalar, Targets,
+};
 
 const SAMPLES: usize = 100;
 const SIZES: [usize; 3] = [784, 50, 10];
@@ -101,104 +89,52 @@ fn density_of<T: Scalar>(matrix: &Matrix<T>) -> f64 {
     count as f64 / matrix.data().len() as f64
 }
 
-fn measure<T: Scalar>(problem: &Problem<T>, threads: Threads<'_>) {
+fn report(name: &str, time: f64) {
+    println!("    {name:<22}{time:8.1}");
+}
+
+fn measure<T: Scalar>(problem: &Problem<T>) {
     let network = problem.network();
     let targets = Targets::Labels(&problem.labels);
     let x: MatrixRef<'_, T> = problem.x.view();
-    let mut room = Sparse::default();
-    let batch = Batch::new(x, threads, &mut room);
-    let mut forward = Forward::new();
-    forward.run(&network, batch.input(), threads);
-    let mut gradient = Parameters::filled(&network, T::zero());
-    let report = |name: &str, time: f64| println!("    {name:<22}{time:8.1}");
     println!("    density {:.2}", density_of(&problem.x));
-    let mut other = Sparse::default();
-    report(
-        "batch",
-        median(|| drop(black_box(Batch::new(x, threads, &mut other)))),
-    );
-    let mut again = Forward::new();
-    report(
-        "forward",
-        median(|| again.run(&network, batch.input(), threads)),
-    );
-    report(
-        "loss",
-        median(|| {
-            black_box(mean_loss(forward.probabilities(), &targets));
-        }),
-    );
-    let mut pass = Pass::default();
-    report(
-        "backprop, with pass",
-        median(|| {
-            let input = batch.input();
-            black_box(backprop(
-                &network,
-                input,
-                &targets,
-                &mut pass,
-                threads,
-                &mut gradient.places(),
-            ));
-        }),
-    );
+    let forward = || loss(&network, x, &targets).expect("the sizes fit");
+    let time = median(|| {
+        black_box(forward());
+    });
+    report("loss", time);
+    let mut out = Parameters::filled(&network, T::zero());
+    let time = median(|| {
+        let loss = gradient(&network, x, &targets, &mut out.places());
+        black_box(loss.expect("the sizes fit"));
+    });
+    report("gradient", time);
 }
 
-fn measure_node(problem: &Problem<f64>, threads: Threads<'_>) {
+fn measure_numerical(problem: &Problem<f64>) {
     let network = problem.network();
     let targets = Targets::Labels(&problem.labels);
-    let mut room = Sparse::default();
-    let batch = Batch::new(problem.x.view(), threads, &mut room);
-    let mut forward = Forward::new();
-    forward.run(&network, batch.input(), threads);
-    let cancel = Cancel::new();
-    let shifter = Shifter::new(&network, batch.input(), &forward, &targets, &cancel);
-    let mut gradient = Parameters::filled(&network, 0.0);
-    let mut room = Vec::new();
+    let mut out = Parameters::filled(&network, 0.0);
     let time = median(|| {
-        let out = &mut gradient.places();
-        let width = (1e-4, usize::MAX);
-        let found = node(&shifter, width, (threads, &cancel), &mut room, out);
-        if found.expect("nobody cancels") == Found::Coefficients {
-            let pass = (batch.input(), &forward);
-            multiply(&room, pass, written::<_, f64>(&mut out.layers), threads);
-        }
+        let (how, places) = ((1e-4, Method::Node), &mut out.places());
+        let x = problem.x.view();
+        let loss = numerical_gradient(&network, x, &targets, how, || false, places);
+        black_box(loss.expect("nobody interrupts"));
     });
-    println!("    {:<22}{time:8.1}", "node");
-    let mut out = vec![0.0; SIZES[0] * SIZES[1]];
-    let terms = [1, 2].map(|_| drawn::<f64>(SAMPLES, SIZES[1], 1.0, 1e-3));
-    let terms = [terms[0].view(), terms[1].view()];
-    let input = batch.input();
-    for (count, name) in [(1, "  its linear product"), (2, "  with the cubic one")] {
-        let time = median(|| {
-            let terms = Terms {
-                each: terms[..count].to_vec(),
-                largest: 1.0,
-                are_finite: true,
-                are_small: true,
-            };
-            let product = TransposedProduct::new(input, terms);
-            let goal = Goal::<f64>::Written(&mut out);
-            multiply_transposed(vec![(product, goal)], threads);
-        });
-        println!("    {name:<22}{time:8.1}");
-    }
+    report("numerical gradient", time);
 }
 
 fn main() {
     for density in [0.19, 1.0] {
-        for work in [0, usize::MAX] {
-            run(work, |threads| {
-                let count = if work == 0 { 1 } else { num_threads() };
-                println!("{count} threads");
-                println!("  f32");
-                measure(&Problem::<f32>::new(density), threads);
-                println!("  f64");
-                let double = Problem::<f64>::new(density);
-                measure(&double, threads);
-                measure_node(&double, threads);
-            });
+        for threads in [1, 0] {
+            set_num_threads(threads);
+            println!("{} threads", num_threads());
+            println!("  f32");
+            measure(&Problem::<f32>::new(density));
+            println!("  f64");
+            let double = Problem::<f64>::new(density);
+            measure(&double);
+            measure_numerical(&double);
         }
     }
 }

@@ -19,7 +19,7 @@ pub enum Error {
         /// How much.
         bytes: usize,
     },
-    /// The computation was cancelled through its [`Cancel`](crate::cancel::Cancel).
+    /// The computation was cancelled by its caller.
     #[error("the computation was interrupted")]
     Interrupted,
 }

@@ -1,9 +1,9 @@
 //! The course's two losses over plain slices.
 
 use crate::error::Error;
-use crate::loss::{class_of, Targets, DELTA};
-use crate::matrix::MatrixRef;
-use crate::scalar::Scalar;
+use crate::network::losses::{class_of, Targets, DELTA};
+use crate::numeric::matrix::MatrixRef;
+use crate::numeric::scalar::Scalar;
 
 /// Half the sum of squared differences, accumulated in double precision.
 #[must_use]

@@ -1,84 +1,54 @@
-//! The arithmetic of kobai.
+//! The arithmetic of kobai. Knows nothing of Python.
 //!
-//! A [`Network`](network::Network) is a list of layers over a batch of inputs. One forward pass
-//! ([`forward`]) keeps what the others need; [`backprop`], [`direct`], [`incremental`] and [`node`]
-//! read it. [`numerical`] chooses among the last three, which are three evaluations of the same
-//! central difference and agree to rounding.
+//! A room (a file or folder here) uses only itself and rooms above it in this list:
 //!
 //! ```text
-//! numerical ──> direct, incremental, node     node ──> incremental
-//!                  │         └────┬─────┘
-//!                  │            shift            what one moved pre-activation does to a loss
-//!                  │      change, scores         the same where scores move little, or one alone
-//!                  └──────┬───────┘
-//! backprop ──────────> forward ──> input ──> matmul (dense), rows and columns (zeros skipped)
-//!                         └──────> loss, activation, network, matrix
+//! error               the one error type
+//! numeric             numbers, registers, dense arithmetic: knows no network and no thread
+//! parallel            threads, the stop flag, and what a call may keep
+//! sparse              what is not zero of a batch, and the products that skip the rest
+//! network             what a network is, activations, losses, and one pass through it
+//! functions           the course's losses over plain arrays
+//! gradient            where a gradient goes, backpropagation, the steps of optimizers
+//! finite_difference   one quotient, three evaluators: direct, incremental, node
+//! api                 the questions one asks a network: sizes checked, memory asked for, threads chosen
+//! training            many steps in one call
 //! ```
 //!
-//! [`train`] takes many steps in one call: by either gradient, each step as the others would take it, or
-//! by backpropagation in [`halves`] of the first layer. [`gather`] fills its batches, [`tiles`] hold what
-//! is not zero of them.
+//! All modules are private: what the binding uses is named below, and the compiler reports what nobody
+//! calls. `tests/test_rooms.py` holds the order.
 //!
-//! What becomes of a gradient, written down or followed at once, is a [`goal`].
-//! [`parallel`] cuts work into pieces; [`pool`] keeps the threads that share them ([`worker`]), [`thread_count`]
-//! says how many, and [`forks`] when none may be started. [`demand`] bounds what memory a call takes, and [`workspace`] asks for it. [`simd`] compiles a kernel
-//! for each level of vector instructions.
-//!
-//! Results never depend on the number of threads: work is cut by the sizes of the problem alone,
-//! and every sum has one fixed order.
+//! Results never depend on the number of threads: work is cut by the sizes of the problem alone, and
+//! every sum has one fixed order.
 
-pub mod activation;
-pub mod backprop;
-pub mod bits;
-pub mod cancel;
-pub mod change;
-pub mod class_sums;
-pub mod coefficients;
-pub mod columns;
-pub mod demand;
-pub mod difference;
-pub mod direct;
-pub mod error;
-pub mod evaluate;
-pub mod extent;
-pub mod forks;
-pub mod forward;
-pub mod functions;
-pub mod gather;
-pub mod goal;
-pub mod halves;
-pub mod incoming;
-pub mod incremental;
-pub mod input;
-pub mod loss;
-pub mod matmul;
-pub mod matrix;
-pub mod network;
-pub mod node;
-pub mod nonzero;
-pub mod numerical;
-pub mod packed;
-pub mod parallel;
-pub mod plan;
-pub mod polynomial;
-pub mod pool;
-pub mod rows;
-pub mod scalar;
-pub mod scores;
-pub mod series;
-pub mod sgd;
-pub mod shift;
-pub mod simd;
-pub mod smoothness;
-pub mod softmax;
-pub mod sparse;
-pub mod stream;
-pub mod thread_count;
-pub mod tiles;
-pub mod totals;
-pub mod train;
-pub mod transposed;
-pub mod vecmath;
-pub mod vector;
-pub mod worker;
-pub mod workspace;
+mod api;
+mod error;
+mod finite_difference;
+mod functions;
+mod gradient;
+mod network;
+mod numeric;
+mod parallel;
+mod sparse;
+#[cfg(test)]
+mod tests;
+mod training;
+
+pub use api::{correct, gradient, loss, numerical_gradient, probabilities, scores};
+pub use error::Error;
+pub use finite_difference::Method;
+pub use functions::{cross_entropy_error, cross_entropy_error_labels, mean_squared_error};
+pub use gradient::updates::sgd::descend_all;
+pub use network::activations::Activation;
+pub use network::input::BatchRows;
+pub use network::losses::Targets;
+pub use network::{Layer, LayerParameters, LayerPlaces, Network, Parameters, Places};
+pub use numeric::matrix::{Matrix, MatrixRef};
+pub use numeric::scalar::Scalar;
+pub use numeric::softmax::softmax;
+pub use parallel::forks::{in_child as forked_in_child, in_parent as forked_in_parent};
+pub use parallel::pool::{before_fork, num_threads, set_num_threads};
+pub use parallel::thread_count::{complaint as thread_count_complaint, MAX_THREADS};
+pub use parallel::workspace::ask;
+pub use training::minibatch::Data;
+pub use training::{train, Batches, Gradient};

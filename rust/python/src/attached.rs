@@ -12,8 +12,8 @@ use std::sync::OnceLock;
 use std::thread::ThreadId;
 use std::time::{Duration, Instant};
 
-use kobai_core::error::Error;
-use kobai_core::workspace;
+use kobai_core::ask;
+use kobai_core::Error;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::{PyResult, Python};
 
@@ -43,7 +43,7 @@ impl<'py> Attached<'py> {
         }
         let own = Self(py);
         // For all that is too small to be asked for: Rust ends the process where it cannot have it.
-        workspace::ask(0).map_err(Failure)?;
+        ask(0).map_err(Failure)?;
         Ok(own)
     }
 

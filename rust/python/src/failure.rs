@@ -1,6 +1,6 @@
 //! The one place where errors of the core become Python exceptions.
 
-use kobai_core::error::Error;
+use kobai_core::Error;
 use pyo3::exceptions::{PyKeyboardInterrupt, PyMemoryError, PyValueError};
 use pyo3::PyErr;
 

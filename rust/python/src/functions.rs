@@ -4,11 +4,14 @@ use numpy::{Element, PyArrayDyn};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
-use kobai_core::activation::Activation;
-use kobai_core::functions;
-use kobai_core::scalar::Scalar;
-use kobai_core::softmax::softmax as softmax_along;
-use kobai_core::workspace;
+use kobai_core::ask;
+use kobai_core::softmax as softmax_along;
+use kobai_core::Activation;
+use kobai_core::Scalar;
+use kobai_core::{
+    cross_entropy_error as cross_entropy, cross_entropy_error_labels as cross_entropy_of_labels,
+    mean_squared_error as squared_error,
+};
 
 use crate::arrays::{new_array, shape_text, Floats, Values};
 use crate::attached::Attached;
@@ -21,7 +24,7 @@ fn mapped<'py, T: Element + Scalar>(
 ) -> PyResult<Bound<'py, PyAny>> {
     let slice = values.slice()?;
     let out = own.detached(|| {
-        workspace::ask(std::mem::size_of_val(slice))?;
+        ask(std::mem::size_of_val(slice))?;
         let mut out = slice.to_vec();
         compute(&mut out);
         Ok(out)
@@ -101,8 +104,8 @@ fn loss_of<'py, T: Element + Scalar>(
 pub fn mean_squared_error<'py>(y: &Bound<'py, PyAny>, t: &Bound<'py, PyAny>) -> PyResult<f64> {
     let own = Attached::enter(t.py())?;
     match Floats::extract("y", y)? {
-        Floats::Single(y) => loss_of(&own, &y, t, functions::mean_squared_error),
-        Floats::Double(y) => loss_of(&own, &y, t, functions::mean_squared_error),
+        Floats::Single(y) => loss_of(&own, &y, t, squared_error),
+        Floats::Double(y) => loss_of(&own, &y, t, squared_error),
     }
 }
 
@@ -112,8 +115,8 @@ pub fn mean_squared_error<'py>(y: &Bound<'py, PyAny>, t: &Bound<'py, PyAny>) -> 
 pub fn cross_entropy_error<'py>(y: &Bound<'py, PyAny>, t: &Bound<'py, PyAny>) -> PyResult<f64> {
     let own = Attached::enter(t.py())?;
     match Floats::extract("y", y)? {
-        Floats::Single(y) => loss_of(&own, &y, t, functions::cross_entropy_error),
-        Floats::Double(y) => loss_of(&own, &y, t, functions::cross_entropy_error),
+        Floats::Single(y) => loss_of(&own, &y, t, cross_entropy),
+        Floats::Double(y) => loss_of(&own, &y, t, cross_entropy),
     }
 }
 
@@ -131,7 +134,7 @@ pub fn cross_entropy_error_labels<'py>(
     ) -> PyResult<f64> {
         let labels = Values::<i64>::extract("t", t)?;
         let (y, labels) = (y.matrix("y")?, labels.slice()?);
-        let loss = || functions::cross_entropy_error_labels(y, labels).map(Scalar::widen);
+        let loss = || cross_entropy_of_labels(y, labels).map(Scalar::widen);
         own.detached(loss)
     }
     let own = Attached::enter(t.py())?;

@@ -40,7 +40,7 @@ mod _core {
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         crate::attached::start_process();
-        module.add("MAX_THREADS", kobai_core::thread_count::MAX_THREADS)?;
+        module.add("MAX_THREADS", kobai_core::MAX_THREADS)?;
         module.add("__version__", env!("CARGO_PKG_VERSION"))
     }
 }

@@ -6,8 +6,8 @@ use numpy::{Element, PyArrayDyn, PyArrayMethods, PyUntypedArray, PyUntypedArrayM
 use pyo3::prelude::*;
 use pyo3::PyTypeInfo;
 
-use kobai_core::scalar::Scalar;
-use kobai_core::sgd;
+use kobai_core::descend_all;
+use kobai_core::Scalar;
 
 use crate::arrays::check_aligned;
 use crate::attached::Attached;
@@ -68,7 +68,7 @@ fn descend_in<T: Element + Scalar>(
     let slopes: Result<Vec<_>, _> = readable.iter().map(|grad| grad.as_slice()).collect();
     match (own, slopes) {
         (Ok(own), Ok(slopes)) => {
-            sgd::descend_all(own.into_iter().zip(slopes).collect(), T::from_f64(lr));
+            descend_all(own.into_iter().zip(slopes).collect(), T::from_f64(lr));
             true
         }
         _ => false,

@@ -4,11 +4,11 @@ use numpy::{Element, PyArrayDyn, PyArrayMethods, PyReadwriteArrayDyn};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
-use kobai_core::gather::Data;
-use kobai_core::network::{Network, Parameters};
-use kobai_core::scalar::Scalar;
-use kobai_core::train::{train, Batches, Gradient};
-use kobai_core::workspace::ask;
+use kobai_core::ask;
+use kobai_core::Data;
+use kobai_core::Scalar;
+use kobai_core::{train, Batches, Gradient};
+use kobai_core::{Network, Parameters};
 
 use crate::arrays::{new_array, wrong_type, Floats, Values};
 use crate::attached::Attached;

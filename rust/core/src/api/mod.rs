@@ -1,0 +1,271 @@
+//! The four questions one asks a network, each from arrays to arrays: sizes are checked, threads
+//! chosen, and the parts called.
+
+pub(crate) mod demand;
+
+use crate::api::demand::Sizes;
+use crate::error::Error;
+use crate::finite_difference::{self, Method};
+use crate::gradient::backprop::{backprop, Pass};
+use crate::network::forward::Forward;
+use crate::network::input::{Batch, BatchRows};
+use crate::network::losses::{mean_loss, Target, Targets};
+use crate::network::{Network, Places};
+use crate::numeric::matrix::{Matrix, MatrixRef};
+use crate::numeric::scalar::Scalar;
+use crate::parallel::cancel::Cancel;
+use crate::parallel::products::prepare_thread;
+use crate::parallel::workspace::{ask, with_workspace, Demand};
+use crate::parallel::{run, run_watched, Threads, WORTH_WATCHING};
+use crate::sparse::Sparse;
+
+/// Calls with more numbers than this, inputs and units of all samples, leave no working space behind.
+const SMALL_CALL: usize = 1 << 20;
+
+/// What backpropagation works in.
+#[derive(Debug, Default)]
+struct Workspace<T> {
+    batch: Sparse<T>,
+    pass: Pass<T>,
+}
+
+/// What a numerical gradient works in.
+#[derive(Debug, Default)]
+struct NumericalWorkspace {
+    batch: Sparse<f64>,
+    rest: finite_difference::Space,
+}
+
+/// Calls `compute` with a workspace for so many samples, once what it takes has been granted.
+fn in_workspace<T: Scalar, W: Default + 'static, R>(
+    network: &Network<'_, T>,
+    samples: usize,
+    demand: Demand,
+    compute: impl FnOnce(&mut W) -> R,
+) -> Result<R, Error> {
+    prepare_thread()?;
+    let numbers = samples.saturating_mul(network.inputs().saturating_add(network.units()));
+    let layers = network.layers().iter();
+    let layers = layers.flat_map(|layer| [layer.inputs(), layer.units()]);
+    let sizes = std::iter::once(samples).chain(layers);
+    with_workspace(sizes, demand, numbers <= SMALL_CALL, compute)
+}
+
+/// The scores of each sample, shape (samples, classes).
+///
+/// # Errors
+/// If `x` does not fit the network.
+pub fn scores<T: Scalar>(
+    network: &Network<'_, T>,
+    x: MatrixRef<'_, T>,
+) -> Result<Matrix<T>, Error> {
+    Ok(forward_pass(network, x)?.into_scores())
+}
+
+/// The probabilities of each sample, shape (samples, classes).
+///
+/// # Errors
+/// If `x` does not fit the network.
+pub fn probabilities<T: Scalar>(
+    network: &Network<'_, T>,
+    x: MatrixRef<'_, T>,
+) -> Result<Matrix<T>, Error> {
+    Ok(forward_pass(network, x)?.into_probabilities())
+}
+
+/// The mean loss.
+///
+/// # Errors
+/// If `x` or the targets do not fit the network, or there is no sample.
+pub fn loss<T: Scalar>(
+    network: &Network<'_, T>,
+    x: MatrixRef<'_, T>,
+    targets: &Targets<'_, T>,
+) -> Result<T, Error> {
+    check_batch(network, shape(x), targets)?;
+    Ok(mean_loss(probabilities(network, x)?.view(), targets))
+}
+
+/// How many samples have their largest score where their target is largest; of equals, the first
+/// counts. Where a score or a weight of the target is NaN, none is the largest: such a sample is not
+/// answered right.
+///
+/// # Errors
+/// If `x` or the targets do not fit the network, or there is no sample.
+pub fn correct<'a, T: Scalar>(
+    network: &Network<'_, T>,
+    x: impl Into<BatchRows<'a, T>>,
+    targets: &Targets<'_, T>,
+) -> Result<usize, Error> {
+    let x = x.into();
+    check_batch(network, (x.rows(), x.cols()), targets)?;
+    let scores = forward_pass(network, x)?.into_scores();
+    let is_correct = |&n: &usize| {
+        let answer = largest(scores.row(n));
+        let wanted = match targets.sample(n) {
+            Target::Label(k) => Some(k),
+            Target::Dense(t) => largest(t),
+        };
+        answer.is_some() && answer == wanted
+    };
+    Ok((0..x.rows()).filter(is_correct).count())
+}
+
+/// The place of the first largest value; none where one of them is NaN.
+fn largest<T: Scalar>(values: &[T]) -> Option<usize> {
+    let mut place = 0;
+    for (k, value) in values.iter().enumerate() {
+        if value.is_nan() {
+            return None;
+        }
+        if *value > values[place] {
+            place = k;
+        }
+    }
+    Some(place)
+}
+
+/// The mean loss; its gradient by backpropagation goes to `out`.
+///
+/// # Errors
+/// If `x`, the targets or `out` do not fit the network, or there is no sample.
+pub fn gradient<T: Scalar>(
+    network: &Network<'_, T>,
+    x: MatrixRef<'_, T>,
+    targets: &Targets<'_, T>,
+    out: &mut Places<'_, T>,
+) -> Result<T, Error> {
+    check_batch(network, shape(x), targets)?;
+    check_places(network, out)?;
+    let work = network.work().saturating_mul(x.rows()).saturating_mul(3);
+    run(work, |threads| {
+        let demand = Sizes::new(network, x.rows(), threads.count()).backprop();
+        in_workspace(network, x.rows(), demand, |own: &mut Workspace<T>| {
+            let batch = Batch::new(x, threads, &mut own.batch);
+            let (input, pass) = (batch.input(), &mut own.pass);
+            backprop(network, input, targets, pass, threads, out)
+        })
+    })
+}
+
+/// The mean loss; its central difference, of half-width `h`, in every parameter goes to `out`.
+///
+/// During a long computation `interrupted` is called every few milliseconds on the calling
+/// thread; once it answers true, the computation ends.
+///
+/// # Errors
+/// If `x`, the targets or `out` do not fit the network, there is no sample, `h` is not a positive finite
+/// number, or the computation was interrupted.
+pub fn numerical_gradient<'a>(
+    network: &Network<'_, f64>,
+    x: impl Into<BatchRows<'a, f64>>,
+    targets: &Targets<'_, f64>,
+    (h, method): (f64, Method),
+    interrupted: impl FnMut() -> bool + Send,
+    out: &mut Places<'_, f64>,
+) -> Result<f64, Error> {
+    let x = x.into();
+    check_batch(network, (x.rows(), x.cols()), targets)?;
+    check_places(network, out)?;
+    check_half_width(h)?;
+    let mut compute = |threads: Threads<'_>, cancel: &Cancel<'_>, most| {
+        let demand = Sizes::new(network, x.rows(), threads.count()).numerical(method);
+        in_workspace(network, x.rows(), demand, |own: &mut NumericalWorkspace| {
+            let batch = Batch::new(x, threads, &mut own.batch);
+            finite_difference::numerical_gradient(
+                network,
+                batch.input(),
+                targets,
+                (h, method, most),
+                &mut own.rest,
+                (threads, cancel),
+                out,
+            )
+        })?
+    };
+    let work = method.work(network, x.rows());
+    if work < WORTH_WATCHING {
+        // Nobody looks for interrupts: what turns out to be long is begun once more.
+        let never = Cancel::new();
+        if let Some(loss) = run(work, |threads| compute(threads, &never, WORTH_WATCHING))? {
+            return Ok(loss);
+        }
+    }
+    let work = work.max(WORTH_WATCHING);
+    let loss = run_watched(work, interrupted, |threads, cancel| {
+        compute(threads, cancel, usize::MAX)
+    })?;
+    // Nothing takes more than the most there is.
+    Ok(loss.unwrap_or(f64::NAN))
+}
+
+/// Checks the half-width of a central difference.
+///
+/// # Errors
+/// If it is not a positive finite number.
+pub fn check_half_width(h: f64) -> Result<(), Error> {
+    if h.is_finite() && h > 0.0 {
+        return Ok(());
+    }
+    Err(Error::value(
+        "h",
+        "be a positive finite number",
+        h.to_string(),
+    ))
+}
+
+fn check_places<T: Scalar>(network: &Network<'_, T>, out: &Places<'_, T>) -> Result<(), Error> {
+    if out.fit(network) {
+        return Ok(());
+    }
+    let got = format!("{} layers of other sizes", out.layers.len());
+    Err(Error::value("out", "have the network's shapes", got))
+}
+
+fn forward_pass<'a, T: Scalar>(
+    network: &Network<'_, T>,
+    x: impl Into<BatchRows<'a, T>>,
+) -> Result<Forward<T>, Error> {
+    let x = x.into();
+    check_input(network, (x.rows(), x.cols()))?;
+    let work = network.work().saturating_mul(x.rows());
+    prepare_thread()?;
+    run(work, |threads| {
+        ask(Sizes::new(network, x.rows(), threads.count()).forward())?;
+        let mut forward = Forward::new();
+        forward.run_stream(network, x, threads);
+        Ok(forward)
+    })
+}
+
+fn shape<T: Scalar>(x: MatrixRef<'_, T>) -> (usize, usize) {
+    (x.rows(), x.cols())
+}
+
+fn check_input<T: Scalar>(
+    network: &Network<'_, T>,
+    (rows, cols): (usize, usize),
+) -> Result<(), Error> {
+    if cols == network.inputs() {
+        return Ok(());
+    }
+    let wanted = format!("have {} columns, one an input", network.inputs());
+    Err(Error::value("x", wanted, format!("shape ({rows}, {cols})")))
+}
+
+/// Checks that inputs of shape `(rows, cols)` and targets fit the network and each other.
+///
+/// # Errors
+/// If not, or if there is no sample.
+pub fn check_batch<T: Scalar>(
+    network: &Network<'_, T>,
+    (rows, cols): (usize, usize),
+    targets: &Targets<'_, T>,
+) -> Result<(), Error> {
+    check_input(network, (rows, cols))?;
+    if rows == 0 {
+        let got = format!("shape ({rows}, {cols})");
+        return Err(Error::value("x", "hold at least one sample", got));
+    }
+    targets.check(rows, network.classes())
+}

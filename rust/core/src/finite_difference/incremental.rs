@@ -1,0 +1,205 @@
+//! The central difference by recomputing only what one moved parameter changes.
+//!
+//! Moving the weight `W[i, j]` by `±h` moves the pre-activation of unit `j` by `±h x[n, i]`, so its
+//! quotient is `1/N sum_n [phi_nj(h x[n, i]) - phi_nj(-h x[n, i])] / 2h`, and that of the bias the
+//! same with 1 for `x`. A sample whose `x[n, i]` is exactly zero contributes exactly nothing.
+
+use crate::error::Error;
+use crate::finite_difference::perturb::{Block, Scratch, Shifter};
+use crate::network::input::Input;
+use crate::network::{LayerPlaces, Places};
+use crate::numeric::simd::{dispatch, Kernel, Level, LANES};
+use crate::parallel::cancel::Cancel;
+use crate::parallel::{try_map, Threads};
+
+/// What some samples contribute to the quotients of the weights and the bias of one unit.
+#[derive(Debug)]
+pub struct UnitQuotients {
+    /// One an input.
+    pub weights: Vec<f64>,
+    /// That of the bias.
+    pub bias: f64,
+}
+
+impl UnitQuotients {
+    /// Adds these to the gradient of layer `layer`, where they belong to unit `j`.
+    pub fn add_to(&self, layer: &mut LayerPlaces<'_, f64>, j: usize) {
+        let units = layer.weights.len() / self.weights.len();
+        let column = layer.weights[j..].iter_mut().step_by(units);
+        for (sum, &quotient) in column.zip(&self.weights) {
+            *sum += quotient;
+        }
+        if let Some(bias) = &mut layer.bias {
+            bias[j] += self.bias;
+        }
+    }
+}
+
+/// What `samples` contribute to the quotients of unit `j` of layer `l`.
+///
+/// # Errors
+/// [`Error::Interrupted`] if cancelled.
+pub fn unit_quotients(
+    shifter: &Shifter<'_>,
+    l: usize,
+    j: usize,
+    samples: impl Iterator<Item = usize>,
+    h: f64,
+    cancel: &Cancel,
+) -> Result<UnitQuotients, Error> {
+    let quotients = dispatch(Evaluate {
+        shifter,
+        l,
+        j,
+        samples: samples.take_while(|_| !shifter.is_cancelled()),
+        h,
+    });
+    cancel.check()?;
+    Ok(quotients)
+}
+
+struct Evaluate<'a, S> {
+    shifter: &'a Shifter<'a>,
+    l: usize,
+    j: usize,
+    samples: S,
+    h: f64,
+}
+
+impl<S: Iterator<Item = usize>> Kernel for Evaluate<'_, S> {
+    type Output = UnitQuotients;
+
+    #[inline(always)]
+    fn run<R: Level>(self) -> UnitQuotients {
+        let Self { shifter, l, h, .. } = self;
+        let input = shifter.input_of(l);
+        let inputs = input.inputs();
+        // One more place than inputs: the bias, which is the weight of an input that is always 1.
+        let mut sums = vec![0.0; inputs + 1];
+        let width = 2.0 * h * shifter.samples() as f64;
+        let mut scratch = Scratch::default();
+        let column = Column::new(shifter, l, self.j, h);
+        let mut moves = Vec::new();
+        for n in self.samples {
+            let place = shifter.place::<R>((l, n), self.j, &mut scratch);
+            moves.clear();
+            input.for_each_nonzero(n, |i, x| moves.push((i, h * x)));
+            moves.push((inputs, h));
+            for moves in moves.chunks(LANES) {
+                if shifter.is_cancelled() {
+                    break;
+                }
+                let mut shifts = [0.0; LANES];
+                for (shift, &(_, by)) in shifts.iter_mut().zip(moves) {
+                    *shift = by;
+                }
+                let differences = if place.pre.is_finite() {
+                    shifter.differences::<R>(&place, &shifts, &mut scratch)
+                } else {
+                    let (above, below) = column.moved(input, n, place.pre, moves);
+                    shifter.differences_between::<R>(&place, (&above, &below), &mut scratch)
+                };
+                for (&(place, _), difference) in moves.iter().zip(differences) {
+                    sums[place] += difference;
+                }
+            }
+        }
+        // Divided, not multiplied by an inverse, which of a subnormal width is infinite.
+        for sum in &mut sums {
+            *sum /= width;
+        }
+        let bias = sums.pop().unwrap_or_default();
+        UnitQuotients {
+            weights: sums,
+            bias,
+        }
+    }
+}
+
+/// The weights into one unit, and its bias.
+struct Column {
+    weights: Vec<f64>,
+    bias: f64,
+    h: f64,
+}
+
+impl Column {
+    fn new(shifter: &Shifter<'_>, l: usize, j: usize, h: f64) -> Self {
+        let layer = shifter.network().layers()[l];
+        let rows = 0..layer.weights.rows();
+        Self {
+            weights: rows.map(|i| layer.weights.row(i)[j]).collect(),
+            bias: layer.bias.map_or(0.0, |bias| bias[j]),
+            h,
+        }
+    }
+
+    /// Where the pre-activation `a`, which is infinite, goes when the weights of some inputs of sample `n`
+    /// move up and down: a sum cannot be moved past infinity, but its terms can be summed anew.
+    fn moved(
+        &self,
+        input: Input<'_, f64>,
+        n: usize,
+        a: f64,
+        moves: &[(usize, f64)],
+    ) -> (Block, Block) {
+        let (mut above, mut below) = ([a; LANES], [a; LANES]);
+        for (lane, &(place, _)) in moves.iter().enumerate() {
+            above[lane] = self.sum(input, n, a, (place, self.h));
+            below[lane] = self.sum(input, n, a, (place, -self.h));
+        }
+        (above, below)
+    }
+
+    /// The sum after one of its weights has moved.
+    fn sum(&self, input: Input<'_, f64>, n: usize, a: f64, (place, by): (usize, f64)) -> f64 {
+        let mut sum = self.bias;
+        // The bias is the weight of an input that is always 1.
+        let mut terms = (self.bias, self.bias + by);
+        if place == self.weights.len() {
+            sum += by;
+        }
+        input.for_each_nonzero(n, |i, x| {
+            let weight = self.weights[i];
+            if i == place {
+                terms = (x * weight, x * (weight + by));
+                sum += terms.1;
+            } else {
+                sum += x * weight;
+            }
+        });
+        // Infinite terms of either sign: the pass came to one of them by the order of its sums. It still does
+        // where the moved term is as infinite as before, or as finite.
+        let (before, after) = terms;
+        let stays = !after.is_nan() && !(after - before).is_infinite();
+        if sum.is_nan() && stays {
+            a
+        } else {
+            sum
+        }
+    }
+}
+
+/// Writes the central difference of the mean loss in every parameter.
+///
+/// # Errors
+/// [`Error::Interrupted`] if cancelled.
+pub fn incremental(
+    shifter: &Shifter<'_>,
+    h: f64,
+    threads: Threads<'_>,
+    cancel: &Cancel,
+    gradient: &mut Places<'_, f64>,
+) -> Result<(), Error> {
+    gradient.fill(0.0);
+    for (l, own) in gradient.layers.iter_mut().enumerate() {
+        let units = shifter.network().layers()[l].units();
+        let columns = try_map(threads, units, |j| {
+            unit_quotients(shifter, l, j, 0..shifter.samples(), h, cancel)
+        })?;
+        for (j, column) in columns.iter().enumerate() {
+            column.add_to(own, j);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,103 @@
+//! How the node evaluator finds the quotients of a layer: how many terms its polynomials have, and where
+//! they hold.
+
+use crate::finite_difference::node::analyticity::{KinkFinder, SCORE_BOUND};
+use crate::finite_difference::node::interpolation::{higher_terms, terms_for, OddInterpolation};
+use crate::finite_difference::perturb::Shifter;
+use crate::parallel::Threads;
+
+/// The largest error of interpolation in the quotient of one sample, and the most that terms which are
+/// left out may add up to in a quotient: the size of the rounding in the literal quotient of a loss of
+/// about 10 with `h = 1e-4`. Of targets that weigh less than 1 it is as much less, as their loss is.
+const TOLERANCE: f64 = 1e-11;
+
+/// The inverse of a smaller half-width could overflow.
+const SMALLEST_WIDTH: f64 = 1e-290;
+
+/// How the quotients of one layer are found.
+#[derive(Debug)]
+pub struct Plan<'a> {
+    /// Which layer.
+    pub layer: usize,
+    /// Whether higher terms are so small that single precision gives all their digits that count.
+    pub is_single: bool,
+    /// See [`TOLERANCE`].
+    pub tolerance: f64,
+    /// The half-width.
+    pub h: f64,
+    /// The largest absolute input, or 1 (the bias's) if that is larger.
+    pub largest: f64,
+    /// The number of terms of the polynomials, 0 if no unit has one.
+    pub terms: usize,
+    /// The polynomials.
+    pub odd: OddInterpolation,
+    /// For each unit, whether `terms` are enough.
+    pub smooth: Vec<bool>,
+    kinks: Option<KinkFinder<'a>>,
+}
+
+impl<'a> Plan<'a> {
+    /// For the pre-activations of layer `layer`, analytic within `radii`, and a half-width.
+    #[must_use]
+    pub fn new(
+        shifter: &Shifter<'a>,
+        layer: usize,
+        (radii, h): (&[f64], f64),
+        threads: Threads<'_>,
+    ) -> Self {
+        let largest = shifter.largest_input(layer, threads).max(1.0);
+        let s = h * largest;
+        let mass = shifter.targets().mass();
+        let (bound, tolerance) = (SCORE_BOUND * mass / h, TOLERANCE * mass.min(1.0));
+        let fits = h >= SMALLEST_WIDTH;
+        let terms_of = |radius: f64| terms_for(s / radius, bound, tolerance).filter(|_| fits);
+        let least = radii.iter().copied().fold(f64::INFINITY, f64::min);
+        let (terms, smooth) = if let Some(terms) = terms_of(least) {
+            // No unit needs more than the one whose radius is the least.
+            (terms, vec![true; radii.len()])
+        } else {
+            let needed: Vec<_> = radii.iter().map(|&radius| terms_of(radius)).collect();
+            let terms = needed.iter().flatten().copied().max().unwrap_or(0);
+            (terms, needed.iter().map(Option::is_some).collect())
+        };
+        // Of a sum in single precision, one term a sample, each of two rounded factors; and of what is too
+        // small for that.
+        let roundings = (shifter.samples() + 3) as f64;
+        let rounding = roundings * f64::from(f32::EPSILON) / 2.0;
+        let lost = roundings * f64::from(f32::from_bits(1));
+        Self {
+            layer,
+            is_single: higher_terms(s / least, bound) * rounding + lost <= tolerance,
+            tolerance,
+            h,
+            largest,
+            terms,
+            odd: OddInterpolation::new(terms),
+            smooth,
+            kinks: KinkFinder::new(shifter.network(), shifter.forward(), layer, s),
+        }
+    }
+
+    /// Whether any pair may be other than smooth.
+    #[must_use]
+    pub fn has_exceptions(&self) -> bool {
+        self.kinks.is_some() || self.smooth.contains(&false)
+    }
+
+    /// How many pairs of a unit and one of so many samples are not smooth.
+    #[must_use]
+    pub fn exceptions(&self, samples: usize) -> usize {
+        if self.kinks.is_none() {
+            let rough = self.smooth.iter().filter(|&&is_smooth| !is_smooth);
+            return rough.count().saturating_mul(samples);
+        }
+        let pairs = (0..samples).flat_map(|n| (0..self.smooth.len()).map(move |j| (n, j)));
+        pairs.filter(|&(n, j)| !self.is_smooth(n, j)).count()
+    }
+
+    /// Whether the polynomial holds for unit `j` in sample `n`.
+    #[must_use]
+    pub fn is_smooth(&self, n: usize, j: usize) -> bool {
+        self.smooth[j] && !self.kinks.as_ref().is_some_and(|k| k.crosses(n, j))
+    }
+}

@@ -1,0 +1,229 @@
+//! One unit, shifted by many amounts: what the incremental evaluator asks.
+
+use super::{Block, Both, Lanes, Scratch, Shifter, BOTH};
+use crate::network::class_sums::Moments;
+use crate::network::losses::Target;
+use crate::network::score_moves::{Pull, Sample};
+use crate::network::single_score_moves::{Others, Score, ScoreSums, LARGE};
+use crate::numeric::simd::{dispatch, Kernel, Level, LANES};
+
+/// One unit of one layer in one sample, about to be shifted.
+#[derive(Debug)]
+pub struct Place<'a> {
+    layer: usize,
+    sample: usize,
+    unit: usize,
+    /// Its pre-activation, and its activation.
+    pub pre: f64,
+    post: f64,
+    pulled: Option<(&'a Pull, Sample<'a>, Moments)>,
+}
+
+impl Shifter<'_> {
+    /// Unit `j` of layer `l` in sample `n`, inside a [`Kernel`].
+    #[inline(always)]
+    #[must_use]
+    pub fn place<R: Level>(
+        &self,
+        (l, n): (usize, usize),
+        j: usize,
+        scratch: &mut Scratch,
+    ) -> Place<'_> {
+        scratch.without.clear();
+        // No closure: it would not be compiled with the kernel's instructions.
+        let pulled = match self.pull(l) {
+            Some(pull) => {
+                let moments = pull.moments_of_unit::<R>(self.forward.probabilities().row(n), j);
+                Some((pull, self.sample(n), moments))
+            }
+            None => None,
+        };
+        let pre = self.forward.pre(l).row(n)[j];
+        Place {
+            layer: l,
+            sample: n,
+            unit: j,
+            pre,
+            post: if self.are_scores(l) {
+                pre
+            } else {
+                self.forward.post(l).row(n)[j]
+            },
+            pulled,
+        }
+    }
+
+    /// The difference of the losses of a sample when the pre-activation of a unit moves up by
+    /// `shifts[lane]` and when it moves down, inside a [`Kernel`]. It is finite now.
+    #[inline(always)]
+    pub fn differences<R: Level>(
+        &self,
+        place: &Place<'_>,
+        shifts: &Block,
+        scratch: &mut Scratch,
+    ) -> Block {
+        if self.are_scores(place.layer) {
+            return self.differences_by_score::<R>(place, shifts, scratch);
+        }
+        let mut change = both(shifts);
+        let moved = change.map(|shift| place.pre + shift);
+        let unit = (place.pre, place.post);
+        self.activation(place.layer)
+            .changes_of_unit::<R, BOTH>(unit, &mut change);
+        self.differences_after::<R>(place, (&change, moved), scratch)
+    }
+
+    /// The same where the pre-activation is infinite, and is `above[lane]` and `below[lane]` afterwards.
+    #[inline(always)]
+    pub fn differences_between<R: Level>(
+        &self,
+        place: &Place<'_>,
+        (above, below): (&Block, &Block),
+        scratch: &mut Scratch,
+    ) -> Block {
+        if self.are_scores(place.layer) {
+            // An infinite score stays, wherever it is moved.
+            return [0.0; LANES];
+        }
+        let mut moved = [0.0; BOTH];
+        moved[..LANES].copy_from_slice(above);
+        moved[LANES..].copy_from_slice(below);
+        let mut change = moved;
+        self.activation(place.layer).apply_in::<f64, R>(&mut change);
+        for change in &mut change {
+            *change -= place.post;
+        }
+        self.differences_after::<R>(place, (&change, moved), scratch)
+    }
+
+    /// The same after changes of a hidden unit's activation, which come from its `moved` pre-activation.
+    #[inline(always)]
+    fn differences_after<R: Level>(
+        &self,
+        place: &Place<'_>,
+        (change, moved): (&Both, Both),
+        scratch: &mut Scratch,
+    ) -> Block {
+        let losses = match &place.pulled {
+            Some((pull, sample, moments)) if pull.are_small(change) => {
+                pull.growth_by_unit::<R, BOTH>(sample, (place.unit, moments), change)
+            }
+            _ => {
+                let units = self.lanes_of::<R>(place, (change, moved), scratch);
+                self.losses_after::<R>((place.layer, place.sample), units, change, scratch)
+            }
+        };
+        difference(&losses)
+    }
+
+    /// The lanes of a hidden unit that changes. Where it loses more than half of its activation, what is left
+    /// of a large sum above it has the digits of what was there before, and not its own: it is summed anew.
+    #[inline(always)]
+    fn lanes_of<R: Level>(
+        &self,
+        place: &Place<'_>,
+        (change, mut moved): (&Both, Both),
+        scratch: &mut Scratch,
+    ) -> Lanes {
+        let half = 0.5 * place.post.abs();
+        if !change
+            .iter()
+            .any(|change| (place.post + change).abs() < half)
+        {
+            return Lanes::Unit(place.unit);
+        }
+        self.sum_without::<R>(place, &mut scratch.without);
+        self.activation(place.layer).apply_in::<f64, R>(&mut moved);
+        for moved in &mut moved {
+            *moved = if moved.abs() < half { *moved } else { f64::NAN };
+        }
+        Lanes::Anew(place.unit, moved)
+    }
+
+    /// The same after moves of a score.
+    #[inline(always)]
+    fn differences_by_score<R: Level>(
+        &self,
+        place: &Place<'_>,
+        moves: &Block,
+        scratch: &mut Scratch,
+    ) -> Block {
+        let (n, j) = (place.sample, place.unit);
+        let (sums, others) = &self.score_sums.get_or_init(|| dispatch(SumUp(self)))[n];
+        let scores = self.forward.scores().row(n);
+        let reach = moves.iter().fold(0.0, |most: f64, by| most.max(by.abs()));
+        match self.wanted[n] {
+            target if reach <= LARGE => {
+                let score = Score {
+                    y: self.forward.probabilities().row(n)[j],
+                    t: target.weight(j),
+                    share: self.shares.row(n)[j],
+                };
+                sums.differences::<R>(score, moves, reach)
+            }
+            Target::Label(k) => others.differences::<R>(scores, (k, j), moves),
+            Target::Dense(_) => {
+                let at = (place.layer, n);
+                difference(&self.losses_after::<R>(at, Lanes::Unit(j), &both(moves), scratch))
+            }
+        }
+    }
+
+    /// Writes the pre-activations of the layer above a unit without what the unit adds to them.
+    #[inline(always)]
+    fn sum_without<R: Level>(&self, place: &Place<'_>, out: &mut Vec<f64>) {
+        if !out.is_empty() {
+            return;
+        }
+        let (l, j) = (place.layer, place.unit);
+        let above = &self.network.layers()[l + 1];
+        let z = self.forward.post(l).row(place.sample);
+        for k in 0..above.units() {
+            let weights = &self.incoming(l, k)[..z.len()];
+            let mut sum = above.bias.map_or(0.0, |bias| bias[k]);
+            for (z, weights) in [(&z[..j], &weights[..j]), (&z[j + 1..], &weights[j + 1..])] {
+                for (&z, &weight) in z.iter().zip(weights) {
+                    sum = R::mul_add(z, weight, sum);
+                }
+            }
+            out.push(sum);
+        }
+    }
+}
+
+/// Finds what moves of the scores of each sample take.
+struct SumUp<'s, 'a>(&'s Shifter<'a>);
+
+impl Kernel for SumUp<'_, '_> {
+    type Output = Vec<(ScoreSums, Others)>;
+
+    #[inline(always)]
+    fn run<R: Level>(self) -> Self::Output {
+        let mut all = Vec::with_capacity(self.0.samples());
+        for n in 0..self.0.samples() {
+            let others = Others::new::<R>(self.0.forward.scores().row(n));
+            all.push((ScoreSums::new(&self.0.sample(n)), others));
+        }
+        all
+    }
+}
+
+/// Shifts up, and the same down.
+#[inline(always)]
+fn both(shifts: &Block) -> Both {
+    let mut both = [0.0; BOTH];
+    for lane in 0..LANES {
+        (both[lane], both[LANES + lane]) = (shifts[lane], -shifts[lane]);
+    }
+    both
+}
+
+/// What is above less what is below.
+#[inline(always)]
+fn difference(losses: &Both) -> Block {
+    let mut differences = [0.0; LANES];
+    for lane in 0..LANES {
+        differences[lane] = losses[lane] - losses[LANES + lane];
+    }
+    differences
+}

@@ -1,0 +1,218 @@
+//! The forward pass: it exists once, and keeps what gradients need.
+
+use crate::network::input::{times, BatchRows, Input};
+use crate::network::stream::Stream;
+use crate::network::{Layer, Network};
+use crate::numeric::matrix::{Matrix, MatrixRef};
+use crate::numeric::scalar::Scalar;
+use crate::numeric::softmax::softmax;
+use crate::numeric::totals::add;
+use crate::parallel::{block_rows, for_each_again, row_blocks, Threads};
+
+/// Pre-activations and activations of every layer; the last one's pre-activations are the scores, its
+/// activations the probabilities.
+#[derive(Debug, Clone, Default)]
+pub struct Forward<T> {
+    pre: Vec<Matrix<T>>,
+    post: Vec<Matrix<T>>,
+    /// Room for the parts of the first layer's pre-activations.
+    sums: [Matrix<T>; 2],
+}
+
+/// What a pass begins with.
+#[derive(Debug, Clone, Copy)]
+pub enum Begin<'a, T> {
+    /// What the first layer reads.
+    Input(Input<'a, T>),
+    /// What its pre-activations are the sum of, each of shape (samples, units).
+    Sums([&'a Matrix<T>; 2]),
+    /// What it reads, once.
+    Stream(&'a Stream<'a, T>),
+}
+
+impl<T: Scalar> Begin<'_, T> {
+    fn samples(&self) -> usize {
+        match self {
+            Self::Input(input) => input.samples(),
+            Self::Sums([first, _]) => first.rows(),
+            Self::Stream(stream) => stream.samples(),
+        }
+    }
+
+    /// Writes the pre-activations of `layer`, which is the first, for block `b` of [`block_rows`] samples; false if
+    /// there are none of meaning.
+    fn write(&self, b: usize, layer: &Layer<'_, T>, out: &mut [T]) -> bool {
+        match self {
+            Self::Input(input) => input.times(b, layer.weights, layer.bias, out),
+            Self::Sums([first, second]) => {
+                let start = b * block_rows(first.rows()) * first.cols();
+                let own = start..start + out.len();
+                out.copy_from_slice(&first.data()[own.clone()]);
+                add(out, &second.data()[own]);
+            }
+            Self::Stream(stream) => return stream.write(b, layer, out),
+        }
+        true
+    }
+}
+
+/// The rows of some samples in each matrix of a pass.
+struct Piece<'a, T> {
+    pre: Vec<&'a mut [T]>,
+    post: Vec<&'a mut [T]>,
+}
+
+/// Some samples that have passed: those from `first` on.
+#[derive(Debug)]
+pub struct Passed<'a, T> {
+    /// The number of the first one in its batch.
+    pub first: usize,
+    /// Their activations in each layer.
+    pub post: Vec<MatrixRef<'a, T>>,
+}
+
+impl<'a, T: Scalar> Piece<'a, T> {
+    /// Computes block `b` of the pass, if it can begin.
+    fn run(self, b: usize, network: &Network<'_, T>, begin: Begin<'_, T>) -> Option<Passed<'a, T>> {
+        let mut passed: Vec<MatrixRef<'a, T>> = Vec::with_capacity(self.pre.len());
+        let last = self.pre.len() - 1;
+        for (l, (pre, post)) in self.pre.into_iter().zip(self.post).enumerate() {
+            let layer = &network.layers()[l];
+            match passed.last() {
+                None if !begin.write(b, layer, pre) => return None,
+                None => {}
+                Some(z) => times(*z, layer.weights, layer.bias, pre),
+            }
+            post.copy_from_slice(pre);
+            if l == last {
+                softmax(post, layer.units(), 1);
+            } else {
+                layer.activation.apply(post);
+            }
+            let rows = post.len() / layer.units();
+            passed.push(MatrixRef::new(post, rows, layer.units()));
+        }
+        Some(Passed {
+            first: b * block_rows(begin.samples()),
+            post: passed,
+        })
+    }
+}
+
+impl<T: Scalar> Forward<T> {
+    /// A pass with nothing in it; [`run`](Self::run) fills it.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            pre: Vec::new(),
+            post: Vec::new(),
+            sums: Default::default(),
+        }
+    }
+
+    /// Sends `input` through `network`, reusing the allocations of the last run. Each thread takes
+    /// some samples through all layers.
+    pub fn run(&mut self, network: &Network<'_, T>, input: Input<'_, T>, threads: Threads<'_>) {
+        let blocks = input.samples().div_ceil(block_rows(input.samples()));
+        let begin = Begin::Input(input);
+        self.run_then(network, begin, threads, vec![(); blocks], |(), _| {});
+    }
+
+    /// Sends rows through `network` that are read once.
+    pub fn run_stream(
+        &mut self,
+        network: &Network<'_, T>,
+        rows: BatchRows<'_, T>,
+        threads: Threads<'_>,
+    ) {
+        let blocks = rows.rows().div_ceil(block_rows(rows.rows()));
+        for skips_zeros in [true, false] {
+            let stream = Stream::new(rows, skips_zeros);
+            let beside = vec![(); blocks];
+            self.run_then(network, Begin::Stream(&stream), threads, beside, |(), _| {});
+            if !stream.is_too_dense() {
+                break;
+            }
+        }
+    }
+
+    /// Sends a batch through `network` from where it begins; `then` gets each block of [`block_rows`] samples as soon as it has passed, and what `beside`
+    /// holds for it.
+    pub fn run_then<E: Send>(
+        &mut self,
+        network: &Network<'_, T>,
+        begin: Begin<'_, T>,
+        threads: Threads<'_>,
+        beside: Vec<E>,
+        then: impl Fn(E, &Passed<'_, T>) + Sync,
+    ) {
+        let (layers, samples) = (network.layers(), begin.samples());
+        for matrices in [&mut self.pre, &mut self.post] {
+            matrices.resize_with(layers.len(), Matrix::default);
+            for (layer, matrix) in layers.iter().zip(matrices) {
+                matrix.reshape(samples, layer.units());
+            }
+        }
+        let threads = threads.worth(network.work().saturating_mul(samples));
+        let begin = match begin {
+            Begin::Input(input) if input.two_sums(&layers[0], threads, &mut self.sums) => {
+                Begin::Sums(self.sums.each_ref())
+            }
+            begin => begin,
+        };
+        let pieces = row_blocks(&mut self.pre, samples)
+            .into_iter()
+            .zip(row_blocks(&mut self.post, samples))
+            .zip(beside);
+        for_each_again(threads, pieces.enumerate(), |(b, ((pre, post), beside))| {
+            if let Some(passed) = (Piece { pre, post }).run(b, network, begin) {
+                then(beside, &passed);
+            }
+        });
+    }
+
+    /// The pre-activations of layer `l`, shape (samples, units).
+    #[must_use]
+    pub fn pre(&self, l: usize) -> MatrixRef<'_, T> {
+        self.pre[l].view()
+    }
+
+    /// The activations of layer `l`, shape (samples, units).
+    #[must_use]
+    pub fn post(&self, l: usize) -> MatrixRef<'_, T> {
+        self.post[l].view()
+    }
+
+    /// What layer `l` read.
+    #[must_use]
+    pub fn input_of<'a>(&'a self, l: usize, input: Input<'a, T>) -> Input<'a, T> {
+        match l {
+            0 => input,
+            _ => Input::Dense(self.post(l - 1)),
+        }
+    }
+
+    /// The scores: the pre-activations of the last layer.
+    #[must_use]
+    pub fn scores(&self) -> MatrixRef<'_, T> {
+        self.pre[self.pre.len() - 1].view()
+    }
+
+    /// The probabilities: the softmax of the scores.
+    #[must_use]
+    pub fn probabilities(&self) -> MatrixRef<'_, T> {
+        self.post[self.post.len() - 1].view()
+    }
+
+    /// The scores, given away.
+    #[must_use]
+    pub fn into_scores(mut self) -> Matrix<T> {
+        self.pre.pop().unwrap_or_default()
+    }
+
+    /// The probabilities, given away.
+    #[must_use]
+    pub fn into_probabilities(mut self) -> Matrix<T> {
+        self.post.pop().unwrap_or_default()
+    }
+}

@@ -1,0 +1,131 @@
+//! The first layer of a forward pass over many samples: a block of rows at a time, of which nothing is
+//! kept.
+//!
+//! A batch that gradients read again is held in whole ([`Batch`](crate::network::input::Batch)): its elements that
+//! are not zero, with room for all there could be. A pass that only goes forward meets each row once. So
+//! the elements of a block are gathered where those of the last one stood, while they are near.
+
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::network::input::{times, BatchRows, SPARSE_DENSITY};
+use crate::network::Layer;
+use crate::numeric::matrix::Matrix;
+use crate::numeric::scalar::Scalar;
+use crate::numeric::simd::dispatch;
+use crate::parallel::block_rows;
+use crate::parallel::workspace::with_kept;
+use crate::sparse::most_of;
+use crate::sparse::tiles::Tiles;
+use crate::sparse::times_dense::{half_of, SumRows};
+
+/// Threads keep what they gather rows in for blocks of so many numbers at most.
+const SMALL_BLOCK: usize = 1 << 18;
+
+/// Rows that are read once.
+#[derive(Debug)]
+pub struct Stream<'a, T> {
+    rows: BatchRows<'a, T>,
+    skips_zeros: bool,
+    /// Whether a block has shown that there are too few zeros to be skipped: then no block counts.
+    is_too_dense: AtomicBool,
+}
+
+impl<'a, T: Scalar> Stream<'a, T> {
+    /// Of these rows.
+    #[must_use]
+    pub fn new(rows: BatchRows<'a, T>, skips_zeros: bool) -> Self {
+        Self {
+            rows,
+            skips_zeros,
+            is_too_dense: AtomicBool::new(false),
+        }
+    }
+
+    /// Whether zeros must not be skipped, as was found on the way.
+    #[must_use]
+    pub fn is_too_dense(&self) -> bool {
+        self.is_too_dense.load(Ordering::Relaxed)
+    }
+
+    /// The number of rows.
+    #[must_use]
+    pub fn samples(&self) -> usize {
+        self.rows.rows()
+    }
+
+    /// Writes the pre-activations of `layer`, which is the first, for block `b` of [`block_rows`] samples; false,
+    /// and nothing of meaning, if the stream [is too dense](Self::is_too_dense).
+    pub fn write(&self, b: usize, layer: &Layer<'_, T>, out: &mut [T]) -> bool {
+        let first = b * block_rows(self.samples());
+        let rows = first..first + out.len() / layer.units();
+        if !self.skips_zeros {
+            self.write_dense(rows, layer, out);
+            return true;
+        }
+        if self.is_too_dense() {
+            return false;
+        }
+        with_kept(self.is_small(), |tiles: &mut Tiles<T>| {
+            if !self.gather(rows.clone(), tiles) {
+                self.is_too_dense.store(true, Ordering::Relaxed);
+                return false;
+            }
+            if !sum(tiles, layer, out) {
+                // A zero times an infinity or a NaN is no zero, and must not be skipped.
+                self.write_dense(rows, layer, out);
+            }
+            true
+        })
+    }
+
+    fn is_small(&self) -> bool {
+        block_rows(self.samples()).saturating_mul(self.rows.cols()) <= SMALL_BLOCK
+    }
+
+    /// Takes what is not zero in these rows; false, and nothing of meaning, if that is too much.
+    fn gather(&self, rows: Range<usize>, tiles: &mut Tiles<T>) -> bool {
+        let cols = self.rows.cols();
+        let Some(most) = most_of(SPARSE_DENSITY, (rows.len(), cols)) else {
+            return false;
+        };
+        match self.rows {
+            BatchRows::Same(x) => {
+                tiles.refill::<T, T>(rows.map(|n| (x.row(n), &[][..])), cols, most)
+            }
+            BatchRows::Single(x) => {
+                tiles.refill::<f32, f32>(rows.map(|n| (x.row(n), &[][..])), cols, most)
+            }
+        }
+    }
+
+    fn write_dense(&self, rows: Range<usize>, layer: &Layer<'_, T>, out: &mut [T]) {
+        match self.rows {
+            BatchRows::Same(x) => {
+                let x = x.row_range(rows.start, rows.end);
+                times(x, layer.weights, layer.bias, out);
+            }
+            BatchRows::Single(x) => with_kept(self.is_small(), |cast: &mut Matrix<T>| {
+                cast.reshape(rows.len(), x.cols());
+                let x = x.row_range(rows.start, rows.end);
+                for (cast, &value) in cast.data_mut().iter_mut().zip(x.data()) {
+                    *cast = T::from_f64(value.widen());
+                }
+                times(cast.view(), layer.weights, layer.bias, out);
+            }),
+        }
+    }
+}
+
+/// Writes the products of some rows with the weights of `layer`, and its bias added; false, and nothing of
+/// meaning, if a weight is infinite or NaN.
+fn sum<T: Scalar>(tiles: &Tiles<T>, layer: &Layer<'_, T>, out: &mut [T]) -> bool {
+    dispatch(SumRows {
+        parts: std::slice::from_ref(tiles),
+        first: 0,
+        half: half_of(layer.inputs()),
+        bias: layer.bias,
+        matrix: layer.weights,
+        out,
+    })
+}

@@ -1,0 +1,132 @@
+//! The exponential.
+//!
+//! Method: `x = n ln 2 + r` with `|r| <= ln 2 / 2`, `ln 2` in two parts (Cody and Waite, "Software
+//! Manual for the Elementary Functions", 1980); `exp(r)` by its Taylor polynomial, whose remainder
+//! is below `0.347^14 / 14! < 5e-18` (f64, degree 13) and `0.347^8 / 8! < 6e-9` (f32, degree 7);
+//! `2^n` by setting exponents, in two factors, so that results overflow and go subnormal as they
+//! should.
+//!
+//! Error: at most 1 unit in the last place for normal results, 2 without a fused multiply-add;
+//! subnormal results are off by at most one smallest subnormal. `-inf` gives 0, NaN stays.
+
+use super::VectorFloat;
+use crate::numeric::scalar::Scalar;
+use crate::numeric::simd::Level;
+
+/// `e` to the power `x`.
+#[inline(always)]
+pub fn exp<T: Scalar, R: Level>(x: T) -> T {
+    x.vector_exp::<R>()
+}
+
+/// `x` between `low` and `high`; a NaN stays.
+#[inline(always)]
+fn clamped<T: Scalar>(x: T, low: T, high: T) -> T {
+    let x = if x < low { low } else { x };
+    if x > high {
+        high
+    } else {
+        x
+    }
+}
+
+/// `sum_k coefficients[k] r^k`.
+#[inline(always)]
+pub fn polynomial<T: Scalar, R: Level, const N: usize>(r: T, coefficients: &[T; N]) -> T {
+    let mut sum = coefficients[N - 1];
+    for k in (0..N - 1).rev() {
+        sum = R::mul_add(sum, r, coefficients[k]);
+    }
+    sum
+}
+
+// Added and taken away again, 1.5 * 2^mantissa rounds to an integer, which until then stands in the
+// lowest bits.
+const ROUNDER_64: f64 = 6_755_399_441_055_744.0;
+const ROUNDER_32: f32 = 12_582_912.0;
+
+const TAYLOR_64: [f64; 14] = [
+    1.0,
+    1.0,
+    1.0 / 2.0,
+    1.0 / 6.0,
+    1.0 / 24.0,
+    1.0 / 120.0,
+    1.0 / 720.0,
+    1.0 / 5_040.0,
+    1.0 / 40_320.0,
+    1.0 / 362_880.0,
+    1.0 / 3_628_800.0,
+    1.0 / 39_916_800.0,
+    1.0 / 479_001_600.0,
+    1.0 / 6_227_020_800.0,
+];
+
+const TAYLOR_32: [f32; 8] = [
+    1.0,
+    1.0,
+    1.0 / 2.0,
+    1.0 / 6.0,
+    1.0 / 24.0,
+    1.0 / 120.0,
+    1.0 / 720.0,
+    1.0 / 5_040.0,
+];
+
+/// `2^n` for an integer `n` within the normal exponents.
+#[inline(always)]
+fn power_of_two_64(n: f64) -> f64 {
+    f64::from_bits((n + ROUNDER_64).to_bits().wrapping_add(1023) << 52)
+}
+
+/// `2^n` for an integer `n` within the normal exponents.
+#[inline(always)]
+fn power_of_two_32(n: f32) -> f32 {
+    f32::from_bits((n + ROUNDER_32).to_bits().wrapping_add(127) << 23)
+}
+
+#[inline(always)]
+pub(super) fn exp_64<R: Level>(x: f64) -> f64 {
+    // The first 42 bits of ln 2: their product with n is exact.
+    const LN_2_HIGH: f64 = f64::from_bits(0x3fe6_2e42_fefa_3800);
+    const LN_2_LOW: f64 = 5.497_923_018_708_371e-14;
+    let x = clamped(x, -750.0, 710.0);
+    let n = R::mul_add(x, std::f64::consts::LOG2_E, ROUNDER_64) - ROUNDER_64;
+    let r = R::mul_add(n, -LN_2_LOW, R::mul_add(n, -LN_2_HIGH, x));
+    let half = (n * 0.5 + ROUNDER_64) - ROUNDER_64;
+    polynomial::<_, R, 14>(r, &TAYLOR_64) * power_of_two_64(half) * power_of_two_64(n - half)
+}
+
+#[inline(always)]
+pub(super) fn exp_32<R: Level>(x: f32) -> f32 {
+    // The first 15 bits of ln 2: their product with n is exact.
+    const LN_2_HIGH: f32 = f32::from_bits(0x3f31_7200);
+    const LN_2_LOW: f32 = 1.428_606_8e-6;
+    let x = clamped(x, -105.0, 89.0);
+    let n = R::mul_add(x, std::f32::consts::LOG2_E, ROUNDER_32) - ROUNDER_32;
+    let r = R::mul_add(n, -LN_2_LOW, R::mul_add(n, -LN_2_HIGH, x));
+    let half = (n * 0.5 + ROUNDER_32) - ROUNDER_32;
+    polynomial::<_, R, 8>(r, &TAYLOR_32) * power_of_two_32(half) * power_of_two_32(n - half)
+}
+
+impl VectorFloat for f64 {
+    #[inline(always)]
+    fn vector_exp<R: Level>(self) -> Self {
+        exp_64::<R>(self)
+    }
+    #[inline(always)]
+    fn vector_ln<R: Level>(self) -> Self {
+        super::ln::ln_64::<R>(self)
+    }
+}
+
+impl VectorFloat for f32 {
+    #[inline(always)]
+    fn vector_exp<R: Level>(self) -> Self {
+        exp_32::<R>(self)
+    }
+    #[inline(always)]
+    fn vector_ln<R: Level>(self) -> Self {
+        super::ln::ln_32::<R>(self)
+    }
+}

@@ -1,0 +1,181 @@
+//! Where the elements of a block are that are not zero, and what they are: found without a branch that
+//! depends on them, as where they stand is hard to predict.
+#![allow(unsafe_code)]
+
+use crate::numeric::scalar::Scalar;
+use crate::numeric::simd::Level;
+use crate::numeric::vector::{Vector, MOST_LANES};
+
+/// The most elements of a block: one a bit.
+const MOST: usize = 64;
+
+/// Which elements of a block of at most 64 are not zero when they are rounded to `N`, element `i` in bit
+/// `i`; a NaN is not.
+#[inline(always)]
+#[must_use]
+pub fn mask_of_nonzero<S: Scalar, N: Scalar, R: Level>(block: &[S]) -> u64 {
+    // Of a whole block the loop over its vectors is known beforehand, and goes away.
+    match <&[S; MOST]>::try_from(block) {
+        Ok(block) => mask_of_vectors::<S, N, R>(block),
+        Err(_) => mask_of_vectors::<S, N, R>(block),
+    }
+}
+
+/// The same, and writes these elements, rounded to `N` and then to `T`, to the first places of `out`, which
+/// has a place for each of the block; behind them it has no meaning afterwards.
+#[inline(always)]
+#[must_use]
+pub fn take_nonzero<S: Scalar, N: Scalar, T: Scalar, R: Level>(block: &[S], out: &mut [T]) -> u64 {
+    match <&[S; MOST]>::try_from(block) {
+        Ok(block) => take_vectors::<S, N, T, R>(block, &mut out[..MOST]),
+        Err(_) => take_vectors::<S, N, T, R>(block, &mut out[..block.len()]),
+    }
+}
+
+/// An element, rounded to `N` on its way.
+#[inline(always)]
+fn cast<S: Scalar, N: Scalar, T: Scalar>(x: S) -> T {
+    T::from_f64(N::from_f64(x.widen()).widen())
+}
+
+/// Which lanes are not zero when they are rounded to `N`.
+#[inline(always)]
+fn nonzero<S: Scalar, N: Scalar, R: Level>(vector: S::Vector<R>) -> u64 {
+    /// 2^-925: what is rounded to zero in single precision, up to half of its smallest number 2^-149, is
+    /// rounded to zero in double precision too once it is multiplied by this.
+    const SCALE: f64 = f64::from_bits((1023 - 925) << 52);
+    if size_of::<N>() == size_of::<S>() || size_of::<S>() == size_of::<f32>() {
+        return vector.nonzero();
+    }
+    let (scale, zero) = (S::from_f64(SCALE), S::zero());
+    let scaled = vector.mul_add(S::Vector::<R>::splat(scale), S::Vector::<R>::splat(zero));
+    scaled.nonzero()
+}
+
+#[inline(always)]
+fn take_vectors<S: Scalar, N: Scalar, T: Scalar, R: Level>(block: &[S], out: &mut [T]) -> u64 {
+    let lanes = S::Vector::<R>::LANES;
+    let vectors = block.chunks_exact(lanes);
+    let rest = vectors.remainder();
+    let (mut mask, mut count) = (0, 0);
+    let mut first = [S::zero(); MOST_LANES];
+    for (v, vector) in vectors.enumerate() {
+        // SAFETY: the chunk is as long as a vector.
+        let vector = unsafe { S::Vector::<R>::load(vector.as_ptr()) };
+        let own = nonzero::<S, N, R>(vector);
+        // SAFETY: there is room for the widest vector.
+        unsafe { vector.compress(own).store(first.as_mut_ptr()) };
+        for (out, &x) in out[count..count + lanes].iter_mut().zip(&first) {
+            *out = cast::<S, N, T>(x);
+        }
+        mask |= own << (v * lanes);
+        count += own.count_ones() as usize;
+    }
+    for (i, &x) in rest.iter().enumerate() {
+        let x: N = cast::<S, N, N>(x);
+        let own = u64::from(x != N::zero());
+        out[count] = cast::<N, N, T>(x);
+        mask |= own << (block.len() - rest.len() + i);
+        count += usize::from(own > 0);
+    }
+    mask
+}
+
+#[inline(always)]
+fn mask_of_vectors<S: Scalar, N: Scalar, R: Level>(block: &[S]) -> u64 {
+    let lanes = S::Vector::<R>::LANES;
+    let vectors = block.chunks_exact(lanes);
+    let rest = vectors.remainder();
+    let mut mask = 0;
+    for (v, vector) in vectors.enumerate() {
+        // SAFETY: the chunk is as long as a vector.
+        let vector = unsafe { S::Vector::<R>::load(vector.as_ptr()) };
+        mask |= nonzero::<S, N, R>(vector) << (v * lanes);
+    }
+    for (i, &x) in rest.iter().enumerate() {
+        let own = u64::from(cast::<S, N, N>(x) != N::zero());
+        mask |= own << (block.len() - rest.len() + i);
+    }
+    mask
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::numeric::simd::{dispatch, Baseline, Kernel};
+    use std::marker::PhantomData;
+
+    struct Take<'a, S, N>(&'a [S], &'a mut [f64], PhantomData<N>);
+
+    impl<S: Scalar, N: Scalar> Kernel for Take<'_, S, N> {
+        type Output = (u64, u64);
+
+        #[inline(always)]
+        fn run<R: Level>(self) -> (u64, u64) {
+            let mask = mask_of_nonzero::<S, N, R>(self.0);
+            (mask, take_nonzero::<S, N, f64, R>(self.0, self.1))
+        }
+    }
+
+    fn agree<S: Scalar, N: Scalar>(block: &[S]) {
+        let rounded: Vec<N> = block.iter().map(|x| N::from_f64(x.widen())).collect();
+        let is_taken = |x: &N| *x != N::zero();
+        let taken = rounded.iter().copied().filter(is_taken);
+        let wanted: Vec<u64> = taken.map(|x| x.widen().to_bits()).collect();
+        let mut mask = 0;
+        for (i, x) in rounded.iter().enumerate() {
+            mask |= u64::from(is_taken(x)) << i;
+        }
+        for is_best in [true, false] {
+            let mut out = vec![-1.0; block.len()];
+            let take = Take(block, &mut out, PhantomData::<N>);
+            let found = if is_best {
+                dispatch(take)
+            } else {
+                take.run::<Baseline>()
+            };
+            assert_eq!(found, (mask, mask));
+            let first: Vec<u64> = out[..wanted.len()].iter().map(|x| x.to_bits()).collect();
+            assert_eq!(first, wanted);
+        }
+    }
+
+    #[test]
+    fn every_set_of_lanes_comes_first_in_order() {
+        for set in 0..1_u32 << 16 {
+            let block: Vec<f32> = (0..16)
+                .map(|i| (set >> i & 1) as f32 * (i + 1) as f32)
+                .collect();
+            agree::<f32, f32>(&block);
+            if set < 1 << 8 {
+                let wide: Vec<f64> = block.iter().map(|x| x.widen()).collect();
+                agree::<f64, f64>(&wide);
+                agree::<f64, f32>(&wide);
+                agree::<f32, f64>(&block);
+            }
+        }
+    }
+
+    #[test]
+    fn blocks_of_any_length_and_odd_numbers_are_taken() {
+        let half = 2.0_f64.powi(-150);
+        let number = |i: usize| match i % 10 {
+            0 => 0.0,
+            1 => -0.0,
+            2 => f64::NAN,
+            3 => f64::NEG_INFINITY,
+            // Zeros, the smallest number and infinity in single precision.
+            4 => 1e-60,
+            5 => 7e-46,
+            6 => -8e-46,
+            7 => half,
+            8 => half * (1.0 + f64::EPSILON),
+            _ => 1e300,
+        };
+        for len in 0..=64 {
+            let block: Vec<f64> = (0..len).map(number).collect();
+            agree::<f64, f64>(&block);
+            agree::<f64, f32>(&block);
+        }
+    }
+}

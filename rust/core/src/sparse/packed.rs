@@ -1,0 +1,136 @@
+//! Rows of a matrix, copied to where they are summed from.
+//!
+//! Rows that are used by many sums are copied first into a block that stays in the first-level cache,
+//! their vectors aligned: from where they stand, most vectors would lie across two cache lines, and in
+//! a cache further away.
+#![allow(unsafe_code)]
+
+use std::marker::PhantomData;
+use std::ops::Range;
+
+use crate::numeric::matrix::MatrixRef;
+use crate::numeric::scalar::Scalar;
+use crate::numeric::simd::Level;
+use crate::numeric::vector::{aligned, Columns, Vector};
+use crate::sparse::tiles::BLOCK;
+
+/// The most vectors of a row that are summed at once: with a factor they fill 16 registers.
+const MOST_VECTORS: usize = 13;
+
+/// A sum over rows of a matrix of which a group of columns is done at once.
+pub trait ByGroups<T: Scalar> {
+    /// Computes the sums of `V` vectors of columns.
+    fn sum<R: Level, const V: usize>(&mut self, columns: Columns);
+}
+
+/// Calls `sums` with all groups of `cols` columns, which are at least a vector. Each number of vectors
+/// that is done at once takes code of its own, so only a few are.
+#[inline(always)]
+pub fn by_groups<T: Scalar, R: Level>(sums: &mut impl ByGroups<T>, cols: usize) {
+    let lanes = T::Vector::<R>::LANES;
+    let mut first = 0;
+    while first < cols {
+        let group = |count: usize| Columns {
+            first,
+            end: (first + (count - 1) * lanes).min(cols - lanes),
+        };
+        let count = match (cols - first).div_ceil(lanes) {
+            MOST_VECTORS.. => MOST_VECTORS,
+            10.. => 10,
+            7.. => 7,
+            4.. => 4,
+            2.. => 2,
+            _ => 1,
+        };
+        let columns = group(count);
+        match count {
+            MOST_VECTORS => sums.sum::<R, MOST_VECTORS>(columns),
+            10 => sums.sum::<R, 10>(columns),
+            7 => sums.sum::<R, 7>(columns),
+            4 => sums.sum::<R, 4>(columns),
+            2 => sums.sum::<R, 2>(columns),
+            _ => sums.sum::<R, 1>(columns),
+        }
+        first += count * lanes;
+    }
+}
+
+/// A block of at most [`BLOCK`] rows, of `V` aligned vectors each.
+#[derive(Debug)]
+pub struct Packed<T> {
+    room: Vec<T>,
+    start: usize,
+}
+
+impl<T: Scalar> Packed<T> {
+    /// Room for a block.
+    #[inline(always)]
+    #[must_use]
+    pub fn new<R: Level, const V: usize>() -> Self {
+        let (room, range) = aligned(BLOCK * V * T::Vector::<R>::LANES);
+        Self {
+            room,
+            start: range.start,
+        }
+    }
+
+    /// Copies `columns` of `rows` of a matrix, as many as there is room for at most; whether they are
+    /// finite.
+    #[inline(always)]
+    pub fn fill<R: Level, const V: usize>(
+        &mut self,
+        matrix: MatrixRef<'_, T>,
+        rows: Range<usize>,
+        columns: Columns,
+    ) -> bool {
+        let lanes = T::Vector::<R>::LANES;
+        let zero = T::Vector::<R>::splat(T::zero());
+        let mut zeros = [zero; V];
+        let packed = self.room[self.start..].chunks_exact_mut(V * lanes);
+        for (to, row) in packed.zip(rows) {
+            let vectors = columns.load::<T, R, V>(matrix.row(row));
+            for v in 0..V {
+                zeros[v] = vectors[v].mul_add(zero, zeros[v]);
+            }
+            Columns::whole::<T, R, V>().store::<T, R, V>(&vectors, to);
+        }
+        let mut odd = 0;
+        for zeros in zeros {
+            odd |= zeros.nonzero();
+        }
+        odd == 0
+    }
+
+    /// The rows.
+    #[inline(always)]
+    #[must_use]
+    pub fn rows<R: Level, const V: usize>(&self) -> PackedRows<'_, T, R, V> {
+        let len = BLOCK * V * T::Vector::<R>::LANES;
+        PackedRows {
+            rows: &self.room[self.start..self.start + len],
+            level: PhantomData,
+        }
+    }
+}
+
+/// [`BLOCK`] rows of `V` vectors.
+#[derive(Debug, Clone, Copy)]
+pub struct PackedRows<'a, T, R, const V: usize> {
+    rows: &'a [T],
+    level: PhantomData<R>,
+}
+
+impl<T: Scalar, R: Level, const V: usize> PackedRows<'_, T, R, V> {
+    /// Adds `weight` times row `i`, of [`BLOCK`] at most, to `sums`.
+    #[inline(always)]
+    pub fn add(self, i: usize, weight: T, sums: &mut [T::Vector<R>; V]) {
+        let lanes = T::Vector::<R>::LANES;
+        let weight = T::Vector::<R>::splat(weight);
+        let at = (i % BLOCK) * V * lanes;
+        for v in 0..V {
+            // SAFETY: there are BLOCK rows of V vectors.
+            let row = unsafe { T::Vector::<R>::load(self.rows.as_ptr().add(at + v * lanes)) };
+            sums[v] = row.mul_add(weight, sums[v]);
+        }
+    }
+}

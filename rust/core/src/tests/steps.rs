@@ -1,0 +1,183 @@
+//! Many steps in one call come to the numbers of steps taken one by one, bit for bit.
+
+use super::draw::{Case, Recipe};
+use crate::api::gradient;
+use crate::gradient::updates::sgd::descend;
+use crate::network::activations::Activation;
+use crate::network::losses::Targets;
+use crate::network::{Layer, Network, Parameters};
+use crate::numeric::matrix::{Matrix, MatrixRef};
+use crate::numeric::scalar::Scalar;
+use crate::parallel::pool::set_num_threads;
+use crate::training::minibatch::Data;
+use crate::training::{train, Batches, Gradient};
+use proptest::prelude::*;
+
+const LR: f64 = 0.5;
+
+/// A number bit for bit, but for what kind of NaN it is.
+fn bits<T: Scalar>(x: T) -> u64 {
+    if x.is_nan() {
+        u64::MAX
+    } else {
+        x.widen().to_bits()
+    }
+}
+
+fn all_bits<T: Scalar>(parameters: &Parameters<T>) -> Vec<u64> {
+    parameters.slices().flatten().map(|&x| bits(x)).collect()
+}
+
+fn rows<T: Scalar>(from: MatrixRef<'_, T>, samples: &[usize]) -> Matrix<T> {
+    let data = samples.iter().flat_map(|&n| from.row(n)).copied().collect();
+    Matrix::from_vec(data, samples.len(), from.cols())
+}
+
+fn one_by_one<T: Scalar>(
+    network: &Network<'_, T>,
+    (x, targets): (MatrixRef<'_, T>, Targets<'_, T>),
+    batches: &[Vec<usize>],
+) -> (Vec<u64>, Vec<u64>) {
+    let mut own = Parameters::copied(network);
+    let mut slopes = Parameters::filled(network, T::zero());
+    let mut losses = Vec::new();
+    for samples in batches {
+        let batch = rows(x, samples);
+        let (labels, soft);
+        let targets = match targets {
+            Targets::Labels(all) => {
+                labels = samples.iter().map(|&n| all[n]).collect::<Vec<_>>();
+                Targets::Labels(&labels)
+            }
+            Targets::Dense(all) => {
+                soft = rows(all, samples);
+                Targets::Dense(soft.view())
+            }
+        };
+        let loss = {
+            let (network, mut places) = (own.network(network), slopes.places());
+            gradient(&network, batch.view(), &targets, &mut places).expect("the sizes fit")
+        };
+        losses.push(bits(loss));
+        for (own, slopes) in own.slices_mut().zip(slopes.slices()) {
+            descend(own, slopes, T::from_f64(LR));
+        }
+    }
+    (losses, all_bits(&own))
+}
+
+fn in_one_call<T: Scalar>(
+    network: &Network<'_, T>,
+    data: &Data<'_, T, T>,
+    batches: &[Vec<usize>],
+) -> (Vec<u64>, Vec<u64>) {
+    let samples = batches.concat();
+    let sizes: Vec<usize> = batches.iter().map(Vec::len).collect();
+    let batches = Batches {
+        samples: &samples,
+        sizes: &sizes,
+    };
+    let (losses, own) =
+        train(network, data, batches, LR, Gradient::Backprop).expect("the sizes fit");
+    let losses = losses.into_iter().map(|loss| bits(T::from_f64(loss)));
+    (losses.collect(), all_bits(&own))
+}
+
+/// What happens to the data at some sample.
+#[derive(Debug, Clone, Copy)]
+enum Event {
+    None,
+    Full,
+    HalfFull,
+    Input(f64),
+    Weight(f64),
+}
+
+fn assert_same<T: Scalar>(case: &Case, batches: &[Vec<usize>], soft: bool, threads: usize) {
+    let weights: Vec<_> = case.weights.iter().map(|w| w.view().cast::<T>()).collect();
+    let cast = |x: &Vec<f64>| x.iter().map(|&x| T::from_f64(x)).collect::<Vec<_>>();
+    let biases: Vec<_> = case.biases.iter().map(cast).collect();
+    let network = case.network();
+    let layers = network.layers().iter().zip(weights.iter().zip(&biases));
+    let layers = layers.map(|(like, (weights, bias))| Layer {
+        weights: weights.view(),
+        bias: Some(bias.as_slice()),
+        activation: like.activation,
+    });
+    let network = Network::new(layers.collect()).expect("the sizes chain");
+    let (x, t) = (case.x.view().cast::<T>(), case.soft.view().cast::<T>());
+    let targets = if soft {
+        Targets::Dense(t.view())
+    } else {
+        Targets::Labels(&case.labels)
+    };
+    let wanted = one_by_one(&network, (x.view(), targets), batches);
+    set_num_threads(threads);
+    let data = Data {
+        x: x.view(),
+        targets,
+    };
+    let found = in_one_call(&network, &data, batches);
+    assert!(found.0 == wanted.0, "losses differ");
+    assert!(found.1 == wanted.1, "parameters differ");
+    set_num_threads(0);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn many_steps_are_single_steps(
+        seed: u64,
+        inputs in prop_oneof![20..70_usize, 120..300_usize],
+        hidden in prop::collection::vec(20..40_usize, 0..=2),
+        samples in 60..140_usize,
+        event in prop_oneof![
+            Just(Event::None),
+            Just(Event::Full),
+            Just(Event::HalfFull),
+            Just(Event::Input(f64::NAN)),
+            Just(Event::Input(f64::INFINITY)),
+            Just(Event::Weight(f64::NEG_INFINITY)),
+            Just(Event::Weight(1e200)),
+        ],
+        activation in prop_oneof![Just(Activation::Relu), Just(Activation::Sigmoid)],
+        single: bool,
+        soft: bool,
+        threads in 1..4_usize,
+    ) {
+        let recipe = Recipe {
+            seed,
+            sizes: [vec![inputs], hidden, vec![10]].concat(),
+            samples: 2 * samples + 30,
+            hidden: activation,
+            weight: 0.3,
+            input: 1.0,
+            density: 0.2,
+        };
+        let mut case = Case::new(&recipe);
+        // As pixels are: then an infinite weight need not make everything infinite.
+        case.x.data_mut().iter_mut().for_each(|x| *x = x.abs());
+        // A short batch at the end, and what is odd in the second.
+        let batches: Vec<Vec<usize>> =
+            vec![(0..samples).collect(), (samples..2 * samples).rev().collect(), (3..30).collect()];
+        let (full, half) = (samples * inputs..2 * samples * inputs, inputs / 2);
+        match event {
+            Event::None => (),
+            Event::Full => case.x.data_mut()[full].fill(0.5),
+            Event::HalfFull => {
+                for row in case.x.data_mut()[full].chunks_exact_mut(inputs) {
+                    row[..half].fill(0.5);
+                    row[half..].fill(0.0);
+                }
+            }
+            Event::Input(x) => case.x.data_mut()[samples * inputs + 3] = x,
+            Event::Weight(w) => case.weights[0].data_mut()[5] = w,
+        }
+        if single {
+            assert_same::<f32>(&case, &batches, soft, threads);
+        } else {
+            assert_same::<f64>(&case, &batches, soft, threads);
+        }
+    }
+}
