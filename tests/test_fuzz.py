@@ -303,6 +303,7 @@ def statements(source):
 def test_no_panic_stands_where_input_could_reach_it():
     found = []
     sources = sorted((ROOT / "rust").glob("*/src/**/*.rs"))
+    sources = [path for path in sources if "tests" not in path.parts]
     if not sources:
         pytest.skip("needs the Rust sources")
     for path in sources:

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 from numpy.typing import NDArray
 
-from kobai._contents import what_it_is
+from kobai._io.contents import what_it_is
 from kobai.datasets import IDXFormatError, load_mnist
 from kobai.datasets.idx import read_idx
 

@@ -520,7 +520,7 @@ print(sorted({{name.split(".")[1] for name in sys.modules if name.startswith("ko
 """
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603
-    assert done.stdout.split("\n")[:2] == ["[]", "['_contents', '_files', 'datasets']"]
+    assert done.stdout.split("\n")[:2] == ["[]", "['_io', 'datasets']"]
 
 
 @pytest.mark.skipif(not REAL.is_dir(), reason="needs ../shared/mnist, the real files")

@@ -10,7 +10,7 @@ import pytest
 
 from idx_folders import write_folder
 from kobai import TwoLayerNet, cli
-from kobai._files import as_path
+from kobai._io.atomic import as_path
 from kobai.datasets import DownloadError, cache, load_mnist
 from runs import DATA, bits, new_trainer
 

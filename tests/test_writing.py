@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from kobai import TwoLayerNet
-from kobai._files import check_place, remove_leftovers, write_whole
+from kobai._io.atomic import check_place, remove_leftovers, write_whole
 from processes import output_of
 from runs import DATA, bits, new_trainer
 
@@ -206,7 +206,7 @@ AS_SOMEBODY = """
 import os, sys, zipfile
 import numpy as np
 from kobai import TwoLayerNet
-from kobai._files import check_place
+from kobai._io.atomic import check_place
 
 net = TwoLayerNet(3, 2, 2, rng=0)
 net.save(os.devnull)

@@ -17,8 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from kobai import _npz
-from kobai._files import check_place, remove_leftovers
+from kobai._io import npz
+from kobai._io.atomic import check_place, remove_leftovers
 from kobai._training.network import Array, check_parameters, own_parameters
 from kobai._training.optimizers import SGD
 from kobai._training.sampling import BIT_GENERATORS, state_like
@@ -226,7 +226,7 @@ class CheckpointWriter:
             arrays[name] = np.array(values, np.float64)
         for key, param in params.items():
             arrays[_PARAMETER + key] = param
-        _npz.write(self._file, arrays)
+        npz.write(self._file, arrays)
         self._written = reached
 
 
@@ -277,7 +277,7 @@ def read(
 
 def _arrays(file: str | os.PathLike[str], names: Sequence[str]) -> dict[str, Array]:
     try:
-        return _npz.read(file, names)
+        return npz.read(file, names)
     except ValueError as error:
         if _holds_a_network(file):
             raise ValueError(

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy.typing as npt
 
-from kobai._files import as_path
+from kobai._io.atomic import as_path
 from kobai.cli.layout import WIDTH, shown_path
 from kobai.cli.output import Output, complain
 from kobai.datasets import DownloadError, load_mnist, load_mnist_sample

@@ -12,7 +12,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import NamedTuple
 
-from kobai._files import check_place, remove_leftovers, write_whole
+from kobai._io.atomic import check_place, remove_leftovers, write_whole
 from kobai.training import History, Trainer
 
 

@@ -4,7 +4,7 @@ import hashlib
 import os
 from pathlib import Path
 
-from kobai._files import as_path, remove_leftovers, write_whole
+from kobai._io.atomic import as_path, remove_leftovers, write_whole
 from kobai.datasets.download import fetch
 
 MIRRORS = (

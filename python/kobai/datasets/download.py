@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
-from kobai._contents import ENOUGH, what_it_is
+from kobai._io.contents import ENOUGH, what_it_is
 from kobai.datasets.idx import GZIP_MAGIC
 
 if TYPE_CHECKING:

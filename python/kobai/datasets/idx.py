@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from kobai._contents import ENOUGH, UNSIGNED_BYTES, what_it_is
+from kobai._io.contents import ENOUGH, UNSIGNED_BYTES, what_it_is
 
 GZIP_MAGIC = b"\x1f\x8b"
 # Deflate spends at least two bits on a match, and a match is at most 258 bytes long.

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kobai._files import as_path
+from kobai._io.atomic import as_path
 from kobai.datasets.cache import filled_cache
 from kobai.datasets.idx import Split, read_folder
 

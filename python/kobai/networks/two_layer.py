@@ -9,7 +9,8 @@ from typing import Any, SupportsFloat, SupportsIndex, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from kobai import _core, _npz
+from kobai import _core
+from kobai._io import npz
 from kobai._random import Rng, generator
 from kobai._validation import (
     HALF_WIDTH,
@@ -291,7 +292,7 @@ class TwoLayerNet(Network):
         <TwoLayerNet 3-4-2: 26 parameters, float64>
         """
         self.core_layers()
-        _npz.write(file, self.params)
+        npz.write(file, self.params)
 
     @class_only
     def load(cls: type[_Net], file: str | os.PathLike[str]) -> _Net:  # noqa: N805
@@ -326,7 +327,7 @@ class TwoLayerNet(Network):
         >>> bool(loaded.loss([1, 2, 3], 1) == net.loss([1, 2, 3], 1))
         True
         """
-        params = _npz.read(file, ("W1", "b1", "W2", "b2"))
+        params = npz.read(file, ("W1", "b1", "W2", "b2"))
         W1, W2 = params["W1"], params["W2"]
         if W1.ndim != 2 or W2.ndim != 2 or 0 in (*W1.shape, *W2.shape):
             raise ValueError(

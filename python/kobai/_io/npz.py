@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 from numpy.lib.format import read_array_header_1_0, read_array_header_2_0, read_magic
 
-from kobai._contents import ENOUGH, what_it_is
-from kobai._files import as_path, write_whole
+from kobai._io.atomic import as_path, write_whole
+from kobai._io.contents import ENOUGH, what_it_is
 
 # What arrays may take: weights that were trained hardly compress at all.
 _MOST_RATIO = 100
