@@ -147,7 +147,7 @@ def test_the_binding_knows_the_face_of_the_core_alone():
 
 
 def lines_to_read(file):
-    """The lines of a file without its own tests and without docstrings, which are read elsewhere."""
+    """The lines of a file but for its own tests and docstrings, which are read elsewhere."""
     text = file.read_text(encoding="utf-8")
     if file.suffix == ".rs":
         return re.split(r"#\[cfg\(test\)\]\s*mod tests \{", text)[0].count("\n")
