@@ -203,7 +203,7 @@ GRADIENTS = {
     "node": ("node", (2000, 50, 500, 10000)),
     # By node it would take a millisecond.
     "node of few samples": ("node", (100_000, 20, 10, 50)),
-    "classes": ("incremental", (3, 2, 20_000, 3000)),
+    "classes": ("incremental", (3, 2, 20_000, 1000)),
 }
 
 

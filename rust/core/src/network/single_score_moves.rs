@@ -290,7 +290,7 @@ pub fn copy_filled(row: &[f64], out: &mut Vec<f64>) {
 /// The sum of the exponentials of all scores of a sample but one, for any one of them.
 ///
 /// It is that of all less its own, but for the largest score: its own could be all of that.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Others {
     top: usize,
     /// The largest score, and the sum of all exponentials over its own.
