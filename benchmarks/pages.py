@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from benchmarks.main_table import Figure, Measured
 from benchmarks.problem import ROOT
 from benchmarks.rows import EPOCHS, NUMERICAL, STEPS, Row
-from benchmarks.timing import count, duration
+from benchmarks.timing import duration
 
 WHOLE_PAGES = ("README.md", "README.ja.md")
 METHOD_PAGE = "docs/numerical-gradient.md"
@@ -43,8 +43,7 @@ def _numerical(measured: Measured) -> Iterable[tuple[Figure, str]]:
     for figure in measured.present(NUMERICAL):
         loop = measured.loop(figure.row)
         if loop is not None:
-            digits = min(figure.summary.digits, loop.summary.digits)
-            yield figure, f"{count(loop.seconds / figure.seconds, digits)}x"
+            yield figure, f"{loop.summary.ratio_to(figure.summary)}x"
 
 
 def _of(
@@ -52,8 +51,7 @@ def _of(
 ) -> Iterable[tuple[Figure, str]]:
     for figure in measured.present(rows):
         if peer is not None:
-            digits = min(figure.summary.digits, peer.summary.digits)
-            yield figure, count(figure.seconds / peer.seconds, digits)
+            yield figure, figure.summary.ratio_to(peer.summary)
 
 
 def _table(what: str, against: str, figures: Iterable[tuple[Figure, str]]) -> str:

@@ -11,7 +11,7 @@ from benchmarks.main_table import Figure, Measured
 from benchmarks.promises import promises
 from benchmarks.report import table
 from benchmarks.rows import DENSE, EPOCHS, NUMERICAL, STEPS, Row
-from benchmarks.timing import Summary, count, duration
+from benchmarks.timing import Summary, duration
 
 METHOD = f"""\
 Each contender runs alone in processes of its own, one with one thread and one with all; a row
@@ -129,8 +129,7 @@ def _numerical(measured: Measured, rows: Iterable[Row]) -> str:
 def _faster(figure: Figure, loop: Figure | None) -> str:
     if loop is None:
         return "-"
-    digits = min(figure.summary.digits, loop.summary.digits)
-    return f"{count(loop.seconds / figure.seconds, digits)}x"
+    return f"{loop.summary.ratio_to(figure.summary)}x"
 
 
 def _steps(measured: Measured) -> str:
@@ -157,5 +156,4 @@ def _of(peer: Figure | None) -> str:
 def _share(figure: Figure, peer: Figure | None) -> str:
     if peer is None:
         return "-"
-    digits = min(figure.summary.digits, peer.summary.digits)
-    return count(figure.seconds / peer.seconds, digits)
+    return figure.summary.ratio_to(peer.summary)

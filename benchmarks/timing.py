@@ -129,6 +129,10 @@ class Summary:
         """How many digits of the median the quartiles support: three where they lie within 5 %."""
         return 3 if self.high - self.low <= 0.05 * self.median else 2
 
+    def ratio_to(self, other: Summary) -> str:
+        """This median over another, with the digits of the less certain of the two."""
+        return count(self.median / other.median, min(self.digits, other.digits))
+
     def scaled(self, factor: float) -> Summary:
         return Summary(self.median * factor, self.low * factor, self.high * factor, self.rounds)
 
