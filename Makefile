@@ -99,8 +99,7 @@ bench: peers
 # The crates for dense products, side by side: see benchmarks/products.md.
 bench-products:
 	cd benchmarks/products && cargo build --release --target-dir ../../target/products
-	for threads in 1 2; do MATMUL_NUM_THREADS=$$threads RAYON_NUM_THREADS=$$threads \
-		target/products/release/products $$threads; done
+	target/products/release/products
 
 format: lint-tools
 	cargo fmt --all
