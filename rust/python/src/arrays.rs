@@ -10,8 +10,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyMemoryView, PyTuple};
 
-use kobai_core::MatrixRef;
-use kobai_core::Scalar;
+use kobai_core::{MatrixRef, Scalar};
 
 /// From this many bytes on, an array is read where it stands, if it may be: a copy costs more than
 /// asking for its memory does.

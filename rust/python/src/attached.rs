@@ -12,8 +12,7 @@ use std::sync::OnceLock;
 use std::thread::ThreadId;
 use std::time::{Duration, Instant};
 
-use kobai_core::ask;
-use kobai_core::Error;
+use kobai_core::{ask, Error};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::{PyResult, Python};
 

@@ -4,14 +4,7 @@ use numpy::{Element, PyArrayDyn};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
-use kobai_core::ask;
-use kobai_core::softmax as softmax_along;
-use kobai_core::Activation;
-use kobai_core::Scalar;
-use kobai_core::{
-    cross_entropy_error as cross_entropy, cross_entropy_error_labels as cross_entropy_of_labels,
-    mean_squared_error as squared_error,
-};
+use kobai_core::{ask, Activation, Scalar};
 
 use crate::arrays::{new_array, shape_text, Floats, Values};
 use crate::attached::Attached;
@@ -70,7 +63,7 @@ pub fn softmax<'py>(x: &Bound<'py, PyAny>, axis: usize) -> PyResult<Bound<'py, P
             return Err(PyValueError::new_err(message));
         };
         let inner = shape[axis + 1..].iter().product();
-        mapped(own, x, |out| softmax_along(out, len, inner))
+        mapped(own, x, |out| kobai_core::softmax(out, len, inner))
     }
     let own = Attached::enter(x.py())?;
     match Floats::extract("x", x)? {
@@ -104,8 +97,8 @@ fn loss_of<'py, T: Element + Scalar>(
 pub fn mean_squared_error<'py>(y: &Bound<'py, PyAny>, t: &Bound<'py, PyAny>) -> PyResult<f64> {
     let own = Attached::enter(t.py())?;
     match Floats::extract("y", y)? {
-        Floats::Single(y) => loss_of(&own, &y, t, squared_error),
-        Floats::Double(y) => loss_of(&own, &y, t, squared_error),
+        Floats::Single(y) => loss_of(&own, &y, t, kobai_core::mean_squared_error),
+        Floats::Double(y) => loss_of(&own, &y, t, kobai_core::mean_squared_error),
     }
 }
 
@@ -115,8 +108,8 @@ pub fn mean_squared_error<'py>(y: &Bound<'py, PyAny>, t: &Bound<'py, PyAny>) -> 
 pub fn cross_entropy_error<'py>(y: &Bound<'py, PyAny>, t: &Bound<'py, PyAny>) -> PyResult<f64> {
     let own = Attached::enter(t.py())?;
     match Floats::extract("y", y)? {
-        Floats::Single(y) => loss_of(&own, &y, t, cross_entropy),
-        Floats::Double(y) => loss_of(&own, &y, t, cross_entropy),
+        Floats::Single(y) => loss_of(&own, &y, t, kobai_core::cross_entropy_error),
+        Floats::Double(y) => loss_of(&own, &y, t, kobai_core::cross_entropy_error),
     }
 }
 
@@ -134,7 +127,7 @@ pub fn cross_entropy_error_labels<'py>(
     ) -> PyResult<f64> {
         let labels = Values::<i64>::extract("t", t)?;
         let (y, labels) = (y.matrix("y")?, labels.slice()?);
-        let loss = || cross_entropy_of_labels(y, labels).map(Scalar::widen);
+        let loss = || kobai_core::cross_entropy_error_labels(y, labels).map(Scalar::widen);
         own.detached(loss)
     }
     let own = Attached::enter(t.py())?;

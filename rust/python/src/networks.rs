@@ -4,15 +4,10 @@ use numpy::{Element, PyArrayDyn, PyArrayMethods, PyReadwriteArrayDyn};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
-use kobai_core as core;
-use kobai_core::Activation;
-use kobai_core::BatchRows;
-use kobai_core::Error;
-use kobai_core::Method;
-use kobai_core::Scalar;
-use kobai_core::Targets;
-use kobai_core::{Layer, LayerPlaces, Network, Places};
-use kobai_core::{Matrix, MatrixRef};
+use kobai_core::{
+    correct, Activation, BatchRows, Error, Layer, LayerPlaces, Matrix, MatrixRef, Method, Network,
+    Places, Scalar, Targets,
+};
 
 use crate::arrays::{new_array, unfilled_array, wrong_type, Floats, Values};
 use crate::attached::{look_inside, Attached};
@@ -215,8 +210,8 @@ pub fn network_scores<'py>(
 ) -> PyResult<Bound<'py, PyAny>> {
     let own = Attached::enter(x.py())?;
     match Floats::extract("x", x)? {
-        Floats::Single(values) => forward(&own, layers, &values, core::scores),
-        Floats::Double(values) => forward(&own, layers, &values, core::scores),
+        Floats::Single(values) => forward(&own, layers, &values, kobai_core::scores),
+        Floats::Double(values) => forward(&own, layers, &values, kobai_core::scores),
     }
 }
 
@@ -229,8 +224,8 @@ pub fn network_probabilities<'py>(
 ) -> PyResult<Bound<'py, PyAny>> {
     let own = Attached::enter(x.py())?;
     match Floats::extract("x", x)? {
-        Floats::Single(values) => forward(&own, layers, &values, core::probabilities),
-        Floats::Double(values) => forward(&own, layers, &values, core::probabilities),
+        Floats::Single(values) => forward(&own, layers, &values, kobai_core::probabilities),
+        Floats::Double(values) => forward(&own, layers, &values, kobai_core::probabilities),
     }
 }
 
@@ -244,8 +239,8 @@ pub fn network_loss<'py>(
 ) -> PyResult<f64> {
     let own = Attached::enter(t.py())?;
     match Floats::extract("x", x)? {
-        Floats::Single(x) => batch(&own, layers, &x, t, core::loss).map(Scalar::widen),
-        Floats::Double(x) => batch(&own, layers, &x, t, core::loss),
+        Floats::Single(x) => batch(&own, layers, &x, t, kobai_core::loss).map(Scalar::widen),
+        Floats::Double(x) => batch(&own, layers, &x, t, kobai_core::loss),
     }
 }
 
@@ -261,14 +256,14 @@ pub fn network_correct<'py>(
     match Floats::extract("x", x)? {
         Floats::Single(x) if is_double(&layers) => {
             batch(&own, layers, &x, t, |network, x, targets| {
-                core::correct::<f64>(network, BatchRows::Single(x), targets)
+                correct::<f64>(network, BatchRows::Single(x), targets)
             })
         }
         Floats::Single(x) => batch(&own, layers, &x, t, |network, x, targets| {
-            core::correct::<f32>(network, x, targets)
+            correct::<f32>(network, x, targets)
         }),
         Floats::Double(x) => batch(&own, layers, &x, t, |network, x, targets| {
-            core::correct::<f64>(network, x, targets)
+            correct::<f64>(network, x, targets)
         }),
     }
 }
@@ -283,8 +278,8 @@ pub fn network_gradient<'py>(
 ) -> PyResult<LossAndGradient<'py>> {
     let own = Attached::enter(t.py())?;
     match Floats::extract("x", x)? {
-        Floats::Single(x) => loss_and_gradient(&own, layers, &x, t, core::gradient),
-        Floats::Double(x) => loss_and_gradient(&own, layers, &x, t, core::gradient),
+        Floats::Single(x) => loss_and_gradient(&own, layers, &x, t, kobai_core::gradient),
+        Floats::Double(x) => loss_and_gradient(&own, layers, &x, t, kobai_core::gradient),
     }
 }
 
@@ -319,10 +314,10 @@ pub fn network_numerical_gradient<'py>(
     let out = match Floats::extract("x", x)? {
         Floats::Single(x) => loss_and_gradient(&own, layers, &x, t, |network, x, targets, out| {
             let x = BatchRows::Single(x);
-            core::numerical_gradient(network, x, targets, (h, method), watch, out)
+            kobai_core::numerical_gradient(network, x, targets, (h, method), watch, out)
         }),
         Floats::Double(x) => loss_and_gradient(&own, layers, &x, t, |network, x, targets, out| {
-            core::numerical_gradient(network, x, targets, (h, method), watch, out)
+            kobai_core::numerical_gradient(network, x, targets, (h, method), watch, out)
         }),
     };
     signal.map_or(out, Err)

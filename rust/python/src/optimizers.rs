@@ -6,8 +6,7 @@ use numpy::{Element, PyArrayDyn, PyArrayMethods, PyUntypedArray, PyUntypedArrayM
 use pyo3::prelude::*;
 use pyo3::PyTypeInfo;
 
-use kobai_core::descend_all;
-use kobai_core::Scalar;
+use kobai_core::{descend_all, Scalar};
 
 use crate::arrays::check_aligned;
 use crate::attached::Attached;

@@ -4,11 +4,7 @@ use numpy::{Element, PyArrayDyn, PyArrayMethods, PyReadwriteArrayDyn};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
-use kobai_core::ask;
-use kobai_core::Data;
-use kobai_core::Scalar;
-use kobai_core::{train, Batches, Gradient};
-use kobai_core::{Network, Parameters};
+use kobai_core::{ask, train, Batches, Data, Gradient, Network, Parameters, Scalar};
 
 use crate::arrays::{new_array, wrong_type, Floats, Values};
 use crate::attached::Attached;
