@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from folders import names
 from kobai import cli
 from processes import output_of
 from runs import DATA, SETTING, bits, new_trainer, uninterrupted
@@ -58,10 +59,6 @@ def test_killed_at_any_moment_it_leaves_a_whole_checkpoint(tmp_path):
     # Killed at moments that differ, and in the midst of writing too.
     assert different > 10
     assert cut > 0
-
-
-def names(folder):
-    return sorted(path.name for path in folder.iterdir())
 
 
 @pytest.mark.parametrize("place", ["fsync", "replace", "savez"])

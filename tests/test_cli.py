@@ -11,30 +11,13 @@ import numpy as np
 import pytest
 
 from command_line import error_of, run, train
+from folders import names
 from idx_folders import write_folder
 from kobai import Trainer, TwoLayerNet, cli
 from kobai.cli import layout
 from kobai.cli.options import parser
 from kobai.cli.output import Output
 from runs import bits
-
-
-@pytest.fixture
-def data(tmp_path):
-    return write_folder(tmp_path / "data")
-
-
-@pytest.fixture
-def here(tmp_path, monkeypatch):
-    """An empty folder to stand in."""
-    folder = tmp_path / "here"
-    folder.mkdir()
-    monkeypatch.chdir(folder)
-    return folder
-
-
-def names(folder):
-    return sorted(path.name for path in folder.iterdir())
 
 
 def test_the_notebooks_run_is_the_default(capsys, monkeypatch):

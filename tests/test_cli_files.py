@@ -6,26 +6,8 @@ import stat
 import pytest
 
 from command_line import error_of, train
-from idx_folders import write_folder
+from folders import names
 from kobai import TwoLayerNet
-
-
-@pytest.fixture
-def data(tmp_path):
-    return write_folder(tmp_path / "data")
-
-
-@pytest.fixture
-def here(tmp_path, monkeypatch):
-    """An empty folder to stand in."""
-    folder = tmp_path / "here"
-    folder.mkdir()
-    monkeypatch.chdir(folder)
-    return folder
-
-
-def names(folder):
-    return sorted(path.name for path in folder.iterdir())
 
 
 @pytest.mark.parametrize(

@@ -19,11 +19,6 @@ posix = pytest.mark.skipif(os.name != "posix", reason="pipes and signals of POSI
 KOBAI = [sys.executable, "-m", "kobai"]
 
 
-@pytest.fixture
-def data(tmp_path):
-    return write_folder(tmp_path / "data")
-
-
 def in_shell(script, folder, **environ):
     """What a script of the shell prints, in which $KOBAI is the command."""
     run = subprocess.run(  # noqa: S603

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from folders import names
 from idx_folders import write_folder
 from kobai import TwoLayerNet, cli
 from kobai._io.atomic import as_path
@@ -41,10 +42,6 @@ def homeless(tmp_path, monkeypatch):
     monkeypatch.setattr(pwd, "getpwuid", unknown)
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-def names(folder="."):
-    return sorted(path.name for path in Path(folder).iterdir())
 
 
 def net():

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from folders import names
 from kobai import TwoLayerNet
 from kobai._io.atomic import check_place, remove_leftovers, write_whole
 from processes import output_of
@@ -21,10 +22,6 @@ from runs import DATA, bits, new_trainer
 posix = pytest.mark.skipif(os.name != "posix", reason="POSIX file systems")
 NET = TwoLayerNet(3, 2, 2, rng=0)
 SOMEBODY = 65534
-
-
-def names(folder):
-    return sorted(path.name for path in folder.iterdir())
 
 
 def fit(file):

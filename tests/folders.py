@@ -1,0 +1,7 @@
+"""What stands in a folder."""
+
+from pathlib import Path
+
+
+def names(folder="."):
+    return sorted(path.name for path in Path(folder).iterdir())
