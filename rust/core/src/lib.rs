@@ -42,7 +42,7 @@ pub use gradient::updates::sgd::descend_all;
 pub use network::activations::Activation;
 pub use network::input::BatchRows;
 pub use network::losses::Targets;
-pub use network::{Layer, LayerParameters, LayerPlaces, Network, Parameters, Places};
+pub use network::{Layer, LayerParameters, LayerParametersMut, Network, Parameters, ParametersMut};
 pub use numeric::matrix::{Matrix, MatrixRef};
 pub use numeric::scalar::Scalar;
 pub use numeric::softmax::softmax;
@@ -50,5 +50,5 @@ pub use parallel::forks::{in_child as forked_in_child, in_parent as forked_in_pa
 pub use parallel::pool::{before_fork, num_threads, set_num_threads};
 pub use parallel::thread_count::{complaint as thread_count_complaint, MAX_THREADS};
 pub use parallel::workspace::ask;
-pub use training::minibatch::Data;
+pub use training::minibatch::Dataset;
 pub use training::{train, Batches, Gradient};

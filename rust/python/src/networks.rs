@@ -5,8 +5,8 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
 use kobai_core::{
-    correct, Activation, BatchRows, Error, Layer, LayerPlaces, Matrix, MatrixRef, Method, Network,
-    Places, Scalar, Targets,
+    correct, Activation, BatchRows, Error, Layer, LayerParametersMut, Matrix, MatrixRef, Method,
+    Network, ParametersMut, Scalar, Targets,
 };
 
 use crate::arrays::{new_array, unfilled_array, wrong_type, Floats, Values};
@@ -126,9 +126,9 @@ impl<'py, T: Element + Scalar> LayerArrays<'py, T> {
         })
     }
 
-    fn places(&mut self) -> PyResult<LayerPlaces<'_, T>> {
+    fn places(&mut self) -> PyResult<LayerParametersMut<'_, T>> {
         let bias = self.bias.as_mut().map(|bias| bias.as_slice_mut());
-        Ok(LayerPlaces {
+        Ok(LayerParametersMut {
             weights: self.weights.as_slice_mut()?,
             bias: bias.transpose()?,
         })
@@ -180,7 +180,7 @@ fn loss_and_gradient<'py, S: Element + Scalar, T: Element + Scalar>(
             &Network<'_, T>,
             MatrixRef<'_, S>,
             &Targets<'_, T>,
-            &mut Places<'_, T>,
+            &mut ParametersMut<'_, T>,
         ) -> Result<T, Error>
         + Send,
 ) -> PyResult<LossAndGradient<'py>> {
@@ -193,7 +193,7 @@ fn loss_and_gradient<'py, S: Element + Scalar, T: Element + Scalar>(
         .map(|layer| LayerArrays::like(own.py(), layer))
         .collect::<PyResult<_>>()?;
     let places = out.iter_mut().map(LayerArrays::places);
-    let mut places = Places {
+    let mut places = ParametersMut {
         layers: places.collect::<PyResult<_>>()?,
     };
     let loss = own.detached(|| compute(&network, x, &targets, &mut places))?;

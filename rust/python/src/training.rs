@@ -4,7 +4,7 @@ use numpy::{Element, PyArrayDyn, PyArrayMethods, PyReadwriteArrayDyn};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
-use kobai_core::{ask, train, Batches, Data, Gradient, Network, Parameters, Scalar};
+use kobai_core::{ask, train, Batches, Dataset, Gradient, Network, Parameters, Scalar};
 
 use crate::arrays::{new_array, wrong_type, Floats, Values};
 use crate::attached::Attached;
@@ -58,7 +58,7 @@ impl<'py> Run<'_, 'py> {
             let arrays = NetworkValues::<T>::extract(self.layers)?;
             let target_values = TargetValues::<T>::extract(self.t)?;
             let (layers, x, targets) = (arrays.layers()?, x.matrix("x")?, target_values.targets()?);
-            let data = Data { x, targets };
+            let data = Dataset { x, targets };
             let batches = Batches {
                 samples: &self.samples.samples,
                 sizes: &self.samples.sizes,

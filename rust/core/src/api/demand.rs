@@ -177,10 +177,10 @@ impl<'a, 'n, T: Scalar> Sizes<'a, 'n, T> {
         let incoming = above.map(|layer| product([lanes(layer.inputs()), layer.units(), F64]));
         let incoming = incoming.fold(0, usize::saturating_add);
         let below = self.layers().last().map_or(0, Layer::inputs);
-        let pull = product([TERMS, lanes(below), classes, F64]);
+        let score_weights = product([TERMS, lanes(below), classes, F64]);
         // Of each thread: numbers of each unit, one a lane up and down twice, and some others.
         let scratch = product([self.threads, lanes(self.widest()), 4 * LANES + 32, F64]);
-        sum([shares, samples, incoming, pull, scratch])
+        sum([shares, samples, incoming, score_weights, scratch])
     }
 
     /// The quotients of each unit that are evaluated one by one, and the moves of a thread.

@@ -10,7 +10,7 @@ use crate::gradient::backprop::{backprop, Pass};
 use crate::network::forward::Forward;
 use crate::network::input::{Batch, BatchRows};
 use crate::network::losses::{mean_loss, Target, Targets};
-use crate::network::{Network, Places};
+use crate::network::{Network, ParametersMut};
 use crate::numeric::matrix::{Matrix, MatrixRef};
 use crate::numeric::scalar::Scalar;
 use crate::parallel::cancel::Cancel;
@@ -133,11 +133,11 @@ pub fn gradient<T: Scalar>(
     network: &Network<'_, T>,
     x: MatrixRef<'_, T>,
     targets: &Targets<'_, T>,
-    out: &mut Places<'_, T>,
+    out: &mut ParametersMut<'_, T>,
 ) -> Result<T, Error> {
     check_batch(network, shape(x), targets)?;
     check_places(network, out)?;
-    let work = network.work().saturating_mul(x.rows()).saturating_mul(3);
+    let work = network.flops().saturating_mul(x.rows()).saturating_mul(3);
     run(work, |threads| {
         let demand = Sizes::new(network, x.rows(), threads.count()).backprop();
         in_workspace(network, x.rows(), demand, |own: &mut Workspace<T>| {
@@ -162,7 +162,7 @@ pub fn numerical_gradient<'a>(
     targets: &Targets<'_, f64>,
     (h, method): (f64, Method),
     interrupted: impl FnMut() -> bool + Send,
-    out: &mut Places<'_, f64>,
+    out: &mut ParametersMut<'_, f64>,
 ) -> Result<f64, Error> {
     let x = x.into();
     check_batch(network, (x.rows(), x.cols()), targets)?;
@@ -183,7 +183,7 @@ pub fn numerical_gradient<'a>(
             )
         })?
     };
-    let work = method.work(network, x.rows());
+    let work = method.flops(network, x.rows());
     if work < WORTH_WATCHING {
         // Nobody looks for interrupts: what turns out to be long is begun once more.
         let never = Cancel::new();
@@ -214,7 +214,10 @@ pub fn check_half_width(h: f64) -> Result<(), Error> {
     ))
 }
 
-fn check_places<T: Scalar>(network: &Network<'_, T>, out: &Places<'_, T>) -> Result<(), Error> {
+fn check_places<T: Scalar>(
+    network: &Network<'_, T>,
+    out: &ParametersMut<'_, T>,
+) -> Result<(), Error> {
     if out.fit(network) {
         return Ok(());
     }
@@ -228,7 +231,7 @@ fn forward_pass<'a, T: Scalar>(
 ) -> Result<Forward<T>, Error> {
     let x = x.into();
     check_input(network, (x.rows(), x.cols()))?;
-    let work = network.work().saturating_mul(x.rows());
+    let work = network.flops().saturating_mul(x.rows());
     prepare_thread()?;
     run(work, |threads| {
         ask(Sizes::new(network, x.rows(), threads.count()).forward())?;

@@ -6,7 +6,7 @@ use crate::finite_difference::quotient::{central_difference, Move, Point};
 use crate::network::forward::Forward;
 use crate::network::input::Input;
 use crate::network::losses::{mean_loss, Targets};
-use crate::network::{Network, Parameters, Places};
+use crate::network::{Network, Parameters, ParametersMut};
 use crate::parallel::cancel::Cancel;
 use crate::parallel::{for_chunks, Threads};
 
@@ -79,7 +79,7 @@ pub fn direct(
     h: f64,
     threads: Threads<'_>,
     cancel: &Cancel,
-    gradient: &mut Places<'_, f64>,
+    gradient: &mut ParametersMut<'_, f64>,
 ) -> Result<(), Error> {
     for (array, out) in gradient.slices_mut().enumerate() {
         for_chunks(threads, out, CHUNK, |chunk, out| {

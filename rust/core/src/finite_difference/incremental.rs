@@ -5,9 +5,9 @@
 //! same with 1 for `x`. A sample whose `x[n, i]` is exactly zero contributes exactly nothing.
 
 use crate::error::Error;
-use crate::finite_difference::perturb::{Block, Scratch, Shifter};
+use crate::finite_difference::perturb::{Block, PerturbedLoss, Scratch};
 use crate::network::input::Input;
-use crate::network::{LayerPlaces, Places};
+use crate::network::{LayerParametersMut, ParametersMut};
 use crate::numeric::simd::{dispatch, Kernel, Level, LANES};
 use crate::parallel::cancel::Cancel;
 use crate::parallel::{try_map, Threads};
@@ -23,7 +23,7 @@ pub struct UnitQuotients {
 
 impl UnitQuotients {
     /// Adds these to the gradient of layer `layer`, where they belong to unit `j`.
-    pub fn add_to(&self, layer: &mut LayerPlaces<'_, f64>, j: usize) {
+    pub fn add_to(&self, layer: &mut LayerParametersMut<'_, f64>, j: usize) {
         let units = layer.weights.len() / self.weights.len();
         let column = layer.weights[j..].iter_mut().step_by(units);
         for (sum, &quotient) in column.zip(&self.weights) {
@@ -40,7 +40,7 @@ impl UnitQuotients {
 /// # Errors
 /// [`Error::Interrupted`] if cancelled.
 pub fn unit_quotients(
-    shifter: &Shifter<'_>,
+    perturbed: &PerturbedLoss<'_>,
     l: usize,
     j: usize,
     samples: impl Iterator<Item = usize>,
@@ -48,10 +48,10 @@ pub fn unit_quotients(
     cancel: &Cancel,
 ) -> Result<UnitQuotients, Error> {
     let quotients = dispatch(Evaluate {
-        shifter,
+        perturbed,
         l,
         j,
-        samples: samples.take_while(|_| !shifter.is_cancelled()),
+        samples: samples.take_while(|_| !perturbed.is_cancelled()),
         h,
     });
     cancel.check()?;
@@ -59,7 +59,7 @@ pub fn unit_quotients(
 }
 
 struct Evaluate<'a, S> {
-    shifter: &'a Shifter<'a>,
+    perturbed: &'a PerturbedLoss<'a>,
     l: usize,
     j: usize,
     samples: S,
@@ -70,23 +70,25 @@ impl<S: Iterator<Item = usize>> Kernel for Evaluate<'_, S> {
     type Output = UnitQuotients;
 
     #[inline(always)]
-    fn run<R: Level>(self) -> UnitQuotients {
-        let Self { shifter, l, h, .. } = self;
-        let input = shifter.input_of(l);
+    fn run<L: Level>(self) -> UnitQuotients {
+        let Self {
+            perturbed, l, h, ..
+        } = self;
+        let input = perturbed.input_of(l);
         let inputs = input.inputs();
         // One more place than inputs: the bias, which is the weight of an input that is always 1.
         let mut sums = vec![0.0; inputs + 1];
-        let width = 2.0 * h * shifter.samples() as f64;
+        let width = 2.0 * h * perturbed.samples() as f64;
         let mut scratch = Scratch::default();
-        let column = Column::new(shifter, l, self.j, h);
+        let column = Column::new(perturbed, l, self.j, h);
         let mut moves = Vec::new();
         for n in self.samples {
-            let place = shifter.place::<R>((l, n), self.j, &mut scratch);
+            let place = perturbed.place::<L>((l, n), self.j, &mut scratch);
             moves.clear();
             input.for_each_nonzero(n, |i, x| moves.push((i, h * x)));
             moves.push((inputs, h));
             for moves in moves.chunks(LANES) {
-                if shifter.is_cancelled() {
+                if perturbed.is_cancelled() {
                     break;
                 }
                 let mut shifts = [0.0; LANES];
@@ -94,10 +96,10 @@ impl<S: Iterator<Item = usize>> Kernel for Evaluate<'_, S> {
                     *shift = by;
                 }
                 let differences = if place.pre.is_finite() {
-                    shifter.differences::<R>(&place, &shifts, &mut scratch)
+                    perturbed.differences::<L>(&place, &shifts, &mut scratch)
                 } else {
                     let (above, below) = column.moved(input, n, place.pre, moves);
-                    shifter.differences_between::<R>(&place, (&above, &below), &mut scratch)
+                    perturbed.differences_between::<L>(&place, (&above, &below), &mut scratch)
                 };
                 for (&(place, _), difference) in moves.iter().zip(differences) {
                     sums[place] += difference;
@@ -124,8 +126,8 @@ struct Column {
 }
 
 impl Column {
-    fn new(shifter: &Shifter<'_>, l: usize, j: usize, h: f64) -> Self {
-        let layer = shifter.network().layers()[l];
+    fn new(perturbed: &PerturbedLoss<'_>, l: usize, j: usize, h: f64) -> Self {
+        let layer = perturbed.network().layers()[l];
         let rows = 0..layer.weights.rows();
         Self {
             weights: rows.map(|i| layer.weights.row(i)[j]).collect(),
@@ -185,17 +187,17 @@ impl Column {
 /// # Errors
 /// [`Error::Interrupted`] if cancelled.
 pub fn incremental(
-    shifter: &Shifter<'_>,
+    perturbed: &PerturbedLoss<'_>,
     h: f64,
     threads: Threads<'_>,
     cancel: &Cancel,
-    gradient: &mut Places<'_, f64>,
+    gradient: &mut ParametersMut<'_, f64>,
 ) -> Result<(), Error> {
     gradient.fill(0.0);
     for (l, own) in gradient.layers.iter_mut().enumerate() {
-        let units = shifter.network().layers()[l].units();
+        let units = perturbed.network().layers()[l].units();
         let columns = try_map(threads, units, |j| {
-            unit_quotients(shifter, l, j, 0..shifter.samples(), h, cancel)
+            unit_quotients(perturbed, l, j, 0..perturbed.samples(), h, cancel)
         })?;
         for (j, column) in columns.iter().enumerate() {
             column.add_to(own, j);

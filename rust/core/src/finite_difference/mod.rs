@@ -11,12 +11,12 @@ use crate::finite_difference::direct::{check_steps, direct};
 use crate::finite_difference::incremental::incremental;
 use crate::finite_difference::node::coefficients::Coefficients;
 use crate::finite_difference::node::{multiply, node, Found};
-use crate::finite_difference::perturb::Shifter;
+use crate::finite_difference::perturb::PerturbedLoss;
 use crate::gradient::sink::{written, LayerGoals};
 use crate::network::forward::Forward;
 use crate::network::input::Input;
 use crate::network::losses::{mean_loss, Targets};
-use crate::network::{Layer, Network, Places};
+use crate::network::{Layer, Network, ParametersMut};
 use crate::numeric::scalar::Scalar;
 use crate::parallel::cancel::Cancel;
 use crate::parallel::Threads;
@@ -47,10 +47,10 @@ impl Method {
 
     /// A measure of the work of one gradient, in multiplications; by node where no unit goes over to incremental.
     #[must_use]
-    pub fn work<T: Scalar>(self, network: &Network<'_, T>, samples: usize) -> usize {
-        let parameters = network.work();
+    pub fn flops<T: Scalar>(self, network: &Network<'_, T>, samples: usize) -> usize {
+        let parameters = network.flops();
         let units: usize = network.layers().iter().map(Layer::units).sum();
-        let shifted = work_of_shift(network);
+        let shifted = flops_of_perturbation(network);
         let per_sample = match self {
             Self::Direct => (2 * parameters).saturating_mul(parameters),
             Self::Incremental => (2 * parameters).saturating_mul(shifted),
@@ -62,11 +62,11 @@ impl Method {
 
 /// A measure of the work of one shifted loss, in multiplications.
 #[must_use]
-pub fn work_of_shift<T: Scalar>(network: &Network<'_, T>) -> usize {
+pub fn flops_of_perturbation<T: Scalar>(network: &Network<'_, T>) -> usize {
     // What exponentials and a logarithm cost.
     const EXPONENTIAL: usize = 48;
     let first = network.layers()[0].units();
-    let above = network.work() - network.inputs() * first;
+    let above = network.flops() - network.inputs() * first;
     EXPONENTIAL * network.classes() + above / first
 }
 
@@ -105,7 +105,7 @@ impl Space {
         targets: &Targets<'_, f64>,
         (h, method, most): (f64, Method, usize),
         (threads, cancel): (Threads<'_>, &Cancel),
-        gradient: &mut Places<'_, f64>,
+        gradient: &mut ParametersMut<'_, f64>,
     ) -> Result<(f64, Found), Error> {
         let Self {
             forward,
@@ -120,14 +120,14 @@ impl Space {
             gradient.fill(f64::NAN);
             return Ok((loss, Found::Gradient));
         }
-        let shifter = || Shifter::new(network, input, forward, targets, cancel);
+        let perturbed = || PerturbedLoss::new(network, input, forward, targets, cancel);
         let width = || workable(h, input, threads);
         match method {
             Method::Direct => direct(network, input, targets, h, threads, cancel, gradient)?,
-            Method::Incremental => incremental(&shifter(), width(), threads, cancel, gradient)?,
+            Method::Incremental => incremental(&perturbed(), width(), threads, cancel, gradient)?,
             Method::Node => {
                 let found = node(
-                    &shifter(),
+                    &perturbed(),
                     (width(), most),
                     (threads, cancel),
                     coefficients,
@@ -164,7 +164,7 @@ pub fn numerical_gradient(
     how: (f64, Method, usize),
     space: &mut Space,
     (threads, cancel): (Threads<'_>, &Cancel),
-    gradient: &mut Places<'_, f64>,
+    gradient: &mut ParametersMut<'_, f64>,
 ) -> Result<Option<f64>, Error> {
     let (loss, found) = space.begin(network, input, targets, how, (threads, cancel), gradient)?;
     match found {

@@ -5,12 +5,12 @@ use crate::gradient::weight_product::{multiply_transposed, Terms, TransposedProd
 use crate::network::forward::{Begin, Forward, Passed};
 use crate::network::input::Input;
 use crate::network::losses::{mean_loss, score_gradient, Targets};
-use crate::network::{Network, Places};
-use crate::numeric::extent::is_finite;
+use crate::network::{Network, ParametersMut};
 use crate::numeric::matmul::{multiply, Operand};
 use crate::numeric::matrix::{Matrix, MatrixRef};
+use crate::numeric::reduce::all_finite;
+use crate::numeric::reduce::column_sums;
 use crate::numeric::scalar::Scalar;
-use crate::numeric::totals::column_sums;
 use crate::parallel::{row_blocks, Threads};
 
 /// A pass of a batch, forwards and back; the next one finds its room again.
@@ -32,7 +32,7 @@ pub fn backprop<T: Scalar>(
     targets: &Targets<'_, T>,
     pass: &mut Pass<T>,
     threads: Threads<'_>,
-    gradient: &mut Places<'_, T>,
+    gradient: &mut ParametersMut<'_, T>,
 ) -> T {
     pass.run(network, Begin::Input(input), targets, threads);
     pass.slopes(input, written(&mut gradient.layers), threads);
@@ -75,7 +75,7 @@ impl<T: Scalar> Pass<T> {
     /// Whether no derivative is infinite or NaN.
     #[must_use]
     pub fn is_finite(&self) -> bool {
-        self.deltas.iter().all(|deltas| is_finite(deltas.data()))
+        self.deltas.iter().all(|deltas| all_finite(deltas.data()))
     }
 
     /// The mean loss of the batch that has passed.
@@ -101,13 +101,13 @@ impl<T: Scalar> Pass<T> {
             let terms = Terms {
                 each: vec![deltas.view()],
                 largest: T::one(),
-                are_finite: is_finite(deltas.data()),
+                are_finite: all_finite(deltas.data()),
                 are_small: false,
             };
             work = work.saturating_add(read.inputs().saturating_mul(deltas.data().len()));
             products.push((TransposedProduct::new(read, terms), goal.weights));
         }
-        multiply_transposed(products, threads.worth(work));
+        multiply_transposed(products, threads.limited_by(work));
     }
 }
 

@@ -2,7 +2,7 @@
 //! is near, and nothing of it is kept.
 
 use crate::gradient::updates::sgd::descend;
-use crate::network::LayerPlaces;
+use crate::network::LayerParametersMut;
 use crate::numeric::scalar::Scalar;
 use crate::parallel::workspace::with_buffer;
 
@@ -64,7 +64,7 @@ pub struct LayerGoals<'a, T, P = T> {
 
 /// A gradient that is written to `places`.
 #[must_use]
-pub fn written<'a, T, P>(places: &'a mut [LayerPlaces<'_, T>]) -> Vec<LayerGoals<'a, T, P>> {
+pub fn written<'a, T, P>(places: &'a mut [LayerParametersMut<'_, T>]) -> Vec<LayerGoals<'a, T, P>> {
     let layers = places.iter_mut().map(|layer| LayerGoals {
         weights: Goal::Written(&mut *layer.weights),
         bias: layer.bias.as_deref_mut().map(Goal::Written),
@@ -75,7 +75,7 @@ pub fn written<'a, T, P>(places: &'a mut [LayerPlaces<'_, T>]) -> Vec<LayerGoals
 /// A step of learning rate `lr` along it by the parameters in `places`.
 #[must_use]
 pub fn step<'a, T, P: Copy>(
-    places: &'a mut [LayerPlaces<'_, P>],
+    places: &'a mut [LayerParametersMut<'_, P>],
     lr: P,
 ) -> Vec<LayerGoals<'a, T, P>> {
     let layers = places.iter_mut().map(|layer| LayerGoals {

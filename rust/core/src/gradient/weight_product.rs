@@ -7,12 +7,12 @@ use crate::gradient::sink::Goal;
 use crate::network::input::Input;
 use crate::numeric::matmul::{multiply, Operand};
 use crate::numeric::matrix::{Matrix, MatrixRef};
+use crate::numeric::reduce::add;
 use crate::numeric::scalar::Scalar;
 use crate::numeric::simd::dispatch;
-use crate::numeric::totals::add;
 use crate::parallel::{for_each, Threads};
 use crate::sparse::tiles::{Tiles, BLOCK};
-use crate::sparse::transposed_times_dense::{SumColumns, Weighing};
+use crate::sparse::transposed_times_dense::{ElementMap, TransposedTimesDense};
 
 /// How many columns of a sparse input make a piece of work.
 pub const SPARSE_PART: usize = 2 * BLOCK;
@@ -59,7 +59,7 @@ pub fn multiply_transposed<T: Scalar, P: Scalar>(
         }
     }
     // What takes longest comes first: what is left at the end then takes both threads about as long.
-    pieces.sort_by_cached_key(|(product, columns, _)| Reverse(product.work(columns)));
+    pieces.sort_by_cached_key(|(product, columns, _)| Reverse(product.flops(columns)));
     for_each(threads, pieces.into_iter(), |(product, columns, goal)| {
         goal.reach(|out| product.write(&columns, out));
     });
@@ -110,7 +110,7 @@ impl<'a, T: Scalar> TransposedProduct<'a, T> {
     }
 
     /// How many multiplications these rows of the result take.
-    fn work(&self, columns: &Range<usize>) -> usize {
+    fn flops(&self, columns: &Range<usize>) -> usize {
         let elements = match self.input() {
             Input::Sparse(x) => x.count_in(columns),
             Input::Dense(x) => x.rows() * columns.len(),
@@ -123,7 +123,7 @@ impl<'a, T: Scalar> TransposedProduct<'a, T> {
         let (input, linear) = (self.input(), self.terms[0]);
         match input {
             Input::Sparse(x) => {
-                sum_columns(x.row_parts(), columns, Weighing::Plain, linear, out);
+                transposed_times_dense(x.row_parts(), columns, ElementMap::Plain, linear, out);
             }
             Input::Dense(x) => {
                 let x = Operand::plain(x).columns(columns.start, columns.end);
@@ -131,10 +131,10 @@ impl<'a, T: Scalar> TransposedProduct<'a, T> {
             }
         }
         for (p, &term) in self.terms.iter().enumerate().skip(1) {
-            let weighing = Weighing::Odd(p, T::one() / self.largest);
+            let map = ElementMap::OddChebyshev(p, T::one() / self.largest);
             match self.single.get(p - 1) {
-                Some(term) => add_weighed(input, columns, weighing, term.view(), out),
-                None => add_weighed(input, columns, weighing, term, out),
+                Some(term) => add_weighed(input, columns, map, term.view(), out),
+                None => add_weighed(input, columns, map, term, out),
             }
         }
     }
@@ -144,18 +144,20 @@ impl<'a, T: Scalar> TransposedProduct<'a, T> {
 fn add_weighed<T: Scalar, C: Scalar>(
     input: Input<'_, T>,
     columns: &Range<usize>,
-    weighing: Weighing<T>,
+    map: ElementMap<T>,
     matrix: MatrixRef<'_, C>,
     out: &mut [T],
 ) {
     let mut product = vec![C::zero(); out.len()];
     match input {
-        Input::Sparse(x) => sum_columns(x.row_parts(), columns, weighing, matrix, &mut product),
+        Input::Sparse(x) => {
+            transposed_times_dense(x.row_parts(), columns, map, matrix, &mut product);
+        }
         Input::Dense(x) => {
             let mut data = Vec::with_capacity(x.rows() * columns.len());
             for n in 0..x.rows() {
                 let row = x.row(n)[columns.clone()].iter();
-                data.extend(row.map(|&x| weighing.of::<C>(x)));
+                data.extend(row.map(|&x| map.of::<C>(x)));
             }
             let weighed = MatrixRef::new(&data, x.rows(), columns.len());
             let weighed = Operand::plain(weighed).transposed();
@@ -166,17 +168,17 @@ fn add_weighed<T: Scalar, C: Scalar>(
 }
 
 /// Writes rows `columns` of the product of a sparse matrix, its columns weighed and transposed, with another.
-pub fn sum_columns<T: Scalar, C: Scalar>(
+pub fn transposed_times_dense<T: Scalar, C: Scalar>(
     parts: &[Tiles<T>],
     columns: &Range<usize>,
-    weighing: Weighing<T>,
+    map: ElementMap<T>,
     matrix: MatrixRef<'_, C>,
     out: &mut [C],
 ) {
-    dispatch(SumColumns {
+    dispatch(TransposedTimesDense {
         parts,
         columns: columns.clone(),
-        weighing,
+        map,
         matrix,
         out,
     });

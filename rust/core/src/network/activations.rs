@@ -2,7 +2,7 @@
 
 use crate::numeric::scalar::Scalar;
 use crate::numeric::simd::{dispatch, Kernel, Level};
-use crate::numeric::vecmath::series::{exp_less_1, SMALL, TERMS};
+use crate::numeric::vecmath::series::{exp_m1_series, MAX_MOVE_5_TERMS, TERMS};
 use crate::numeric::vecmath::sigmoid;
 
 /// The function between a unit's pre-activation `a` and its activation `z`.
@@ -38,12 +38,12 @@ impl Activation {
 
     /// Replaces pre-activations by activations, inside a [`Kernel`].
     #[inline(always)]
-    pub fn apply_in<T: Scalar, R: Level>(self, values: &mut [T]) {
+    pub fn apply_kernel<T: Scalar, L: Level>(self, values: &mut [T]) {
         match self {
             Self::Identity => {}
             Self::Sigmoid => {
                 for value in values {
-                    *value = sigmoid::<T, R>(*value);
+                    *value = sigmoid::<T, L>(*value);
                 }
             }
             Self::Relu => {
@@ -66,17 +66,17 @@ impl Activation {
     /// cancellation, as `exp(-a) = 1 / z - 1`:
     /// `1 / (1 + exp(-a - shift)) - z = z (1 - z) E / (1 + z E)`. The two share a division.
     #[inline(always)]
-    pub fn changes_in<R: Level>(
+    pub fn changes_in<L: Level>(
         self,
         (a, z): (&[f64], &[f64]),
         shift: f64,
         (above, below): (&mut [f64], &mut [f64]),
     ) {
-        if self == Self::Sigmoid && shift.abs() <= SMALL {
-            let e = exp_less_1::<R, TERMS>(shift);
-            let f = exp_less_1::<R, TERMS>(-shift);
+        if self == Self::Sigmoid && shift.abs() <= MAX_MOVE_5_TERMS {
+            let e = exp_m1_series::<L, TERMS>(shift);
+            let f = exp_m1_series::<L, TERMS>(-shift);
             for ((above, below), &z) in above.iter_mut().zip(below).zip(z) {
-                let (up, down) = (R::mul_add(z, e, 1.0), R::mul_add(z, f, 1.0));
+                let (up, down) = (L::mul_add(z, e, 1.0), L::mul_add(z, f, 1.0));
                 let slope = z * (1.0 - z) / (up * down);
                 *above = slope * down * e;
                 *below = slope * up * f;
@@ -85,7 +85,7 @@ impl Activation {
         }
         for (shift, change) in [(shift, above), (-shift, below)] {
             for (change, (&a, &z)) in change.iter_mut().zip(a.iter().zip(z)) {
-                *change = self.change_in::<R>((a, z), shift);
+                *change = self.change_in::<L>((a, z), shift);
             }
         }
     }
@@ -93,35 +93,35 @@ impl Activation {
     /// How much activation `z` changes when the pre-activation `a` it comes from moves by `shift`, inside a
     /// [`Kernel`]: of what is linear there by the shift itself, however little of it the sum would keep.
     #[inline(always)]
-    fn change_in<R: Level>(self, (a, z): (f64, f64), shift: f64) -> f64 {
+    fn change_in<L: Level>(self, (a, z): (f64, f64), shift: f64) -> f64 {
         match self {
             Self::Identity => shift,
             Self::Relu if a > 0.0 => shift.max(-a),
             Self::Relu => (a + shift).max(0.0),
-            Self::Sigmoid => sigmoid::<f64, R>(a + shift) - z,
+            Self::Sigmoid => sigmoid::<f64, L>(a + shift) - z,
         }
     }
 
     /// Turns shifts of the pre-activation `a` of one unit into the changes of its activation `z`, inside a
     /// [`Kernel`].
     #[inline(always)]
-    pub fn changes_of_unit<R: Level, const L: usize>(
+    pub fn changes_of_unit<L: Level, const W: usize>(
         self,
         (a, z): (f64, f64),
-        shifts: &mut [f64; L],
+        shifts: &mut [f64; W],
     ) {
         let largest = shifts
             .iter()
             .fold(0.0, |most: f64, shift| most.max(shift.abs()));
-        if self == Self::Sigmoid && largest <= SMALL {
+        if self == Self::Sigmoid && largest <= MAX_MOVE_5_TERMS {
             for shift in shifts {
-                let e = exp_less_1::<R, TERMS>(*shift);
-                *shift = z * (1.0 - z) * e / R::mul_add(z, e, 1.0);
+                let e = exp_m1_series::<L, TERMS>(*shift);
+                *shift = z * (1.0 - z) * e / L::mul_add(z, e, 1.0);
             }
             return;
         }
         for shift in shifts {
-            *shift = self.change_in::<R>((a, z), *shift);
+            *shift = self.change_in::<L>((a, z), *shift);
         }
     }
 
@@ -198,7 +198,7 @@ impl<T: Scalar> Kernel for TimesDerivative<'_, T> {
     type Output = ();
 
     #[inline(always)]
-    fn run<R: Level>(self) {
+    fn run<L: Level>(self) {
         let all = self.deltas.iter_mut().zip(self.z);
         match self.activation {
             Activation::Identity => {}
@@ -225,8 +225,8 @@ impl<T: Scalar> Kernel for Apply<'_, T> {
     type Output = ();
 
     #[inline(always)]
-    fn run<R: Level>(self) {
-        self.activation.apply_in::<T, R>(self.values);
+    fn run<L: Level>(self) {
+        self.activation.apply_kernel::<T, L>(self.values);
     }
 }
 
@@ -241,7 +241,7 @@ mod tests {
         for activation in [Activation::Identity, Activation::Sigmoid, Activation::Relu] {
             let mut z = a;
             activation.apply(&mut z);
-            for shift in [1e-8, -1e-4, SMALL, -0.01, 3.0] {
+            for shift in [1e-8, -1e-4, MAX_MOVE_5_TERMS, -0.01, 3.0] {
                 let mut moved = a.map(|a| a + shift);
                 activation.apply(&mut moved);
                 let (mut change, mut back) = ([f64::NAN; 9], [f64::NAN; 9]);

@@ -4,9 +4,9 @@ use crate::network::input::{times, BatchRows, Input};
 use crate::network::stream::Stream;
 use crate::network::{Layer, Network};
 use crate::numeric::matrix::{Matrix, MatrixRef};
+use crate::numeric::reduce::add;
 use crate::numeric::scalar::Scalar;
 use crate::numeric::softmax::softmax;
-use crate::numeric::totals::add;
 use crate::parallel::{block_rows, for_each_again, row_blocks, Threads};
 
 /// Pre-activations and activations of every layer; the last one's pre-activations are the scores, its
@@ -153,7 +153,7 @@ impl<T: Scalar> Forward<T> {
                 matrix.reshape(samples, layer.units());
             }
         }
-        let threads = threads.worth(network.work().saturating_mul(samples));
+        let threads = threads.limited_by(network.flops().saturating_mul(samples));
         let begin = match begin {
             Begin::Input(input) if input.two_sums(&layers[0], threads, &mut self.sums) => {
                 Begin::Sums(self.sums.each_ref())

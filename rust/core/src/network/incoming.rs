@@ -58,7 +58,7 @@ impl Kernel for Fill<'_> {
 
     /// A block of units below at a time: their weights are read from the first to the last.
     #[inline(always)]
-    fn run<R: Level>(self) {
+    fn run<L: Level>(self) {
         let (weights, units) = (self.weights, self.weights.cols());
         let stride = self.rows.len() / units;
         for first in (0..weights.rows()).step_by(LANES) {

@@ -6,14 +6,14 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::network::Layer;
-use crate::numeric::extent::max_abs;
 use crate::numeric::matmul::{multiply, Operand};
 use crate::numeric::matrix::{Matrix, MatrixRef};
+use crate::numeric::reduce::max_abs;
 use crate::numeric::scalar::Scalar;
 use crate::numeric::simd::dispatch;
 use crate::parallel::{block_rows, for_chunks, for_each_again, Threads};
 use crate::sparse::tiles::BLOCK;
-use crate::sparse::times_dense::{half_of, SumRows};
+use crate::sparse::times_dense::{half_of, TimesDense};
 use crate::sparse::Sparse;
 
 /// Zeros are skipped when at most this share of the elements of any piece of a batch is not zero.
@@ -103,9 +103,14 @@ fn is_sparse<S: Scalar, T: Scalar>(
     room: &mut Sparse<T>,
 ) -> bool {
     let shape = (x.rows(), x.cols());
-    room.refill(shape, SPARSE_DENSITY, threads, |tiles, range, most| {
-        tiles.refill::<S, S>(range.map(|n| (x.row(n), &[][..])), x.cols(), most)
-    })
+    room.try_fill(
+        shape,
+        SPARSE_DENSITY,
+        threads,
+        |tiles, range, max_nonzeros| {
+            tiles.try_fill::<S, S>(range.map(|n| (x.row(n), &[][..])), x.cols(), max_nonzeros)
+        },
+    )
 }
 
 /// The input of a layer: a batch, or the activations of the layer below.
@@ -148,7 +153,7 @@ impl<T: Scalar> Input<'_, T> {
         let block = block_rows(x.rows());
         let mut parts = vec![T::zero(); x.rows().div_ceil(block)];
         for_chunks(
-            threads.worth(WORK * x.data().len()),
+            threads.limited_by(WORK * x.data().len()),
             &mut parts,
             1,
             |b, part| {
@@ -166,7 +171,7 @@ impl<T: Scalar> Input<'_, T> {
         match self {
             Self::Dense(x) => times(x.row_range(rows.start, rows.end), weights, bias, out),
             Self::Sparse(x) => {
-                let are_finite = dispatch(SumRows {
+                let are_finite = dispatch(TimesDense {
                     parts: std::slice::from_ref(&x.row_parts()[b]),
                     first: 0,
                     half: half_of(weights.rows()),
@@ -211,7 +216,7 @@ impl<T: Scalar> Input<'_, T> {
             threads,
             rows.into_iter().zip(sums),
             |((rows, bias), sums)| {
-                let is_finite = dispatch(SumRows {
+                let is_finite = dispatch(TimesDense {
                     parts,
                     first: rows.start / BLOCK,
                     half: rows.len(),

@@ -120,26 +120,26 @@ fn one_hot<T: Scalar>(row: &[T]) -> Option<usize> {
     (row[hot] == T::one() && rest.iter().all(|&v| v == T::zero())).then_some(hot)
 }
 
-/// The losses of one sample for `L` sets of unnormalised probabilities, one a lane: `weights[k]`
+/// The losses of one sample for `W` sets of unnormalised probabilities, one a lane: `weights[k]`
 /// over `total` is the probability of class `k`.
 #[inline(always)]
-pub fn lane_losses<T: Scalar, R: Level, const L: usize>(
-    weights: &[[T; L]],
-    total: &[T; L],
+pub fn lane_losses<T: Scalar, L: Level, const W: usize>(
+    weights: &[[T; W]],
+    total: &[T; W],
     target: Target<'_, T>,
-) -> [T; L] {
+) -> [T; W] {
     let delta = T::from_f64(DELTA);
-    let mut losses = [T::zero(); L];
+    let mut losses = [T::zero(); W];
     match target {
         Target::Label(k) => {
-            for l in 0..L {
-                losses[l] = -ln::<T, R>(weights[k][l] / total[l] + delta);
+            for l in 0..W {
+                losses[l] = -ln::<T, L>(weights[k][l] / total[l] + delta);
             }
         }
         Target::Dense(t) => {
             for (weights, &t) in weights.iter().zip(t) {
-                for l in 0..L {
-                    losses[l] -= t * ln::<T, R>(weights[l] / total[l] + delta);
+                for l in 0..W {
+                    losses[l] -= t * ln::<T, L>(weights[l] / total[l] + delta);
                 }
             }
         }
@@ -162,7 +162,7 @@ impl<T: Scalar> Kernel for MeanLoss<'_, T> {
     type Output = T;
 
     #[inline(always)]
-    fn run<R: Level>(self) -> T {
+    fn run<L: Level>(self) -> T {
         // The logarithms of all samples at once: whole vectors.
         let mut logs = Vec::with_capacity(self.y.data().len());
         for n in 0..self.y.rows() {
@@ -173,7 +173,7 @@ impl<T: Scalar> Kernel for MeanLoss<'_, T> {
             }
         }
         for log in &mut logs {
-            *log = ln::<T, R>(*log + T::from_f64(DELTA));
+            *log = ln::<T, L>(*log + T::from_f64(DELTA));
         }
         let mut rest = &logs[..];
         let mut sum = 0.0;

@@ -101,7 +101,7 @@ impl<'a, T: Scalar> Network<'a, T> {
 
     /// A measure of one forward pass of one sample: its multiplications.
     #[must_use]
-    pub fn work(&self) -> usize {
+    pub fn flops(&self) -> usize {
         self.layers.iter().map(|l| l.inputs() * l.units()).sum()
     }
 }
@@ -133,14 +133,14 @@ pub struct LayerParameters<T> {
 
 /// Where numbers laid out as the parameters of one layer go.
 #[derive(Debug)]
-pub struct LayerPlaces<'a, T> {
+pub struct LayerParametersMut<'a, T> {
     /// Those of the weights, row after row.
     pub weights: &'a mut [T],
     /// Those of the bias, if there is one.
     pub bias: Option<&'a mut [T]>,
 }
 
-impl<T: Scalar> LayerPlaces<'_, T> {
+impl<T: Scalar> LayerParametersMut<'_, T> {
     /// Writes the same number everywhere.
     pub fn fill(&mut self, value: T) {
         self.weights.fill(value);
@@ -152,12 +152,12 @@ impl<T: Scalar> LayerPlaces<'_, T> {
 
 /// Where numbers laid out as the parameters of a network go: what stood there before has no meaning.
 #[derive(Debug)]
-pub struct Places<'a, T> {
+pub struct ParametersMut<'a, T> {
     /// First layer to last.
-    pub layers: Vec<LayerPlaces<'a, T>>,
+    pub layers: Vec<LayerParametersMut<'a, T>>,
 }
 
-impl<'a, T: Scalar> Places<'a, T> {
+impl<'a, T: Scalar> ParametersMut<'a, T> {
     /// Writes the same number everywhere.
     pub fn fill(&mut self, value: T) {
         self.layers.iter_mut().for_each(|layer| layer.fill(value));
@@ -253,12 +253,12 @@ impl<T: Scalar> Parameters<T> {
 
     /// Where the numbers stand.
     #[must_use]
-    pub fn places(&mut self) -> Places<'_, T> {
-        let layers = self.layers.iter_mut().map(|layer| LayerPlaces {
+    pub fn places(&mut self) -> ParametersMut<'_, T> {
+        let layers = self.layers.iter_mut().map(|layer| LayerParametersMut {
             weights: layer.weights.data_mut(),
             bias: layer.bias.as_deref_mut(),
         });
-        Places {
+        ParametersMut {
             layers: layers.collect(),
         }
     }

@@ -22,14 +22,16 @@
 //! and all sums over the classes, those of `t_k w_k` and `t_k q_k w_k^m / m!` too, are found beforehand.
 
 use crate::network::class_sums::{
-    denominator, growth_to_label, numerator, Moments, Rows, Series, Sums, SHARED_TERMS,
+    denominator, growth_to_label, numerator, ClassSums, Moments, Rows, Series, SHARED_TERMS,
 };
 use crate::network::incoming::{next_power, Incoming};
 use crate::network::losses::{Target, DELTA};
-use crate::numeric::extent::max_abs;
 use crate::numeric::matrix::{Matrix, MatrixRef};
+use crate::numeric::reduce::max_abs;
 use crate::numeric::simd::{dispatch, Kernel, Level, LANES};
-use crate::numeric::vecmath::series::{ln_1_more, MINUTE, SMALL, TERMS, TINY};
+use crate::numeric::vecmath::series::{
+    ln_1p_series, MAX_MOVE_3_TERMS, MAX_MOVE_4_TERMS, MAX_MOVE_5_TERMS, TERMS,
+};
 
 /// Powers of a larger weight than this could overflow.
 const LARGEST_WEIGHT: f64 = 1e60;
@@ -61,7 +63,7 @@ pub fn are_squares_small(largest: f64, weight: f64, squared: f64) -> bool {
 /// For each unit of a layer and each class, what a change of the unit's activation does to the
 /// score of the class: a weight `w` and its powers `w^m / m!`. Units past the last weigh nothing.
 #[derive(Debug)]
-pub struct Pull {
+pub struct ScoreWeights {
     /// With all powers or, of large layers, none but the first.
     incoming: Incoming,
     /// The number of units, filled up to whole blocks.
@@ -70,7 +72,7 @@ pub struct Pull {
     largest: f64,
 }
 
-impl Pull {
+impl ScoreWeights {
     /// Of the units below `weights`, shape (units, classes).
     #[must_use]
     pub fn of_weights(weights: MatrixRef<'_, f64>) -> Self {
@@ -91,7 +93,7 @@ impl Pull {
     /// [`Kernel`](crate::numeric::simd::Kernel). They hold for changes of an activation up to `reach`, which
     /// [is small](Self::is_small).
     #[inline(always)]
-    pub fn sums<R: Level>(&self, y: &[f64], sample: &Sample<'_>, reach: f64, sums: &mut Sums) {
+    pub fn sums<L: Level>(&self, y: &[f64], sample: &Sample<'_>, reach: f64, sums: &mut ClassSums) {
         let width = self.width;
         sums.rows.resize((TERMS + 1 + SHARED_TERMS) * width, 0.0);
         sums.shared.clear();
@@ -101,9 +103,9 @@ impl Pull {
                 let share = sample.shares[k];
                 (sums.mass, sums.share) = (1.0, share);
                 (weight, squared) = (1.0, share * share);
-                let (pulled, shared) = sums.rows[TERMS * width..].split_at_mut(width);
-                pulled.copy_from_slice(self.incoming.of(k));
-                self.add_weighed::<R>((k, share), shared, true);
+                let (score_weights, shared) = sums.rows[TERMS * width..].split_at_mut(width);
+                score_weights.copy_from_slice(self.incoming.of(k));
+                self.add_weighed::<L>((k, share), shared, true);
             }
             Target::Dense(t) => {
                 (sums.mass, sums.share) = (0.0, 0.0);
@@ -114,16 +116,16 @@ impl Pull {
                     squared += t.abs() * share * share;
                     sums.shared.push(t * share);
                 }
-                let (pulled, shared) = sums.rows[TERMS * width..].split_at_mut(width);
-                self.weigh::<R>(t, pulled);
-                self.weigh::<R>(&sums.shared, shared);
+                let (score_weights, shared) = sums.rows[TERMS * width..].split_at_mut(width);
+                self.weigh::<L>(t, score_weights);
+                self.weigh::<L>(&sums.shared, shared);
             }
         }
         let largest = reach * self.largest;
         sums.series = match largest {
             _ if !are_squares_small(largest, weight, squared) => Series::AnyShare,
-            ..=MINUTE => Series::Three,
-            ..=TINY => Series::Four,
+            ..=MAX_MOVE_3_TERMS => Series::Three,
+            ..=MAX_MOVE_4_TERMS => Series::Four,
             _ => Series::Whole,
         };
         let terms = match sums.series {
@@ -131,15 +133,15 @@ impl Pull {
             Series::Four => 4,
             Series::Whole | Series::AnyShare => TERMS,
         };
-        self.weigh::<R>(y, &mut sums.rows[..terms * width]);
+        self.weigh::<L>(y, &mut sums.rows[..terms * width]);
     }
 
     /// Writes `sum_k weights[k] w_k^m / m!` for all units and as many powers `m` as there is room for.
     #[inline(always)]
-    fn weigh<R: Level>(&self, weights: &[f64], out: &mut [f64]) {
+    fn weigh<L: Level>(&self, weights: &[f64], out: &mut [f64]) {
         if self.incoming.powers() == 1 {
             for (k, &weight) in weights.iter().enumerate() {
-                self.add_weighed::<R>((k, weight), out, k == 0);
+                self.add_weighed::<L>((k, weight), out, k == 0);
             }
             return;
         }
@@ -147,18 +149,18 @@ impl Pull {
         // and do not wait for one another.
         let (wide, narrow) = out.as_chunks_mut::<MANY>();
         for (i, out) in wide.iter_mut().enumerate() {
-            *out = self.moments_at::<R, MANY>(weights, i * MANY);
+            *out = self.moments_at::<L, MANY>(weights, i * MANY);
         }
         let first = wide.len() * MANY;
         for (i, out) in narrow.as_chunks_mut::<LANES>().0.iter_mut().enumerate() {
-            *out = self.moments_at::<R, LANES>(weights, first + i * LANES);
+            *out = self.moments_at::<L, LANES>(weights, first + i * LANES);
         }
     }
 
     /// Adds a weight times `w_k^m / m!` for all units and as many powers `m` as there is room for, or writes
     /// it there.
     #[inline(always)]
-    fn add_weighed<R: Level>(&self, (k, weight): (usize, f64), out: &mut [f64], is_first: bool) {
+    fn add_weighed<L: Level>(&self, (k, weight): (usize, f64), out: &mut [f64], is_first: bool) {
         let blocks = self.incoming.of(k).as_chunks::<LANES>().0;
         for (b, block) in blocks.iter().enumerate() {
             let mut power = *block;
@@ -169,19 +171,19 @@ impl Pull {
                 let sums = row[b * LANES..][..LANES].iter_mut();
                 for (sum, &power) in sums.zip(&power) {
                     let before = if is_first { 0.0 } else { *sum };
-                    *sum = R::mul_add(weight, power, before);
+                    *sum = L::mul_add(weight, power, before);
                 }
             }
         }
     }
 
     #[inline(always)]
-    fn moments_at<R: Level, const L: usize>(&self, y: &[f64], first: usize) -> [f64; L] {
-        let mut sums = [0.0; L];
+    fn moments_at<L: Level, const W: usize>(&self, y: &[f64], first: usize) -> [f64; W] {
+        let mut sums = [0.0; W];
         for (k, &y) in y.iter().enumerate() {
-            let powers = &self.incoming.powers_of(k)[first..first + L];
-            for lane in 0..L {
-                sums[lane] = R::mul_add(y, powers[lane], sums[lane]);
+            let powers = &self.incoming.powers_of(k)[first..first + W];
+            for lane in 0..W {
+                sums[lane] = L::mul_add(y, powers[lane], sums[lane]);
             }
         }
         sums
@@ -190,7 +192,7 @@ impl Pull {
     /// The same of one unit.
     #[inline(always)]
     #[must_use]
-    pub fn moments_of_unit<R: Level>(&self, y: &[f64], j: usize) -> Moments {
+    pub fn moments_of_unit<L: Level>(&self, y: &[f64], j: usize) -> Moments {
         let mut moments = [0.0; TERMS];
         for (k, &y) in y.iter().enumerate() {
             let weight = self.incoming.of(k)[j];
@@ -199,7 +201,7 @@ impl Pull {
                 if m > 0 {
                     power *= weight * (1.0 / (m + 1) as f64);
                 }
-                moments[m] = R::mul_add(y, power, moments[m]);
+                moments[m] = L::mul_add(y, power, moments[m]);
             }
         }
         moments
@@ -215,7 +217,7 @@ impl Pull {
     #[inline(always)]
     #[must_use]
     pub fn is_small(&self, reach: f64) -> bool {
-        reach * self.largest <= SMALL && reach <= LARGEST_CHANGE
+        reach * self.largest <= MAX_MOVE_5_TERMS && reach <= LARGEST_CHANGE
     }
 
     /// Whether every score moves little when activations change by `changes`; a NaN does not.
@@ -232,26 +234,26 @@ impl Pull {
     /// Turns two changes of each unit's activation, `above` and `below`, into the difference of the
     /// losses after them, in place of `above`; `sums` are [those](Self::sums) of the sample.
     #[inline(always)]
-    pub fn difference_by_units<R: Level>(
+    pub fn difference_by_units<L: Level>(
         &self,
         sample: &Sample<'_>,
-        sums: &Sums,
+        sums: &ClassSums,
         changes: (&mut [f64], &mut [f64]),
         denominators: &mut Vec<f64>,
     ) {
         match sums.series {
-            Series::Three => sums.difference::<R, 3, 3>(changes),
-            Series::Four => sums.difference::<R, 4, 4>(changes),
-            Series::Whole => sums.difference::<R, TERMS, 6>(changes),
+            Series::Three => sums.difference::<L, 3, 3>(changes),
+            Series::Four => sums.difference::<L, 4, 4>(changes),
+            Series::Whole => sums.difference::<L, TERMS, 6>(changes),
             Series::AnyShare => {
-                self.difference::<R>(sample, &sums.rows, changes, denominators);
+                self.difference::<L>(sample, &sums.rows, changes, denominators);
             }
         }
     }
 
     /// The same for shares of any size, with all terms there are.
     #[inline(always)]
-    fn difference<R: Level>(
+    fn difference<L: Level>(
         &self,
         sample: &Sample<'_>,
         moments: &[f64],
@@ -266,14 +268,14 @@ impl Pull {
                 let moments = Rows::<TERMS>::new(moments, width);
                 for j in 0..width {
                     let (own, reach) = (moments.of::<TERMS>(j), (weights[j], share));
-                    let down = growth_to_label::<R>(&own, reach, below[j]);
-                    above[j] = growth_to_label::<R>(&own, reach, above[j]) - down;
+                    let down = growth_to_label::<L>(&own, reach, below[j]);
+                    above[j] = growth_to_label::<L>(&own, reach, above[j]) - down;
                 }
             }
             Target::Dense(t) => {
                 let dense = (t, sample.shares);
-                self.grow::<R>(dense, moments, above, denominators);
-                self.grow::<R>(dense, moments, below, denominators);
+                self.grow::<L>(dense, moments, above, denominators);
+                self.grow::<L>(dense, moments, below, denominators);
                 for (above, below) in above.iter_mut().zip(below) {
                     *above -= *below;
                 }
@@ -284,7 +286,7 @@ impl Pull {
     /// Turns the change of each unit's activation into the growth of a loss with weights for all
     /// classes.
     #[inline(always)]
-    fn grow<R: Level>(
+    fn grow<L: Level>(
         &self,
         (t, shares): (&[f64], &[f64]),
         moments: &[f64],
@@ -298,14 +300,14 @@ impl Pull {
         let moments = Rows::<TERMS>::new(moments, width);
         let mass: f64 = t.iter().sum();
         for j in 0..width {
-            grown[j] = denominator::<R, TERMS>(&moments.of::<TERMS>(j), changes[j]);
-            growth[j] = mass * ln_1_more::<R, 6>(grown[j]);
+            grown[j] = denominator::<L, TERMS>(&moments.of::<TERMS>(j), changes[j]);
+            growth[j] = mass * ln_1p_series::<L, 6>(grown[j]);
         }
         for (k, (&t, &share)) in t.iter().zip(shares).enumerate() {
             let weights = self.incoming.of(k);
             for j in 0..width {
-                let own = numerator::<R>(changes[j] * weights[j], grown[j], share);
-                growth[j] = R::mul_add(-t, own, growth[j]);
+                let own = numerator::<L>(changes[j] * weights[j], grown[j], share);
+                growth[j] = L::mul_add(-t, own, growth[j]);
             }
         }
         changes.copy_from_slice(growth);
@@ -315,32 +317,32 @@ impl Pull {
     /// are the moments, and the changes [are small](Self::are_small).
     #[inline(always)]
     #[must_use]
-    pub fn growth_by_unit<R: Level, const L: usize>(
+    pub fn growth_by_unit<L: Level, const W: usize>(
         &self,
         sample: &Sample<'_>,
         (j, moments): (usize, &Moments),
-        changes: &[f64; L],
-    ) -> [f64; L] {
-        let mut growth = [0.0; L];
+        changes: &[f64; W],
+    ) -> [f64; W] {
+        let mut growth = [0.0; W];
         match sample.target {
             Target::Label(k) => {
                 let (weight, share) = (self.incoming.of(k)[j], sample.shares[k]);
-                for lane in 0..L {
-                    growth[lane] = growth_to_label::<R>(moments, (weight, share), changes[lane]);
+                for lane in 0..W {
+                    growth[lane] = growth_to_label::<L>(moments, (weight, share), changes[lane]);
                 }
             }
             Target::Dense(t) => {
-                let mut grown = [0.0; L];
+                let mut grown = [0.0; W];
                 let mass: f64 = t.iter().sum();
-                for lane in 0..L {
-                    grown[lane] = denominator::<R, TERMS>(moments, changes[lane]);
-                    growth[lane] = mass * ln_1_more::<R, 6>(grown[lane]);
+                for lane in 0..W {
+                    grown[lane] = denominator::<L, TERMS>(moments, changes[lane]);
+                    growth[lane] = mass * ln_1p_series::<L, 6>(grown[lane]);
                 }
                 for (k, (&t, &share)) in t.iter().zip(sample.shares).enumerate() {
                     let weight = self.incoming.of(k)[j];
-                    for lane in 0..L {
-                        let own = numerator::<R>(changes[lane] * weight, grown[lane], share);
-                        growth[lane] = R::mul_add(-t, own, growth[lane]);
+                    for lane in 0..W {
+                        let own = numerator::<L>(changes[lane] * weight, grown[lane], share);
+                        growth[lane] = L::mul_add(-t, own, growth[lane]);
                     }
                 }
             }
@@ -360,7 +362,7 @@ pub struct Sample<'a> {
 
 /// For each class, the share of `1e-7` in `y + 1e-7`.
 #[must_use]
-pub fn delta_shares(y: MatrixRef<'_, f64>) -> Matrix<f64> {
+pub fn delta_fractions(y: MatrixRef<'_, f64>) -> Matrix<f64> {
     let mut shares = Matrix::from_vec(y.data().to_vec(), y.rows(), y.cols());
     dispatch(Shares(shares.data_mut()));
     shares
@@ -372,7 +374,7 @@ impl Kernel for Shares<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<R: Level>(self) {
+    fn run<L: Level>(self) {
         for y in self.0 {
             *y = DELTA / (*y + DELTA);
         }
@@ -397,8 +399,8 @@ mod tests {
         let weights = Matrix::from_vec(vec![0.5, -3.0, 1.5, 4.0], 1, 4);
         let total: f64 = scores.iter().map(|s| s.exp()).sum();
         let y = Matrix::from_vec(scores.iter().map(|s| s.exp() / total).collect(), 1, 4);
-        let shares = delta_shares(y.view());
-        let pull = Pull::of_weights(weights.view());
+        let shares = delta_fractions(y.view());
+        let score_weights = ScoreWeights::of_weights(weights.view());
         let soft = [0.2, 0.5, -0.1, 3.0];
         for d in [1e-3 * 0.9, 1e-4, 1e-5, 1e-9] {
             for (k, t) in (0..4)
@@ -411,15 +413,16 @@ mod tests {
                     target: t,
                     shares: shares.data(),
                 };
-                let moments = pull.moments_of_unit::<Fused>(y.data(), 0);
+                let moments = score_weights.moments_of_unit::<Fused>(y.data(), 0);
                 let unit = (0, &moments);
-                let [up, down] = pull.growth_by_unit::<Fused, 2>(&sample, unit, &[d, -d]);
-                assert!(pull.is_small(d) && pull.are_small(&[-d]));
+                let [up, down] = score_weights.growth_by_unit::<Fused, 2>(&sample, unit, &[d, -d]);
+                assert!(score_weights.is_small(d) && score_weights.are_small(&[-d]));
                 let got = up - down;
-                let (mut sums, mut above, mut below) = (Sums::default(), [d; LANES], [-d; LANES]);
-                pull.sums::<Fused>(y.data(), &sample, d, &mut sums);
+                let (mut sums, mut above, mut below) =
+                    (ClassSums::default(), [d; LANES], [-d; LANES]);
+                score_weights.sums::<Fused>(y.data(), &sample, d, &mut sums);
                 let rows = (&mut above[..], &mut below[..]);
-                pull.difference_by_units::<Fused>(&sample, &sums, rows, &mut Vec::new());
+                score_weights.difference_by_units::<Fused>(&sample, &sums, rows, &mut Vec::new());
                 assert!((above[0] - got).abs() <= 1e-16 + 1e-15 * got.abs());
                 let moved = |d: f64| {
                     let scores: Vec<f64> = scores

@@ -19,7 +19,9 @@
 use crate::network::losses::{Target, DELTA};
 use crate::network::score_moves::{are_squares_small, Sample};
 use crate::numeric::simd::{Level, LANES};
-use crate::numeric::vecmath::series::{exp_less_1, ln_1_more, LOGARITHM, MINUTE, SMALL, TINY};
+use crate::numeric::vecmath::series::{
+    exp_m1_series, ln_1p_series, LOGARITHM, MAX_MOVE_3_TERMS, MAX_MOVE_4_TERMS, MAX_MOVE_5_TERMS,
+};
 use crate::numeric::vecmath::{exp, ln, polynomial};
 
 /// The largest move of a score that the series serve. Nine terms of that of `exp(x) - 1` leave out less than
@@ -76,11 +78,11 @@ struct Move {
 
 impl Move {
     #[inline(always)]
-    fn new<R: Level>(d: f64) -> Self {
+    fn new<L: Level>(d: f64) -> Self {
         Self {
             d,
-            e: exp_less_1::<R, EXPONENTIALS>(d),
-            f: exp_less_1::<R, EXPONENTIALS>(-d),
+            e: exp_m1_series::<L, EXPONENTIALS>(d),
+            f: exp_m1_series::<L, EXPONENTIALS>(-d),
         }
     }
 }
@@ -132,36 +134,36 @@ impl ScoreSums {
     fn series(&self, reach: f64) -> Series {
         match reach {
             _ if !are_squares_small(reach, self.weight, self.squared) => Series::AnyShare,
-            ..=MINUTE => Series::Three,
-            ..=TINY => Series::Four,
-            ..=SMALL => Series::Six,
+            ..=MAX_MOVE_3_TERMS => Series::Three,
+            ..=MAX_MOVE_4_TERMS => Series::Four,
+            ..=MAX_MOVE_5_TERMS => Series::Six,
             _ => Series::AnyShare,
         }
     }
 
     /// The difference of the losses after a move up and the same move down of a score whose class has no
-    /// weight in the target, by `L` terms.
+    /// weight in the target, by `W` terms.
     #[inline(always)]
-    fn others<R: Level, const L: usize>(&self, y: f64, by: Move) -> f64 {
-        let grown = ln_1_more::<R, L>(y * by.e) - ln_1_more::<R, L>(y * by.f);
-        R::mul_add(self.mass, grown, -self.share * ((by.e - by.f) * y))
+    fn others<L: Level, const W: usize>(&self, y: f64, by: Move) -> f64 {
+        let grown = ln_1p_series::<L, W>(y * by.e) - ln_1p_series::<L, W>(y * by.f);
+        L::mul_add(self.mass, grown, -self.share * ((by.e - by.f) * y))
     }
 
     /// The same for any share.
     #[inline(always)]
-    fn others_of_any_share<R: Level>(&self, y: f64, by: Move) -> f64 {
+    fn others_of_any_share<L: Level>(&self, y: f64, by: Move) -> f64 {
         let (up, down) = (y * by.e, y * by.f);
-        let grown = difference_of_ln::<R>(up, down);
-        let shares = up * polynomial::<_, R, LOGARITHMS>(up, &self.powers)
-            - down * polynomial::<_, R, LOGARITHMS>(down, &self.powers);
-        R::mul_add(self.mass, grown, -shares)
+        let grown = difference_of_ln::<L>(up, down);
+        let shares = up * polynomial::<_, L, LOGARITHMS>(up, &self.powers)
+            - down * polynomial::<_, L, LOGARITHMS>(down, &self.powers);
+        L::mul_add(self.mass, grown, -shares)
     }
 
     /// The difference of the losses after moves of a score up and down by each of `moves`, which are at most
     /// [`LARGE`].
     #[inline(always)]
     #[must_use]
-    pub fn differences<R: Level>(
+    pub fn differences<L: Level>(
         &self,
         score: Score,
         moves: &[f64; LANES],
@@ -170,12 +172,12 @@ impl ScoreSums {
         let mut differences = [0.0; LANES];
         let is_any = self.series(reach) == Series::AnyShare;
         for (difference, &d) in differences.iter_mut().zip(moves) {
-            let by = Move::new::<R>(d);
+            let by = Move::new::<L>(d);
             *difference = if is_any {
-                self.others_of_any_share::<R>(score.y, by)
-                    - score.t * own_of_any_share::<R>(score, by)
+                self.others_of_any_share::<L>(score.y, by)
+                    - score.t * own_of_any_share::<L>(score, by)
             } else {
-                self.others::<R, 6>(score.y, by) - score.t * own(score.share, by)
+                self.others::<L, 6>(score.y, by) - score.t * own(score.share, by)
             };
         }
         differences
@@ -190,16 +192,16 @@ fn own(share: f64, by: Move) -> f64 {
 
 /// The same for any share.
 #[inline(always)]
-fn own_of_any_share<R: Level>(Score { y, share, .. }: Score, by: Move) -> f64 {
+fn own_of_any_share<L: Level>(Score { y, share, .. }: Score, by: Move) -> f64 {
     let (rest, own) = (share * (1.0 - y), share * y);
-    let moved = difference_of_ln::<R>(rest * by.f, rest * by.e);
-    2.0 * by.d + (moved - difference_of_ln::<R>(own * by.e, own * by.f))
+    let moved = difference_of_ln::<L>(rest * by.f, rest * by.e);
+    2.0 * by.d + (moved - difference_of_ln::<L>(own * by.e, own * by.f))
 }
 
 /// `ln(1 + x) - ln(1 + y)`.
 #[inline(always)]
-fn difference_of_ln<R: Level>(x: f64, y: f64) -> f64 {
-    ln_1_more::<R, LOGARITHMS>(x) - ln_1_more::<R, LOGARITHMS>(y)
+fn difference_of_ln<L: Level>(x: f64, y: f64) -> f64 {
+    ln_1p_series::<L, LOGARITHMS>(x) - ln_1p_series::<L, LOGARITHMS>(y)
 }
 
 /// All scores of a sample, filled up to whole blocks.
@@ -235,46 +237,46 @@ impl ScoreRow {
     /// Writes for each score the difference of the losses when it alone moves up by `d` and when it moves
     /// down.
     #[inline(always)]
-    pub fn differences<R: Level>(&self, d: f64, out: &mut [f64]) {
-        let by = Move::new::<R>(d);
+    pub fn differences<L: Level>(&self, d: f64, out: &mut [f64]) {
+        let by = Move::new::<L>(d);
         match self.sums.series(d.abs()) {
-            Series::Three => self.differences_by::<R, 3>(by, out),
-            Series::Four => self.differences_by::<R, 4>(by, out),
-            Series::Six => self.differences_by::<R, 6>(by, out),
-            Series::AnyShare => self.differences_of_any_share::<R>(by, out),
+            Series::Three => self.differences_by::<L, 3>(by, out),
+            Series::Four => self.differences_by::<L, 4>(by, out),
+            Series::Six => self.differences_by::<L, 6>(by, out),
+            Series::AnyShare => self.differences_of_any_share::<L>(by, out),
         }
     }
 
     #[inline(always)]
-    fn differences_by<R: Level, const L: usize>(&self, by: Move, out: &mut [f64]) {
+    fn differences_by<L: Level, const W: usize>(&self, by: Move, out: &mut [f64]) {
         let (y, out) = (&self.y[..], &mut out[..self.y.len()]);
         if let Some((k, share)) = self.label {
             for (out, &y) in out.iter_mut().zip(y) {
-                *out = self.sums.others::<R, L>(y, by);
+                *out = self.sums.others::<L, W>(y, by);
             }
             out[k] -= own(share, by);
             return;
         }
         let targets = self.t[..y.len()].iter().zip(&self.shares[..y.len()]);
         for ((out, &y), (&t, &share)) in out.iter_mut().zip(y).zip(targets) {
-            *out = R::mul_add(-t, own(share, by), self.sums.others::<R, L>(y, by));
+            *out = L::mul_add(-t, own(share, by), self.sums.others::<L, W>(y, by));
         }
     }
 
     #[inline(always)]
-    fn differences_of_any_share<R: Level>(&self, by: Move, out: &mut [f64]) {
+    fn differences_of_any_share<L: Level>(&self, by: Move, out: &mut [f64]) {
         let (y, out) = (&self.y[..], &mut out[..self.y.len()]);
         for (out, &y) in out.iter_mut().zip(y) {
-            *out = self.sums.others_of_any_share::<R>(y, by);
+            *out = self.sums.others_of_any_share::<L>(y, by);
         }
         let score = |j: usize, t: f64, share: f64| Score { y: y[j], t, share };
         if let Some((k, share)) = self.label {
-            out[k] -= own_of_any_share::<R>(score(k, 1.0, share), by);
+            out[k] -= own_of_any_share::<L>(score(k, 1.0, share), by);
             return;
         }
         for j in 0..y.len() {
             let (t, share) = (self.t[j], self.shares[j]);
-            out[j] -= t * own_of_any_share::<R>(score(j, t, share), by);
+            out[j] -= t * own_of_any_share::<L>(score(j, t, share), by);
         }
     }
 }
@@ -303,7 +305,7 @@ impl Others {
     /// Those of a sample.
     #[inline(always)]
     #[must_use]
-    pub fn new<R: Level>(scores: &[f64]) -> Self {
+    pub fn new<L: Level>(scores: &[f64]) -> Self {
         let mut top = 0;
         for (k, &score) in scores.iter().enumerate() {
             if score > scores[top] {
@@ -315,25 +317,25 @@ impl Others {
         let second = rest.fold(f64::NEG_INFINITY, |most, &score| most.max(score));
         // Where there is none, or all are excluded, they sum to nothing over whatever.
         let second = if second.is_finite() { second } else { 0.0 };
-        let but_top = sum_over::<R>(before, second) + sum_over::<R>(after, second);
+        let but_top = sum_over::<L>(before, second) + sum_over::<L>(after, second);
         Self {
             top,
-            all: (scores[top], sum_over::<R>(scores, scores[top])),
+            all: (scores[top], sum_over::<L>(scores, scores[top])),
             but_top: (second, but_top),
         }
     }
 
     /// The logarithm of the sum without score `j`, over the exponential of a score.
     #[inline(always)]
-    fn logarithm<R: Level>(&self, scores: &[f64], j: usize, over: f64) -> f64 {
+    fn logarithm<L: Level>(&self, scores: &[f64], j: usize, over: f64) -> f64 {
         let (largest, total) = if j == self.top {
             self.but_top
         } else {
             let (largest, total) = self.all;
-            (largest, total - exp::<f64, R>(scores[j] - largest))
+            (largest, total - exp::<f64, L>(scores[j] - largest))
         };
         if total > 0.0 {
-            (largest - over) + ln::<f64, R>(total)
+            (largest - over) + ln::<f64, L>(total)
         } else {
             f64::NEG_INFINITY
         }
@@ -343,27 +345,27 @@ impl Others {
     /// `moves`, of any size, and when it moves down.
     #[inline(always)]
     #[must_use]
-    pub fn differences<R: Level>(
+    pub fn differences<L: Level>(
         &self,
         scores: &[f64],
         (k, j): (usize, usize),
         moves: &[f64; LANES],
     ) -> [f64; LANES] {
         let (score, over) = (scores[j], scores[j] - scores[k]);
-        let others = self.logarithm::<R>(scores, j, scores[k]);
+        let others = self.logarithm::<L>(scores, j, scores[k]);
         let mut differences = [0.0; LANES];
         for (difference, &d) in differences.iter_mut().zip(moves) {
             let mut losses = [0.0; 2];
             for (loss, d) in losses.iter_mut().zip([d, -d]) {
                 // All exponentials, over that of class `k`.
                 let total = if j == k {
-                    1.0 + exp::<f64, R>(others - d)
+                    1.0 + exp::<f64, L>(others - d)
                 } else {
-                    exp::<f64, R>(others) + exp::<f64, R>(over + d)
+                    exp::<f64, L>(others) + exp::<f64, L>(over + d)
                 };
                 // Softmax gives no numbers where a score is infinite.
                 *loss = if score + d < f64::INFINITY {
-                    -ln::<f64, R>(1.0 / total + DELTA)
+                    -ln::<f64, L>(1.0 / total + DELTA)
                 } else {
                     f64::NAN
                 };
@@ -376,10 +378,10 @@ impl Others {
 
 /// The sum of exponentials over that of `over`.
 #[inline(always)]
-fn sum_over<R: Level>(scores: &[f64], over: f64) -> f64 {
+fn sum_over<L: Level>(scores: &[f64], over: f64) -> f64 {
     let mut sum = 0.0;
     for &score in scores {
-        sum += exp::<f64, R>(score - over);
+        sum += exp::<f64, L>(score - over);
     }
     sum
 }

@@ -15,9 +15,9 @@ use crate::numeric::scalar::Scalar;
 use crate::numeric::simd::dispatch;
 use crate::parallel::block_rows;
 use crate::parallel::workspace::with_kept;
-use crate::sparse::most_of;
+use crate::sparse::nonzero_budget;
 use crate::sparse::tiles::Tiles;
-use crate::sparse::times_dense::{half_of, SumRows};
+use crate::sparse::times_dense::{half_of, TimesDense};
 
 /// Threads keep what they gather rows in for blocks of so many numbers at most.
 const SMALL_BLOCK: usize = 1 << 18;
@@ -86,15 +86,15 @@ impl<'a, T: Scalar> Stream<'a, T> {
     /// Takes what is not zero in these rows; false, and nothing of meaning, if that is too much.
     fn gather(&self, rows: Range<usize>, tiles: &mut Tiles<T>) -> bool {
         let cols = self.rows.cols();
-        let Some(most) = most_of(SPARSE_DENSITY, (rows.len(), cols)) else {
+        let Some(max_nonzeros) = nonzero_budget(SPARSE_DENSITY, (rows.len(), cols)) else {
             return false;
         };
         match self.rows {
             BatchRows::Same(x) => {
-                tiles.refill::<T, T>(rows.map(|n| (x.row(n), &[][..])), cols, most)
+                tiles.try_fill::<T, T>(rows.map(|n| (x.row(n), &[][..])), cols, max_nonzeros)
             }
             BatchRows::Single(x) => {
-                tiles.refill::<f32, f32>(rows.map(|n| (x.row(n), &[][..])), cols, most)
+                tiles.try_fill::<f32, f32>(rows.map(|n| (x.row(n), &[][..])), cols, max_nonzeros)
             }
         }
     }
@@ -120,7 +120,7 @@ impl<'a, T: Scalar> Stream<'a, T> {
 /// Writes the products of some rows with the weights of `layer`, and its bias added; false, and nothing of
 /// meaning, if a weight is infinite or NaN.
 fn sum<T: Scalar>(tiles: &Tiles<T>, layer: &Layer<'_, T>, out: &mut [T]) -> bool {
-    dispatch(SumRows {
+    dispatch(TimesDense {
         parts: std::slice::from_ref(tiles),
         first: 0,
         half: half_of(layer.inputs()),

@@ -21,7 +21,7 @@ pub trait Scalar:
     + 'static
 {
     /// A vector register of such numbers.
-    type Vector<R: Level>: Vector<Self>;
+    type Vector<L: Level>: Vector<Self>;
 
     /// The nearest value of this type.
     fn from_f64(value: f64) -> Self;
@@ -30,7 +30,7 @@ pub trait Scalar:
 }
 
 impl Scalar for f32 {
-    type Vector<R: Level> = R::Single;
+    type Vector<L: Level> = L::Single;
 
     // Rounding to the nearest f32 is what is asked for.
     #[allow(clippy::cast_possible_truncation)]
@@ -43,7 +43,7 @@ impl Scalar for f32 {
 }
 
 impl Scalar for f64 {
-    type Vector<R: Level> = R::Double;
+    type Vector<L: Level> = L::Double;
 
     fn from_f64(value: f64) -> Self {
         value

@@ -95,7 +95,7 @@ pub trait Kernel {
 
     /// Computes it. Implementations are `#[inline(always)]`, and so is all they call: a function or
     /// a closure that stayed outside would be compiled for the lowest level.
-    fn run<R: Level>(self) -> Self::Output;
+    fn run<L: Level>(self) -> Self::Output;
 }
 
 /// The levels, by what they take.

@@ -23,7 +23,7 @@ impl<T: Scalar> Kernel for Softmax<'_, T> {
     type Output = ();
 
     #[inline(always)]
-    fn run<R: Level>(self) {
+    fn run<L: Level>(self) {
         let Self { data, len, inner } = self;
         let places = |i: usize| (0..len).map(move |k| i + k * inner);
         for block in data.chunks_exact_mut(len * inner) {
@@ -35,7 +35,7 @@ impl<T: Scalar> Kernel for Softmax<'_, T> {
         }
         // Over everything at once, whatever the axis: whole vectors.
         for value in &mut *data {
-            *value = exp::<T, R>(*value);
+            *value = exp::<T, L>(*value);
         }
         for block in data.chunks_exact_mut(len * inner) {
             for i in 0..inner {
@@ -46,21 +46,21 @@ impl<T: Scalar> Kernel for Softmax<'_, T> {
     }
 }
 
-/// Turns `L` sets of scores, one a lane, into unnormalised probabilities, inside a [`Kernel`]:
+/// Turns `W` sets of scores, one a lane, into unnormalised probabilities, inside a [`Kernel`]:
 /// returns what to divide them by.
 #[inline(always)]
-pub fn softmax_weights<T: Scalar, R: Level, const L: usize>(scores: &mut [[T; L]]) -> [T; L] {
-    let mut largest = [T::neg_infinity(); L];
+pub fn softmax_weights<T: Scalar, L: Level, const W: usize>(scores: &mut [[T; W]]) -> [T; W] {
+    let mut largest = [T::neg_infinity(); W];
     for class in &*scores {
         for (m, &score) in largest.iter_mut().zip(class) {
             // Written so that a NaN is passed over.
             *m = if score > *m { score } else { *m };
         }
     }
-    let mut total = [T::zero(); L];
+    let mut total = [T::zero(); W];
     for class in scores {
-        for l in 0..L {
-            class[l] = exp::<T, R>(class[l] - largest[l]);
+        for l in 0..W {
+            class[l] = exp::<T, L>(class[l] - largest[l]);
             total[l] += class[l];
         }
     }

@@ -55,7 +55,7 @@ impl Threads<'_> {
 
     /// As many threads as a piece of that many multiplications deserves.
     #[must_use]
-    pub fn worth(self, work: usize) -> Self {
+    pub fn limited_by(self, work: usize) -> Self {
         match self {
             Self::With(lease, most) if work >= WORTH_SHARING => {
                 Self::With(lease, most.min(work / WORTH_SHARING))

@@ -13,11 +13,11 @@ const MOST: usize = 64;
 /// `i`; a NaN is not.
 #[inline(always)]
 #[must_use]
-pub fn mask_of_nonzero<S: Scalar, N: Scalar, R: Level>(block: &[S]) -> u64 {
+pub fn mask_of_nonzero<S: Scalar, N: Scalar, L: Level>(block: &[S]) -> u64 {
     // Of a whole block the loop over its vectors is known beforehand, and goes away.
     match <&[S; MOST]>::try_from(block) {
-        Ok(block) => mask_of_vectors::<S, N, R>(block),
-        Err(_) => mask_of_vectors::<S, N, R>(block),
+        Ok(block) => mask_of_vectors::<S, N, L>(block),
+        Err(_) => mask_of_vectors::<S, N, L>(block),
     }
 }
 
@@ -25,10 +25,10 @@ pub fn mask_of_nonzero<S: Scalar, N: Scalar, R: Level>(block: &[S]) -> u64 {
 /// has a place for each of the block; behind them it has no meaning afterwards.
 #[inline(always)]
 #[must_use]
-pub fn take_nonzero<S: Scalar, N: Scalar, T: Scalar, R: Level>(block: &[S], out: &mut [T]) -> u64 {
+pub fn take_nonzero<S: Scalar, N: Scalar, T: Scalar, L: Level>(block: &[S], out: &mut [T]) -> u64 {
     match <&[S; MOST]>::try_from(block) {
-        Ok(block) => take_vectors::<S, N, T, R>(block, &mut out[..MOST]),
-        Err(_) => take_vectors::<S, N, T, R>(block, &mut out[..block.len()]),
+        Ok(block) => take_vectors::<S, N, T, L>(block, &mut out[..MOST]),
+        Err(_) => take_vectors::<S, N, T, L>(block, &mut out[..block.len()]),
     }
 }
 
@@ -40,7 +40,7 @@ fn cast<S: Scalar, N: Scalar, T: Scalar>(x: S) -> T {
 
 /// Which lanes are not zero when they are rounded to `N`.
 #[inline(always)]
-fn nonzero<S: Scalar, N: Scalar, R: Level>(vector: S::Vector<R>) -> u64 {
+fn nonzero<S: Scalar, N: Scalar, L: Level>(vector: S::Vector<L>) -> u64 {
     /// 2^-925: what is rounded to zero in single precision, up to half of its smallest number 2^-149, is
     /// rounded to zero in double precision too once it is multiplied by this.
     const SCALE: f64 = f64::from_bits((1023 - 925) << 52);
@@ -48,21 +48,21 @@ fn nonzero<S: Scalar, N: Scalar, R: Level>(vector: S::Vector<R>) -> u64 {
         return vector.nonzero();
     }
     let (scale, zero) = (S::from_f64(SCALE), S::zero());
-    let scaled = vector.mul_add(S::Vector::<R>::splat(scale), S::Vector::<R>::splat(zero));
+    let scaled = vector.mul_add(S::Vector::<L>::splat(scale), S::Vector::<L>::splat(zero));
     scaled.nonzero()
 }
 
 #[inline(always)]
-fn take_vectors<S: Scalar, N: Scalar, T: Scalar, R: Level>(block: &[S], out: &mut [T]) -> u64 {
-    let lanes = S::Vector::<R>::LANES;
+fn take_vectors<S: Scalar, N: Scalar, T: Scalar, L: Level>(block: &[S], out: &mut [T]) -> u64 {
+    let lanes = S::Vector::<L>::LANES;
     let vectors = block.chunks_exact(lanes);
     let rest = vectors.remainder();
     let (mut mask, mut count) = (0, 0);
     let mut first = [S::zero(); MOST_LANES];
     for (v, vector) in vectors.enumerate() {
         // SAFETY: the chunk is as long as a vector.
-        let vector = unsafe { S::Vector::<R>::load(vector.as_ptr()) };
-        let own = nonzero::<S, N, R>(vector);
+        let vector = unsafe { S::Vector::<L>::load(vector.as_ptr()) };
+        let own = nonzero::<S, N, L>(vector);
         // SAFETY: there is room for the widest vector.
         unsafe { vector.compress(own).store(first.as_mut_ptr()) };
         for (out, &x) in out[count..count + lanes].iter_mut().zip(&first) {
@@ -82,15 +82,15 @@ fn take_vectors<S: Scalar, N: Scalar, T: Scalar, R: Level>(block: &[S], out: &mu
 }
 
 #[inline(always)]
-fn mask_of_vectors<S: Scalar, N: Scalar, R: Level>(block: &[S]) -> u64 {
-    let lanes = S::Vector::<R>::LANES;
+fn mask_of_vectors<S: Scalar, N: Scalar, L: Level>(block: &[S]) -> u64 {
+    let lanes = S::Vector::<L>::LANES;
     let vectors = block.chunks_exact(lanes);
     let rest = vectors.remainder();
     let mut mask = 0;
     for (v, vector) in vectors.enumerate() {
         // SAFETY: the chunk is as long as a vector.
-        let vector = unsafe { S::Vector::<R>::load(vector.as_ptr()) };
-        mask |= nonzero::<S, N, R>(vector) << (v * lanes);
+        let vector = unsafe { S::Vector::<L>::load(vector.as_ptr()) };
+        mask |= nonzero::<S, N, L>(vector) << (v * lanes);
     }
     for (i, &x) in rest.iter().enumerate() {
         let own = u64::from(cast::<S, N, N>(x) != N::zero());
@@ -111,9 +111,9 @@ mod tests {
         type Output = (u64, u64);
 
         #[inline(always)]
-        fn run<R: Level>(self) -> (u64, u64) {
-            let mask = mask_of_nonzero::<S, N, R>(self.0);
-            (mask, take_nonzero::<S, N, f64, R>(self.0, self.1))
+        fn run<L: Level>(self) -> (u64, u64) {
+            let mask = mask_of_nonzero::<S, N, L>(self.0);
+            (mask, take_nonzero::<S, N, f64, L>(self.0, self.1))
         }
     }
 

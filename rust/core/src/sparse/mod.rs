@@ -10,8 +10,8 @@ pub(crate) mod transposed_times_dense;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::numeric::extent::max_abs;
 use crate::numeric::matrix::Matrix;
+use crate::numeric::reduce::max_abs;
 use crate::numeric::scalar::Scalar;
 use crate::parallel::{block_rows, for_each, Threads};
 use crate::sparse::tiles::{blocks_of, Tiles};
@@ -21,9 +21,9 @@ use crate::sparse::tiles::{blocks_of, Tiles};
 // A share of a count, rounded down.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
 #[must_use]
-pub fn most_of(density: f64, (rows, cols): (usize, usize)) -> Option<usize> {
-    let most = (density * rows.saturating_mul(cols) as f64) as usize;
-    (most > 0).then_some(most)
+pub fn nonzero_budget(density: f64, (rows, cols): (usize, usize)) -> Option<usize> {
+    let max_nonzeros = (density * rows.saturating_mul(cols) as f64) as usize;
+    (max_nonzeros > 0).then_some(max_nonzeros)
 }
 
 /// The non-zero elements of a batch, in the pieces of rows in which they are worked on.
@@ -36,15 +36,15 @@ pub struct Sparse<T> {
 }
 
 impl<T: Scalar> Sparse<T> {
-    /// Takes rows, `shape` all together; `refill` fills the tiles of rows `start..end`, unless they
+    /// Takes rows, `shape` all together; `try_fill` fills the tiles of rows `start..end`, unless they
     /// hold more elements than it is told. False, and nothing of meaning, if more than a share of
     /// `density` of the elements of any piece is not zero.
-    pub fn refill(
+    pub fn try_fill(
         &mut self,
         shape: (usize, usize),
         density: f64,
         threads: Threads<'_>,
-        refill: impl Fn(&mut Tiles<T>, Range<usize>, usize) -> bool + Sync,
+        try_fill: impl Fn(&mut Tiles<T>, Range<usize>, usize) -> bool + Sync,
     ) -> bool {
         self.shape = shape;
         let block = block_rows(shape.0);
@@ -55,10 +55,10 @@ impl<T: Scalar> Sparse<T> {
         let pieces = self.rows.iter_mut().zip(&mut self.largest).enumerate();
         for_each(threads, pieces, |(b, (tiles, largest))| {
             let range = b * block..shape.0.min((b + 1) * block);
-            let most = most_of(density, (range.len(), shape.1));
+            let max_nonzeros = nonzero_budget(density, (range.len(), shape.1));
             // Once there are too many in one piece, it does not matter how many are in others.
             if are_few.load(Ordering::Relaxed) {
-                if most.is_some_and(|most| refill(tiles, range, most)) {
+                if max_nonzeros.is_some_and(|max_nonzeros| try_fill(tiles, range, max_nonzeros)) {
                     *largest = tiles.max_abs();
                 } else {
                     are_few.store(false, Ordering::Relaxed);

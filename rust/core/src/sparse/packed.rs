@@ -20,14 +20,14 @@ const MOST_VECTORS: usize = 13;
 /// A sum over rows of a matrix of which a group of columns is done at once.
 pub trait ByGroups<T: Scalar> {
     /// Computes the sums of `V` vectors of columns.
-    fn sum<R: Level, const V: usize>(&mut self, columns: Columns);
+    fn sum<L: Level, const V: usize>(&mut self, columns: Columns);
 }
 
 /// Calls `sums` with all groups of `cols` columns, which are at least a vector. Each number of vectors
 /// that is done at once takes code of its own, so only a few are.
 #[inline(always)]
-pub fn by_groups<T: Scalar, R: Level>(sums: &mut impl ByGroups<T>, cols: usize) {
-    let lanes = T::Vector::<R>::LANES;
+pub fn by_groups<T: Scalar, L: Level>(sums: &mut impl ByGroups<T>, cols: usize) {
+    let lanes = T::Vector::<L>::LANES;
     let mut first = 0;
     while first < cols {
         let group = |count: usize| Columns {
@@ -44,12 +44,12 @@ pub fn by_groups<T: Scalar, R: Level>(sums: &mut impl ByGroups<T>, cols: usize) 
         };
         let columns = group(count);
         match count {
-            MOST_VECTORS => sums.sum::<R, MOST_VECTORS>(columns),
-            10 => sums.sum::<R, 10>(columns),
-            7 => sums.sum::<R, 7>(columns),
-            4 => sums.sum::<R, 4>(columns),
-            2 => sums.sum::<R, 2>(columns),
-            _ => sums.sum::<R, 1>(columns),
+            MOST_VECTORS => sums.sum::<L, MOST_VECTORS>(columns),
+            10 => sums.sum::<L, 10>(columns),
+            7 => sums.sum::<L, 7>(columns),
+            4 => sums.sum::<L, 4>(columns),
+            2 => sums.sum::<L, 2>(columns),
+            _ => sums.sum::<L, 1>(columns),
         }
         first += count * lanes;
     }
@@ -66,8 +66,8 @@ impl<T: Scalar> Packed<T> {
     /// Room for a block.
     #[inline(always)]
     #[must_use]
-    pub fn new<R: Level, const V: usize>() -> Self {
-        let (room, range) = aligned(BLOCK * V * T::Vector::<R>::LANES);
+    pub fn new<L: Level, const V: usize>() -> Self {
+        let (room, range) = aligned(BLOCK * V * T::Vector::<L>::LANES);
         Self {
             room,
             start: range.start,
@@ -77,22 +77,22 @@ impl<T: Scalar> Packed<T> {
     /// Copies `columns` of `rows` of a matrix, as many as there is room for at most; whether they are
     /// finite.
     #[inline(always)]
-    pub fn fill<R: Level, const V: usize>(
+    pub fn fill<L: Level, const V: usize>(
         &mut self,
         matrix: MatrixRef<'_, T>,
         rows: Range<usize>,
         columns: Columns,
     ) -> bool {
-        let lanes = T::Vector::<R>::LANES;
-        let zero = T::Vector::<R>::splat(T::zero());
+        let lanes = T::Vector::<L>::LANES;
+        let zero = T::Vector::<L>::splat(T::zero());
         let mut zeros = [zero; V];
         let packed = self.room[self.start..].chunks_exact_mut(V * lanes);
         for (to, row) in packed.zip(rows) {
-            let vectors = columns.load::<T, R, V>(matrix.row(row));
+            let vectors = columns.load::<T, L, V>(matrix.row(row));
             for v in 0..V {
                 zeros[v] = vectors[v].mul_add(zero, zeros[v]);
             }
-            Columns::whole::<T, R, V>().store::<T, R, V>(&vectors, to);
+            Columns::whole::<T, L, V>().store::<T, L, V>(&vectors, to);
         }
         let mut odd = 0;
         for zeros in zeros {
@@ -104,8 +104,8 @@ impl<T: Scalar> Packed<T> {
     /// The rows.
     #[inline(always)]
     #[must_use]
-    pub fn rows<R: Level, const V: usize>(&self) -> PackedRows<'_, T, R, V> {
-        let len = BLOCK * V * T::Vector::<R>::LANES;
+    pub fn rows<L: Level, const V: usize>(&self) -> PackedRows<'_, T, L, V> {
+        let len = BLOCK * V * T::Vector::<L>::LANES;
         PackedRows {
             rows: &self.room[self.start..self.start + len],
             level: PhantomData,
@@ -115,21 +115,21 @@ impl<T: Scalar> Packed<T> {
 
 /// [`BLOCK`] rows of `V` vectors.
 #[derive(Debug, Clone, Copy)]
-pub struct PackedRows<'a, T, R, const V: usize> {
+pub struct PackedRows<'a, T, L, const V: usize> {
     rows: &'a [T],
-    level: PhantomData<R>,
+    level: PhantomData<L>,
 }
 
-impl<T: Scalar, R: Level, const V: usize> PackedRows<'_, T, R, V> {
+impl<T: Scalar, L: Level, const V: usize> PackedRows<'_, T, L, V> {
     /// Adds `weight` times row `i`, of [`BLOCK`] at most, to `sums`.
     #[inline(always)]
-    pub fn add(self, i: usize, weight: T, sums: &mut [T::Vector<R>; V]) {
-        let lanes = T::Vector::<R>::LANES;
-        let weight = T::Vector::<R>::splat(weight);
+    pub fn add(self, i: usize, weight: T, sums: &mut [T::Vector<L>; V]) {
+        let lanes = T::Vector::<L>::LANES;
+        let weight = T::Vector::<L>::splat(weight);
         let at = (i % BLOCK) * V * lanes;
         for v in 0..V {
             // SAFETY: there are BLOCK rows of V vectors.
-            let row = unsafe { T::Vector::<R>::load(self.rows.as_ptr().add(at + v * lanes)) };
+            let row = unsafe { T::Vector::<L>::load(self.rows.as_ptr().add(at + v * lanes)) };
             sums[v] = row.mul_add(weight, sums[v]);
         }
     }

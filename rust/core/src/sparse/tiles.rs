@@ -6,7 +6,7 @@
 use std::marker::PhantomData;
 use std::ops::Range;
 
-use crate::numeric::extent::max_abs_of;
+use crate::numeric::reduce::max_abs_of;
 use crate::numeric::scalar::Scalar;
 use crate::numeric::simd::{dispatch, prefetch, Kernel, Level};
 use crate::sparse::bitset::Bits;
@@ -37,20 +37,20 @@ pub struct Tiles<T> {
 
 impl<T: Scalar> Tiles<T> {
     /// Takes rows of `places` elements each, rounded to `N`; false, and nothing of meaning, if more than
-    /// `most` elements are not zero. A row comes with one to be brought nearer meanwhile, or with nothing.
+    /// `max_nonzeros` elements are not zero. A row comes with one to be brought nearer meanwhile, or with nothing.
     ///
     /// What is zero is decided after the rounding: `1e-60` is none of the elements of single precision.
-    pub fn refill<'a, S: Scalar, N: Scalar>(
+    pub fn try_fill<'a, S: Scalar, N: Scalar>(
         &mut self,
         rows: impl ExactSizeIterator<Item = (&'a [S], &'a [S])> + Clone,
         places: usize,
-        most: usize,
+        max_nonzeros: usize,
     ) -> bool {
         self.clear(rows.len(), places);
         dispatch(Refill {
             tiles: self,
             rows,
-            most,
+            max_nonzeros,
             rounded: PhantomData::<N>,
         })
     }
@@ -166,7 +166,7 @@ fn room(rows: usize) -> usize {
 struct Refill<'t, T, I, N> {
     tiles: &'t mut Tiles<T>,
     rows: I,
-    most: usize,
+    max_nonzeros: usize,
     rounded: PhantomData<N>,
 }
 
@@ -182,7 +182,7 @@ where
     /// Row by row, each while it is near. Elements are not copied on while they are too many so far:
     /// it may turn out that none is wanted.
     #[inline(always)]
-    fn run<R: Level>(self) -> bool {
+    fn run<L: Level>(self) -> bool {
         let Self { tiles, rows, .. } = self;
         let (mut count, mut copied) = (0, 0);
         for (i, (row, next)) in rows.clone().enumerate() {
@@ -195,19 +195,19 @@ where
                     prefetch(part);
                 }
                 let mask = if is_copied {
-                    take_nonzero::<S, N, T, R>(block, tiles.place(i, b))
+                    take_nonzero::<S, N, T, L>(block, tiles.place(i, b))
                 } else {
-                    mask_of_nonzero::<S, N, R>(block)
+                    mask_of_nonzero::<S, N, L>(block)
                 };
                 count += tiles.set(i, b, mask);
             }
-            if count > self.most {
+            if count > self.max_nonzeros {
                 return false;
             }
         }
         for (i, (row, _)) in rows.enumerate().skip(copied) {
             for (b, block) in row.chunks(BLOCK).enumerate() {
-                let mask = take_nonzero::<S, N, T, R>(block, tiles.place(i, b));
+                let mask = take_nonzero::<S, N, T, L>(block, tiles.place(i, b));
                 tiles.set(i, b, mask);
             }
         }
@@ -243,7 +243,7 @@ mod tests {
         let mut tiles = Tiles::<T>::default();
         for _ in 0..2 {
             let all = (0..rows).map(|n| (matrix.row(n), &[][..]));
-            assert!(tiles.refill::<T, T>(all, cols, rows * cols));
+            assert!(tiles.try_fill::<T, T>(all, cols, rows * cols));
             for n in 0..rows {
                 assert_eq!(elements(&tiles, n), wanted(n));
             }
@@ -274,14 +274,14 @@ mod tests {
         let data: Vec<f64> = (0..20 * 70).map(value).collect();
         let mut tiles = Tiles::default();
         let rows = data.chunks(70).map(|row| (row, &[][..]));
-        assert!(tiles.refill::<f64, f64>(rows.clone(), 70, 700));
+        assert!(tiles.try_fill::<f64, f64>(rows.clone(), 70, 700));
         let mut back = vec![0.0; data.len()];
         for n in 0..20 {
             tiles.for_each(n, |place, x| back[n * 70 + place] = x);
         }
         assert_eq!(back, data);
         let count = tiles.count_in(0..2);
-        assert!(!tiles.refill::<f64, f64>(rows, 70, count - 1));
+        assert!(!tiles.try_fill::<f64, f64>(rows, 70, count - 1));
     }
 
     #[test]
@@ -291,12 +291,12 @@ mod tests {
             for (x, wanted) in [(-3.0, 3.0), (f64::NEG_INFINITY, f64::INFINITY)] {
                 row[place] = x;
                 let mut tiles = Tiles::<f64>::default();
-                assert!(tiles.refill::<f64, f64>([(&row[..], &[][..])].into_iter(), 200, 200));
+                assert!(tiles.try_fill::<f64, f64>([(&row[..], &[][..])].into_iter(), 200, 200));
                 assert!(tiles.max_abs() >= wanted && tiles.max_abs() <= wanted);
             }
             row[place] = f64::NAN;
             let mut tiles = Tiles::<f64>::default();
-            assert!(tiles.refill::<f64, f64>([(&row[..], &[][..])].into_iter(), 200, 200));
+            assert!(tiles.try_fill::<f64, f64>([(&row[..], &[][..])].into_iter(), 200, 200));
             assert!(tiles.max_abs().is_nan());
         }
     }

@@ -1,7 +1,7 @@
 //! The product of a sparse matrix with a dense one: weighted sums of rows.
 
-use crate::numeric::extent::is_finite;
 use crate::numeric::matrix::MatrixRef;
+use crate::numeric::reduce::all_finite;
 use crate::numeric::scalar::Scalar;
 use crate::numeric::simd::{Kernel, Level};
 use crate::numeric::vector::{Columns, Vector};
@@ -24,7 +24,7 @@ pub fn half_of(inputs: usize) -> usize {
 
 /// Rows of `out` (one for each of all `parts`) become `bias + sum_i row[i] matrix[i]`: the bias and what comes
 /// before `half`, and then the rest.
-pub struct SumRows<'a, T> {
+pub struct TimesDense<'a, T> {
     /// The weights of the rows that each sum takes.
     pub parts: &'a [Tiles<T>],
     /// The tile that the first row belongs to.
@@ -39,13 +39,13 @@ pub struct SumRows<'a, T> {
     pub out: &'a mut [T],
 }
 
-impl<T: Scalar> Kernel for SumRows<'_, T> {
+impl<T: Scalar> Kernel for TimesDense<'_, T> {
     /// Whether all rows are finite, also those that are in no sum.
     type Output = bool;
 
     #[inline(always)]
-    fn run<R: Level>(self) -> bool {
-        let (lanes, matrix) = (T::Vector::<R>::LANES, self.matrix);
+    fn run<L: Level>(self) -> bool {
+        let (lanes, matrix) = (T::Vector::<L>::LANES, self.matrix);
         let tiles = self.first..self.first + matrix.rows().div_ceil(BLOCK);
         let counts = self.parts.iter().map(|part| part.count_in(tiles.clone()));
         let count: usize = counts.sum();
@@ -68,9 +68,9 @@ impl<T: Scalar> Kernel for SumRows<'_, T> {
             are_finite: true,
         };
         if matrix.cols() >= lanes && is_worth_it {
-            by_groups::<T, R>(&mut sums, matrix.cols());
+            by_groups::<T, L>(&mut sums, matrix.cols());
         } else {
-            sums.sum_standing::<R>();
+            sums.sum_standing::<L>();
         }
         let are_finite = sums.are_finite;
         for (sum, &second) in self.out.iter_mut().zip(&second) {
@@ -95,7 +95,7 @@ struct Sums<'a, T> {
 impl<T: Scalar> Sums<'_, T> {
     /// Tile by tile, from where the rows stand.
     #[inline(always)]
-    fn sum_standing<R: Level>(&mut self) {
+    fn sum_standing<L: Level>(&mut self) {
         let cols = self.matrix.cols();
         for out in self.both[0].chunks_exact_mut(cols) {
             match self.bias {
@@ -112,28 +112,28 @@ impl<T: Scalar> Sums<'_, T> {
                     for (place, &weight) in Bits(mask).zip(&mut weights) {
                         let row = self.matrix.row(b * BLOCK + place);
                         for (sum, &x) in out.iter_mut().zip(row) {
-                            *sum = R::mul_add(weight, x, *sum);
+                            *sum = L::mul_add(weight, x, *sum);
                         }
                     }
                 }
             }
         }
-        self.are_finite = is_finite(self.matrix.data());
+        self.are_finite = all_finite(self.matrix.data());
     }
 }
 
 impl<T: Scalar> ByGroups<T> for Sums<'_, T> {
     /// Tile after tile, each for all sums, from rows that are copied first.
     #[inline(always)]
-    fn sum<R: Level, const V: usize>(&mut self, columns: Columns) {
+    fn sum<L: Level, const V: usize>(&mut self, columns: Columns) {
         let (matrix, cols) = (self.matrix, self.matrix.cols());
-        let zero = [T::Vector::<R>::splat(T::zero()); V];
-        let bias = self.bias.map_or(zero, |bias| columns.load::<T, R, V>(bias));
-        let mut packed = Packed::new::<R, V>();
+        let zero = [T::Vector::<L>::splat(T::zero()); V];
+        let bias = self.bias.map_or(zero, |bias| columns.load::<T, L, V>(bias));
+        let mut packed = Packed::new::<L, V>();
         for b in 0..matrix.rows().div_ceil(BLOCK) {
             let rows = b * BLOCK..matrix.rows().min((b + 1) * BLOCK);
-            self.are_finite &= packed.fill::<R, V>(matrix, rows, columns);
-            let rows = packed.rows::<R, V>();
+            self.are_finite &= packed.fill::<L, V>(matrix, rows, columns);
+            let rows = packed.rows::<L, V>();
             let start = match b {
                 0 => Some(bias),
                 _ if b == self.tiles => Some(zero),
@@ -146,12 +146,12 @@ impl<T: Scalar> ByGroups<T> for Sums<'_, T> {
                 for (&mask, out) in part.masks(tile).iter().zip(&mut outs) {
                     let mut sums = match start {
                         Some(start) => start,
-                        None => columns.load::<T, R, V>(out),
+                        None => columns.load::<T, L, V>(out),
                     };
                     for (place, &weight) in Bits(mask).zip(&mut weights) {
                         rows.add(place, weight, &mut sums);
                     }
-                    columns.store::<T, R, V>(&sums, out);
+                    columns.store::<T, L, V>(&sums, out);
                 }
             }
         }

@@ -16,13 +16,13 @@ use crate::sparse::packed::{by_groups, ByGroups, Packed};
 use crate::sparse::tiles::{blocks_of, Tiles, BLOCK};
 
 /// Writes `sum_n weigh(x[n, i]) matrix[n]` to row `i - columns.start` of `out`, for `i` in `columns`.
-pub struct SumColumns<'a, T, C> {
+pub struct TransposedTimesDense<'a, T, C> {
     /// The sparse rows `x`, in pieces of [`BLOCK`] at most.
     pub parts: &'a [Tiles<T>],
     /// The columns wanted, whole blocks of them or all to the last.
     pub columns: Range<usize>,
     /// What is done to elements first.
-    pub weighing: Weighing<T>,
+    pub map: ElementMap<T>,
     /// A row for each sparse row.
     pub matrix: MatrixRef<'a, C>,
     /// Where the sums go, row after row.
@@ -31,14 +31,14 @@ pub struct SumColumns<'a, T, C> {
 
 /// What is done to the elements of an input before they are multiplied.
 #[derive(Debug, Clone, Copy)]
-pub enum Weighing<T> {
+pub enum ElementMap<T> {
     /// Nothing.
     Plain,
     /// Chebyshev's polynomial of order `2p + 1` of the element times a number.
-    Odd(usize, T),
+    OddChebyshev(usize, T),
 }
 
-impl<T: Scalar> Weighing<T> {
+impl<T: Scalar> ElementMap<T> {
     /// What becomes of `x`, rounded to `C`.
     #[inline(always)]
     #[must_use]
@@ -46,35 +46,35 @@ impl<T: Scalar> Weighing<T> {
         let weight = match self {
             Self::Plain => x,
             // Most often.
-            Self::Odd(1, scale) => odd_chebyshev(x * scale, 1),
-            Self::Odd(p, scale) => odd_chebyshev(x * scale, p),
+            Self::OddChebyshev(1, scale) => odd_chebyshev(x * scale, 1),
+            Self::OddChebyshev(p, scale) => odd_chebyshev(x * scale, p),
         };
         C::from_f64(weight.widen())
     }
 }
 
-impl<T: Scalar, C: Scalar> Kernel for SumColumns<'_, T, C> {
+impl<T: Scalar, C: Scalar> Kernel for TransposedTimesDense<'_, T, C> {
     type Output = ();
 
     #[inline(always)]
-    fn run<R: Level>(mut self) {
+    fn run<L: Level>(mut self) {
         let cols = self.matrix.cols();
-        if cols < C::Vector::<R>::LANES {
-            self.sum_short::<R>();
+        if cols < C::Vector::<L>::LANES {
+            self.sum_short::<L>();
         } else {
-            by_groups::<C, R>(&mut self, cols);
+            by_groups::<C, L>(&mut self, cols);
         }
     }
 }
 
-impl<T: Scalar, C: Scalar> SumColumns<'_, T, C> {
+impl<T: Scalar, C: Scalar> TransposedTimesDense<'_, T, C> {
     fn blocks(&self) -> Range<usize> {
         blocks_of(&self.columns)
     }
 
     /// Rows shorter than a vector.
     #[inline(always)]
-    fn sum_short<R: Level>(&mut self) {
+    fn sum_short<L: Level>(&mut self) {
         let cols = self.matrix.cols();
         self.out.fill(C::zero());
         let mut first = 0;
@@ -85,9 +85,9 @@ impl<T: Scalar, C: Scalar> SumColumns<'_, T, C> {
                 for (i, &mask) in part.masks(b).iter().enumerate() {
                     let row = self.matrix.row(first + i);
                     for (place, &x) in Bits(mask).zip(&mut values) {
-                        let weight = self.weighing.of(x);
+                        let weight = self.map.of(x);
                         for (sum, &c) in out[place * cols..].iter_mut().zip(row) {
-                            *sum = R::mul_add(weight, c, *sum);
+                            *sum = L::mul_add(weight, c, *sum);
                         }
                     }
                 }
@@ -116,31 +116,31 @@ impl Crossing {
     }
 }
 
-impl<T: Scalar, C: Scalar> ByGroups<C> for SumColumns<'_, T, C> {
+impl<T: Scalar, C: Scalar> ByGroups<C> for TransposedTimesDense<'_, T, C> {
     /// Piece after piece of the sparse rows, each for all columns.
     #[inline(always)]
-    fn sum<R: Level, const V: usize>(&mut self, columns: Columns) {
+    fn sum<L: Level, const V: usize>(&mut self, columns: Columns) {
         let cols = self.matrix.cols();
-        let mut packed = Packed::new::<R, V>();
+        let mut packed = Packed::new::<L, V>();
         let mut first = 0;
         for part in self.parts {
-            packed.fill::<R, V>(self.matrix, first..first + part.rows(), columns);
-            let rows = packed.rows::<R, V>();
+            packed.fill::<L, V>(self.matrix, first..first + part.rows(), columns);
+            let rows = packed.rows::<L, V>();
             for b in self.blocks() {
                 let (mut crossing, values) = (Crossing::of(part, b), part.values(b));
                 let out = &mut self.out[(b * BLOCK - self.columns.start) * cols..];
                 for (&mask, out) in crossing.masks.iter().zip(out.chunks_exact_mut(cols)) {
                     let mut sums = match first {
-                        0 => [C::Vector::<R>::splat(C::zero()); V],
+                        0 => [C::Vector::<L>::splat(C::zero()); V],
                         _ if mask == 0 => continue,
-                        _ => columns.load::<C, R, V>(out),
+                        _ => columns.load::<C, L, V>(out),
                     };
                     for n in Bits(mask) {
                         let x = values[crossing.next[n] as usize];
                         crossing.next[n] += 1;
-                        rows.add(n, self.weighing.of(x), &mut sums);
+                        rows.add(n, self.map.of(x), &mut sums);
                     }
-                    columns.store::<C, R, V>(&sums, out);
+                    columns.store::<C, L, V>(&sums, out);
                 }
             }
             first += part.rows();

@@ -9,7 +9,7 @@ use crate::network::{Layer, Network, Parameters};
 use crate::numeric::matrix::{Matrix, MatrixRef};
 use crate::numeric::scalar::Scalar;
 use crate::parallel::pool::set_num_threads;
-use crate::training::minibatch::Data;
+use crate::training::minibatch::Dataset;
 use crate::training::{train, Batches, Gradient};
 use proptest::prelude::*;
 
@@ -68,7 +68,7 @@ fn one_by_one<T: Scalar>(
 
 fn in_one_call<T: Scalar>(
     network: &Network<'_, T>,
-    data: &Data<'_, T, T>,
+    data: &Dataset<'_, T, T>,
     batches: &[Vec<usize>],
 ) -> (Vec<u64>, Vec<u64>) {
     let samples = batches.concat();
@@ -113,7 +113,7 @@ fn assert_same<T: Scalar>(case: &Case, batches: &[Vec<usize>], soft: bool, threa
     };
     let wanted = one_by_one(&network, (x.view(), targets), batches);
     set_num_threads(threads);
-    let data = Data {
+    let data = Dataset {
         x: x.view(),
         targets,
     };

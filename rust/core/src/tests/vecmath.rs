@@ -14,9 +14,9 @@ macro_rules! function {
         impl<T: Scalar> Kernel for Over<'_, T, $name> {
             type Output = ();
             #[inline(always)]
-            fn run<R: Level>(self) {
+            fn run<L: Level>(self) {
                 for x in self.0 {
-                    *x = function_of!($name, T, R)(*x);
+                    *x = function_of!($name, T, L)(*x);
                 }
             }
         }

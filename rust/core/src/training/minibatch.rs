@@ -12,21 +12,21 @@ use crate::sparse::Sparse;
 
 /// A data set: inputs of type `S`, targets of type `T`.
 #[derive(Debug, Clone, Copy)]
-pub struct Data<'a, S, T> {
+pub struct Dataset<'a, S, T> {
     /// The inputs, one row a sample.
     pub x: MatrixRef<'a, S>,
     /// One target a sample.
     pub targets: Targets<'a, T>,
 }
 
-impl<S: Scalar, T: Scalar> Data<'_, S, T> {
+impl<S: Scalar, T: Scalar> Dataset<'_, S, T> {
     /// Takes what is not zero in some columns of some samples; false, and nothing of meaning, if that is
-    /// more than `most` elements.
+    /// more than `max_nonzeros` elements.
     pub fn take<W: Scalar>(
         &self,
         samples: &[usize],
         columns: &Range<usize>,
-        most: usize,
+        max_nonzeros: usize,
         tiles: &mut Tiles<W>,
     ) -> bool {
         // Rows of a large data set are far from the processor, and drawn in no order.
@@ -35,7 +35,7 @@ impl<S: Scalar, T: Scalar> Data<'_, S, T> {
             let soon = samples.get(i + AHEAD);
             (row(n), soon.map_or(&[][..], |&n| row(n)))
         });
-        tiles.refill::<S, T>(rows, columns.len(), most)
+        tiles.try_fill::<S, T>(rows, columns.len(), max_nonzeros)
     }
 }
 
@@ -50,13 +50,13 @@ fn cast<S: Scalar, T: Scalar, W: Scalar>(value: S) -> W {
 
 /// The targets of some samples.
 #[derive(Debug)]
-pub struct GatheredTargets<W> {
+pub struct MiniBatchTargets<W> {
     labels: Vec<i64>,
     weights: Matrix<W>,
     are_labels: bool,
 }
 
-impl<W: Scalar> GatheredTargets<W> {
+impl<W: Scalar> MiniBatchTargets<W> {
     /// Takes those of the samples `indices`.
     pub fn fill<T: Scalar>(&mut self, targets: Targets<'_, T>, indices: &[usize]) {
         match targets {
@@ -84,7 +84,7 @@ impl<W: Scalar> GatheredTargets<W> {
     }
 }
 
-impl<W: Scalar> Default for GatheredTargets<W> {
+impl<W: Scalar> Default for MiniBatchTargets<W> {
     fn default() -> Self {
         Self {
             labels: Vec::new(),
@@ -96,14 +96,14 @@ impl<W: Scalar> Default for GatheredTargets<W> {
 
 /// Some samples of a data set, of type `W`.
 #[derive(Debug)]
-pub struct Gathered<W> {
+pub struct MiniBatch<W> {
     rows: Matrix<W>,
     sparse: Sparse<W>,
     is_sparse: bool,
-    targets: GatheredTargets<W>,
+    targets: MiniBatchTargets<W>,
 }
 
-impl<W: Scalar> Gathered<W> {
+impl<W: Scalar> MiniBatch<W> {
     /// No sample at all.
     #[must_use]
     pub fn new() -> Self {
@@ -111,7 +111,7 @@ impl<W: Scalar> Gathered<W> {
             rows: Matrix::zeros(0, 0),
             sparse: Sparse::default(),
             is_sparse: false,
-            targets: GatheredTargets::default(),
+            targets: MiniBatchTargets::default(),
         }
     }
 
@@ -121,16 +121,16 @@ impl<W: Scalar> Gathered<W> {
     /// rows.
     pub fn fill<S: Scalar, T: Scalar>(
         &mut self,
-        data: &Data<'_, S, T>,
+        data: &Dataset<'_, S, T>,
         indices: &[usize],
         threads: Threads<'_>,
     ) {
         let cols = data.x.cols();
         let shape = (indices.len(), cols);
-        let take = |tiles: &mut Tiles<W>, range: Range<usize>, most| {
-            data.take(&indices[range], &(0..cols), most, tiles)
+        let take = |tiles: &mut Tiles<W>, range: Range<usize>, max_nonzeros| {
+            data.take(&indices[range], &(0..cols), max_nonzeros, tiles)
         };
-        self.is_sparse = self.sparse.refill(shape, SPARSE_DENSITY, threads, take);
+        self.is_sparse = self.sparse.try_fill(shape, SPARSE_DENSITY, threads, take);
         if !self.is_sparse {
             gather_rows(data.x, indices, cast::<S, T, W>, &mut self.rows);
         }
@@ -154,7 +154,7 @@ impl<W: Scalar> Gathered<W> {
     }
 }
 
-impl<W: Scalar> Default for Gathered<W> {
+impl<W: Scalar> Default for MiniBatch<W> {
     fn default() -> Self {
         Self::new()
     }

@@ -25,7 +25,7 @@ use crate::parallel::cancel::Cancel;
 use crate::parallel::products::prepare_thread;
 use crate::parallel::workspace::ask;
 use crate::parallel::{run, Threads};
-use crate::training::minibatch::{Data, Gathered};
+use crate::training::minibatch::{Dataset, MiniBatch};
 
 /// Steps of fewer multiplications, about ten microseconds, are taken by one thread, however many
 /// there are.
@@ -85,7 +85,7 @@ impl<'a> Batches<'a> {
 /// enough memory.
 pub fn train<S: Scalar, T: Scalar>(
     network: &Network<'_, T>,
-    data: &Data<'_, S, T>,
+    data: &Dataset<'_, S, T>,
     batches: Batches<'_>,
     lr: f64,
     gradient: Gradient,
@@ -98,8 +98,8 @@ pub fn train<S: Scalar, T: Scalar>(
     let largest = batches.sizes.iter().copied().max().unwrap_or(0);
     let lr = T::from_f64(lr);
     let work = match gradient {
-        Gradient::Backprop => network.work().saturating_mul(3).saturating_mul(largest),
-        Gradient::Numerical(_, method) => method.work(network, largest),
+        Gradient::Backprop => network.flops().saturating_mul(3).saturating_mul(largest),
+        Gradient::Numerical(_, method) => method.flops(network, largest),
     };
     let work = match work {
         0..WORTH_SHARING => 0,
@@ -121,7 +121,7 @@ pub fn train<S: Scalar, T: Scalar>(
             Gradient::Numerical(h, method) => {
                 let (own, losses) = own;
                 let mut quotients = Quotients::new(network, (h, method), threads);
-                let mut batch = Gathered::new();
+                let mut batch = MiniBatch::new();
                 for indices in batches.iter() {
                     batch.fill(data, indices, threads);
                     losses.push(quotients.follow(own, network, &batch, lr)?);
@@ -135,7 +135,7 @@ pub fn train<S: Scalar, T: Scalar>(
 /// Takes all steps by backpropagation.
 fn backprop_steps<S: Scalar, T: Scalar>(
     network: &Network<'_, T>,
-    data: &Data<'_, S, T>,
+    data: &Dataset<'_, S, T>,
     batches: Batches<'_>,
     (lr, threads): (T, Threads<'_>),
     (parameters, losses): (&mut Parameters<T>, &mut Vec<f64>),
@@ -143,7 +143,7 @@ fn backprop_steps<S: Scalar, T: Scalar>(
     let how = (lr, threads);
     shards::descend(network, data, batches.iter(), how, parameters, losses);
     let mut pass = Pass::default();
-    let mut batch = Gathered::new();
+    let mut batch = MiniBatch::new();
     for indices in batches.iter().skip(losses.len()) {
         batch.fill(data, indices, threads);
         losses.push(backprop(&mut pass, parameters, network, &batch, how));
@@ -155,7 +155,7 @@ fn backprop<T: Scalar>(
     pass: &mut Pass<T>,
     parameters: &mut Parameters<T>,
     like: &Network<'_, T>,
-    batch: &Gathered<T>,
+    batch: &MiniBatch<T>,
     (lr, threads): (T, Threads<'_>),
 ) -> f64 {
     let (input, targets) = (batch.input(), batch.targets());
@@ -195,7 +195,7 @@ impl<'t> Quotients<'t> {
         &mut self,
         parameters: &mut Parameters<T>,
         like: &Network<'_, T>,
-        batch: &Gathered<f64>,
+        batch: &MiniBatch<f64>,
         lr: T,
     ) -> Result<f64, Error> {
         let wide = if let Some(own) = (&*parameters as &dyn Any).downcast_ref() {

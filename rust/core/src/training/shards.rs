@@ -14,20 +14,20 @@ use std::ops::Range;
 
 use crate::gradient::backprop::Pass;
 use crate::gradient::sink::{step, Goal};
-use crate::gradient::weight_product::{sum_columns, SPARSE_PART};
+use crate::gradient::weight_product::{transposed_times_dense, SPARSE_PART};
 use crate::network::forward::Begin;
 use crate::network::input::{Input, SPARSE_DENSITY};
 use crate::network::{Network, Parameters};
 use crate::numeric::matrix::Matrix;
+use crate::numeric::reduce::column_sums;
 use crate::numeric::scalar::Scalar;
 use crate::numeric::simd::dispatch;
-use crate::numeric::totals::column_sums;
 use crate::parallel::{block_rows, for_each_again, Threads};
-use crate::sparse::most_of;
+use crate::sparse::nonzero_budget;
 use crate::sparse::tiles::Tiles;
-use crate::sparse::times_dense::{half_of, SumRows};
-use crate::sparse::transposed_times_dense::Weighing;
-use crate::training::minibatch::{Data, GatheredTargets};
+use crate::sparse::times_dense::{half_of, TimesDense};
+use crate::sparse::transposed_times_dense::ElementMap;
+use crate::training::minibatch::{Dataset, MiniBatchTargets};
 
 /// Half of the first layer.
 struct Half<T> {
@@ -65,24 +65,31 @@ impl<T: Scalar> Half<T> {
         let weights = Goal::Step(self.weights.data_mut(), lr);
         for (c, weights) in weights.chunks(part * deltas.cols()).into_iter().enumerate() {
             let columns = c * part..inputs.min((c + 1) * part);
-            let weighing = Weighing::Plain;
-            weights.reach(|slopes| sum_columns(&self.batch, &columns, weighing, deltas, slopes));
+            let map = ElementMap::Plain;
+            weights
+                .reach(|slopes| transposed_times_dense(&self.batch, &columns, map, deltas, slopes));
         }
     }
 
     /// Sums for the next batch, unless it has too few zeros.
-    fn begin<S: Scalar>(&mut self, data: &Data<'_, S, T>, samples: &[usize], bias: Option<&[T]>) {
+    fn begin<S: Scalar>(
+        &mut self,
+        data: &Dataset<'_, S, T>,
+        samples: &[usize],
+        bias: Option<&[T]>,
+    ) {
         let blocks = samples.chunks(block_rows(samples.len()));
         self.batch.resize_with(blocks.len(), Tiles::default);
         self.is_right = blocks.zip(&mut self.batch).all(|(samples, tiles)| {
-            let most = most_of(SPARSE_DENSITY, (samples.len(), self.inputs.len()));
-            most.is_some_and(|most| data.take(samples, &self.inputs, most, tiles))
+            let max_nonzeros = nonzero_budget(SPARSE_DENSITY, (samples.len(), self.inputs.len()));
+            max_nonzeros
+                .is_some_and(|max_nonzeros| data.take(samples, &self.inputs, max_nonzeros, tiles))
         });
         if !self.is_right {
             return;
         }
         self.sums.reshape(samples.len(), self.weights.cols());
-        self.is_right = dispatch(SumRows {
+        self.is_right = dispatch(TimesDense {
             parts: &self.batch,
             first: 0,
             half: self.inputs.len(),
@@ -96,11 +103,11 @@ impl<T: Scalar> Half<T> {
 /// A run of steps.
 struct Steps<'a, S, T> {
     network: &'a Network<'a, T>,
-    data: &'a Data<'a, S, T>,
+    data: &'a Dataset<'a, S, T>,
     lr: T,
     threads: Threads<'a>,
     halves: [Half<T>; 2],
-    targets: GatheredTargets<T>,
+    targets: MiniBatchTargets<T>,
     pass: Pass<T>,
     /// Whether the gradient of the last batch has not been followed yet.
     is_behind: bool,
@@ -170,7 +177,7 @@ impl<S: Scalar, T: Scalar> Steps<'_, S, T> {
 /// adds the loss of each batch before its step to `losses`.
 pub fn descend<'b, S: Scalar, T: Scalar>(
     network: &Network<'_, T>,
-    data: &Data<'_, S, T>,
+    data: &Dataset<'_, S, T>,
     batches: impl Iterator<Item = &'b [usize]>,
     (lr, threads): (T, Threads<'_>),
     parameters: &mut Parameters<T>,
@@ -186,7 +193,7 @@ pub fn descend<'b, S: Scalar, T: Scalar>(
         lr,
         threads,
         halves: [0..half, half..network.inputs()].map(|inputs| Half::new(network, inputs)),
-        targets: GatheredTargets::default(),
+        targets: MiniBatchTargets::default(),
         pass: Pass::default(),
         is_behind: false,
     };

@@ -2,9 +2,9 @@
 
 use crate::network::forward::Forward;
 use crate::network::Network;
-use crate::numeric::extent::max_abs;
 use crate::numeric::matrix::{Matrix, MatrixRef};
-use crate::numeric::totals::column_sizes;
+use crate::numeric::reduce::column_sizes;
+use crate::numeric::reduce::max_abs;
 
 /// Complex shifts of every score up to this radius leave the loss of a sample analytic and move it
 /// by at most [`SCORE_BOUND`] times the mass of its target.

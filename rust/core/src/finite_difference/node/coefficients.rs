@@ -1,13 +1,13 @@
 //! What each sample and unit contributes to the quotients of a layer, by odd polynomials of the input.
 
 use crate::error::Error;
-use crate::finite_difference::node::degree::Plan;
-use crate::finite_difference::perturb::{Scratch, Shifter};
+use crate::finite_difference::node::degree::LayerDegree;
+use crate::finite_difference::perturb::{PerturbedLoss, Scratch};
 use crate::gradient::weight_product::Terms;
-use crate::numeric::extent::max_abs;
 use crate::numeric::matrix::{Matrix, MatrixRef};
+use crate::numeric::reduce::max_abs;
+use crate::numeric::reduce::{column_sizes, column_sums};
 use crate::numeric::simd::{dispatch, Kernel, Level};
-use crate::numeric::totals::{column_sizes, column_sums};
 use crate::numeric::vecmath::odd_chebyshev;
 use crate::parallel::cancel::Cancel;
 use crate::parallel::{block_rows, for_each, pieces_of, Threads};
@@ -24,29 +24,29 @@ pub struct Coefficients {
     sizes: Vec<Matrix<f64>>,
     /// The largest absolute input.
     largest: f64,
-    /// How many of the terms count: the higher ones, as far as they add up to the plan's tolerance at most
+    /// How many of the terms count: the higher ones, as far as they add up to the layer's tolerance at most
     /// in any quotient, do not.
-    counted: usize,
+    terms_kept: usize,
     are_finite: bool,
     are_small: bool,
 }
 
 impl Coefficients {
-    /// Finds those of each plan, in `all`, whatever was there.
+    /// Finds those of each layer, in `all`, whatever was there.
     ///
     /// # Errors
     /// [`Error::Interrupted`] if cancelled.
     pub fn find(
         all: &mut Vec<Self>,
-        plans: &[Plan<'_>],
-        shifter: &Shifter<'_>,
+        degrees: &[LayerDegree<'_>],
+        perturbed: &PerturbedLoss<'_>,
         threads: Threads<'_>,
         cancel: &Cancel,
     ) -> Result<(), Error> {
-        all.resize_with(plans.len(), Self::default);
+        all.resize_with(degrees.len(), Self::default);
         let mut pieces = Vec::new();
-        for (plan, own) in plans.iter().zip(&mut *all) {
-            pieces.extend(own.pieces(plan, shifter));
+        for (degree, own) in degrees.iter().zip(&mut *all) {
+            pieces.extend(own.pieces(degree, perturbed));
         }
         for_each(threads, pieces.into_iter(), |mut piece| {
             if cancel.check().is_ok() {
@@ -55,31 +55,32 @@ impl Coefficients {
             }
         });
         cancel.check()?;
-        for (plan, own) in plans.iter().zip(all) {
-            own.count(plan);
+        for (degree, own) in degrees.iter().zip(all) {
+            own.count(degree);
         }
         Ok(())
     }
 
     /// Finds which terms count, and what is known of them.
-    fn count(&mut self, plan: &Plan<'_>) {
+    fn count(&mut self, degree: &LayerDegree<'_>) {
         let sizes: Vec<f64> = self
             .sizes
             .iter()
             .map(|sizes| largest_sum(sizes.view()))
             .collect();
-        let is_enough = |&counted: &usize| sizes[counted..].iter().sum::<f64>() <= plan.tolerance;
-        self.counted = (1..plan.terms).find(is_enough).unwrap_or(plan.terms);
-        self.are_finite = sizes[..self.counted].iter().all(|size| size.is_finite());
-        self.are_small = plan.is_single;
-        self.largest = plan.largest;
+        let is_enough =
+            |&terms_kept: &usize| sizes[terms_kept..].iter().sum::<f64>() <= degree.tolerance;
+        self.terms_kept = (1..degree.terms).find(is_enough).unwrap_or(degree.terms);
+        self.are_finite = sizes[..self.terms_kept].iter().all(|size| size.is_finite());
+        self.are_small = degree.is_single;
+        self.largest = degree.largest;
     }
 
     /// The terms that count, if there are any.
     #[must_use]
     pub fn terms(&self) -> Option<Terms<'_, f64>> {
-        (self.counted > 0).then(|| Terms {
-            each: self.terms[..self.counted]
+        (self.terms_kept > 0).then(|| Terms {
+            each: self.terms[..self.terms_kept]
                 .iter()
                 .map(Matrix::view)
                 .collect(),
@@ -92,10 +93,10 @@ impl Coefficients {
     /// Blocks of samples to be computed.
     fn pieces<'a>(
         &'a mut self,
-        plan: &'a Plan<'a>,
-        shifter: &'a Shifter<'a>,
+        degree: &'a LayerDegree<'a>,
+        perturbed: &'a PerturbedLoss<'a>,
     ) -> impl Iterator<Item = Piece<'a>> {
-        let (samples, units) = (shifter.samples(), plan.smooth.len());
+        let (samples, units) = (perturbed.samples(), degree.smooth.len());
         let block = block_rows(samples);
         let blocks = samples.div_ceil(block);
         let lists = [
@@ -104,17 +105,17 @@ impl Coefficients {
             (&mut self.sizes, blocks, 1),
         ];
         let arrays = lists.into_iter().flat_map(|(list, rows, own)| {
-            list.resize_with(plan.terms, Matrix::default);
+            list.resize_with(degree.terms, Matrix::default);
             list.iter_mut().map(move |matrix| {
                 matrix.reshape(rows, units);
                 (matrix.data_mut(), own * units)
             })
         });
-        let count = if plan.terms == 0 { 0 } else { blocks };
+        let count = if degree.terms == 0 { 0 } else { blocks };
         let pieces = pieces_of(arrays, count).into_iter().enumerate();
         pieces.map(move |(b, out)| Piece {
-            plan,
-            shifter,
+            degree,
+            perturbed,
             first: b * block,
             out,
         })
@@ -146,8 +147,8 @@ fn largest_sum(matrix: MatrixRef<'_, f64>) -> f64 {
 
 /// The coefficients of some samples, from `first` on.
 struct Piece<'a> {
-    plan: &'a Plan<'a>,
-    shifter: &'a Shifter<'a>,
+    degree: &'a LayerDegree<'a>,
+    perturbed: &'a PerturbedLoss<'a>,
     first: usize,
     /// A matrix a term, then the sums of each and the sizes of each.
     out: Vec<&'a mut [f64]>,
@@ -155,8 +156,8 @@ struct Piece<'a> {
 
 impl Piece<'_> {
     fn sum_up(&mut self) {
-        let units = self.plan.smooth.len();
-        let (terms, totals) = self.out.split_at_mut(self.plan.terms);
+        let units = self.degree.smooth.len();
+        let (terms, totals) = self.out.split_at_mut(self.degree.terms);
         let (sums, sizes) = totals.split_at_mut(terms.len());
         for (term, (sums, sizes)) in terms.iter().zip(sums.iter_mut().zip(sizes)) {
             let term = MatrixRef::new(term, term.len() / units, units);
@@ -170,28 +171,37 @@ impl Kernel for &mut Piece<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<R: Level>(self) {
+    fn run<L: Level>(self) {
         let Piece {
-            plan,
-            shifter,
+            degree,
+            perturbed,
             first,
             out,
         } = self;
-        let units = plan.smooth.len();
-        let out = &mut out[..plan.terms];
+        let units = degree.smooth.len();
+        let out = &mut out[..degree.terms];
         let mut scratch = Scratch::default();
         for i in 0..out[0].len() / units {
-            if shifter.is_cancelled() {
+            if perturbed.is_cancelled() {
                 return;
             }
             let (n, own) = (*first + i, i * units..(i + 1) * units);
-            shifter.turn_to::<R>((plan.layer, n), plan.h * plan.largest, &mut scratch);
-            for (i, point) in plan.odd.points.iter().enumerate() {
-                let shift = point * plan.h * plan.largest;
-                let row = shifter.row_differences::<R>((plan.layer, n), shift, &mut scratch);
-                let scale = 0.5 / (plan.h * shifter.samples() as f64);
-                for (p, (term, weights)) in out.iter_mut().zip(&plan.odd.weights).enumerate() {
-                    let weight = weights[i] * if p == 0 { scale / plan.largest } else { scale };
+            perturbed.prepare_sample::<L>(
+                (degree.layer, n),
+                degree.h * degree.largest,
+                &mut scratch,
+            );
+            for (i, point) in degree.odd.points.iter().enumerate() {
+                let shift = point * degree.h * degree.largest;
+                let row = perturbed.row_differences::<L>((degree.layer, n), shift, &mut scratch);
+                let scale = 0.5 / (degree.h * perturbed.samples() as f64);
+                for (p, (term, weights)) in out.iter_mut().zip(&degree.odd.weights).enumerate() {
+                    let weight = weights[i]
+                        * if p == 0 {
+                            scale / degree.largest
+                        } else {
+                            scale
+                        };
                     let term = term[own.clone()].iter_mut().zip(row);
                     if i == 0 {
                         for (term, &difference) in term {
@@ -199,15 +209,15 @@ impl Kernel for &mut Piece<'_> {
                         }
                     } else {
                         for (term, &difference) in term {
-                            *term = R::mul_add(weight, difference, *term);
+                            *term = L::mul_add(weight, difference, *term);
                         }
                     }
                 }
             }
-            if plan.has_exceptions() {
+            if degree.has_exceptions() {
                 for term in &mut *out {
                     for (j, term) in term[own.clone()].iter_mut().enumerate() {
-                        if !plan.is_smooth(n, j) {
+                        if !degree.is_smooth(n, j) {
                             *term = 0.0;
                         }
                     }

@@ -3,7 +3,7 @@
 
 use crate::finite_difference::node::analyticity::{KinkFinder, SCORE_BOUND};
 use crate::finite_difference::node::interpolation::{higher_terms, terms_for, OddInterpolation};
-use crate::finite_difference::perturb::Shifter;
+use crate::finite_difference::perturb::PerturbedLoss;
 use crate::parallel::Threads;
 
 /// The largest error of interpolation in the quotient of one sample, and the most that terms which are
@@ -16,7 +16,7 @@ const SMALLEST_WIDTH: f64 = 1e-290;
 
 /// How the quotients of one layer are found.
 #[derive(Debug)]
-pub struct Plan<'a> {
+pub struct LayerDegree<'a> {
     /// Which layer.
     pub layer: usize,
     /// Whether higher terms are so small that single precision gives all their digits that count.
@@ -36,18 +36,18 @@ pub struct Plan<'a> {
     kinks: Option<KinkFinder<'a>>,
 }
 
-impl<'a> Plan<'a> {
+impl<'a> LayerDegree<'a> {
     /// For the pre-activations of layer `layer`, analytic within `radii`, and a half-width.
     #[must_use]
     pub fn new(
-        shifter: &Shifter<'a>,
+        perturbed: &PerturbedLoss<'a>,
         layer: usize,
         (radii, h): (&[f64], f64),
         threads: Threads<'_>,
     ) -> Self {
-        let largest = shifter.largest_input(layer, threads).max(1.0);
+        let largest = perturbed.largest_input(layer, threads).max(1.0);
         let s = h * largest;
-        let mass = shifter.targets().mass();
+        let mass = perturbed.targets().mass();
         let (bound, tolerance) = (SCORE_BOUND * mass / h, TOLERANCE * mass.min(1.0));
         let fits = h >= SMALLEST_WIDTH;
         let terms_of = |radius: f64| terms_for(s / radius, bound, tolerance).filter(|_| fits);
@@ -62,7 +62,7 @@ impl<'a> Plan<'a> {
         };
         // Of a sum in single precision, one term a sample, each of two rounded factors; and of what is too
         // small for that.
-        let roundings = (shifter.samples() + 3) as f64;
+        let roundings = (perturbed.samples() + 3) as f64;
         let rounding = roundings * f64::from(f32::EPSILON) / 2.0;
         let lost = roundings * f64::from(f32::from_bits(1));
         Self {
@@ -74,7 +74,7 @@ impl<'a> Plan<'a> {
             terms,
             odd: OddInterpolation::new(terms),
             smooth,
-            kinks: KinkFinder::new(shifter.network(), shifter.forward(), layer, s),
+            kinks: KinkFinder::new(perturbed.network(), perturbed.forward(), layer, s),
         }
     }
 

@@ -9,7 +9,7 @@
 //!
 //! The number of terms follows from a bound on the error of interpolation
 //! ([`smoothness`](crate::finite_difference::node::analyticity)): at most `1e-11` in each sample's quotient
-//! ([`plan`](crate::finite_difference::node::degree)). Terms whose coefficients, once found, show that they do not add up to that much are left out
+//! ([`degree`](crate::finite_difference::node::degree)). Terms whose coefficients, once found, show that they do not add up to that much are left out
 //! of the products.
 //! Where no number of terms is enough, or a kink lies in the interval, `phi_nj` is evaluated at every
 //! `±h x_ni` itself, as the incremental evaluator does.
@@ -20,17 +20,17 @@ pub(crate) mod degree;
 pub(crate) mod interpolation;
 
 use crate::error::Error;
+use crate::finite_difference::flops_of_perturbation;
 use crate::finite_difference::incremental::unit_quotients;
 use crate::finite_difference::node::analyticity::analytic_radii;
 use crate::finite_difference::node::coefficients::Coefficients;
-use crate::finite_difference::node::degree::Plan;
-use crate::finite_difference::perturb::Shifter;
-use crate::finite_difference::work_of_shift;
+use crate::finite_difference::node::degree::LayerDegree;
+use crate::finite_difference::perturb::PerturbedLoss;
 use crate::gradient::sink::{written, LayerGoals};
 use crate::gradient::weight_product::{multiply_transposed, TransposedProduct};
 use crate::network::forward::Forward;
 use crate::network::input::Input;
-use crate::network::{LayerPlaces, Places};
+use crate::network::{LayerParametersMut, ParametersMut};
 use crate::numeric::scalar::Scalar;
 use crate::parallel::cancel::Cancel;
 use crate::parallel::{try_map, Threads};
@@ -53,37 +53,39 @@ pub enum Found {
 /// # Errors
 /// [`Error::Interrupted`] if cancelled.
 pub fn node(
-    shifter: &Shifter<'_>,
+    perturbed: &PerturbedLoss<'_>,
     (h, most): (f64, usize),
     (threads, cancel): (Threads<'_>, &Cancel),
     coefficients: &mut Vec<Coefficients>,
-    gradient: &mut Places<'_, f64>,
+    gradient: &mut ParametersMut<'_, f64>,
 ) -> Result<Found, Error> {
-    let radii = analytic_radii(shifter.network());
-    let plan = |(l, radii): (usize, &Vec<f64>)| Plan::new(shifter, l, (radii, h), threads);
-    let plans: Vec<Plan<'_>> = radii.iter().enumerate().map(plan).collect();
-    let moves = |plan: &Plan<'_>| {
-        let inputs = shifter.network().layers()[plan.layer].inputs();
-        plan.exceptions(shifter.samples())
+    let radii = analytic_radii(perturbed.network());
+    let degree =
+        |(l, radii): (usize, &Vec<f64>)| LayerDegree::new(perturbed, l, (radii, h), threads);
+    let degrees: Vec<LayerDegree<'_>> = radii.iter().enumerate().map(degree).collect();
+    let moves = |degree: &LayerDegree<'_>| {
+        let inputs = perturbed.network().layers()[degree.layer].inputs();
+        degree
+            .exceptions(perturbed.samples())
             .saturating_mul(2 * inputs)
     };
-    let moves = plans.iter().map(moves).fold(0, usize::saturating_add);
-    if moves.saturating_mul(work_of_shift(shifter.network())) > most {
+    let moves = degrees.iter().map(moves).fold(0, usize::saturating_add);
+    if moves.saturating_mul(flops_of_perturbation(perturbed.network())) > most {
         return Ok(Found::Nothing);
     }
-    Coefficients::find(coefficients, &plans, shifter, threads, cancel)?;
-    if !plans.iter().any(Plan::has_exceptions) {
+    Coefficients::find(coefficients, &degrees, perturbed, threads, cancel)?;
+    if !degrees.iter().any(LayerDegree::has_exceptions) {
         return Ok(Found::Coefficients);
     }
-    let pass = (shifter.input_of(0), shifter.forward());
+    let pass = (perturbed.input_of(0), perturbed.forward());
     multiply(
         coefficients,
         pass,
         written::<_, f64>(&mut gradient.layers),
         threads,
     );
-    for (plan, out) in plans.iter().zip(&mut gradient.layers) {
-        evaluate_the_rest(plan, shifter, threads, cancel, out)?;
+    for (degree, out) in degrees.iter().zip(&mut gradient.layers) {
+        evaluate_the_rest(degree, perturbed, threads, cancel, out)?;
     }
     Ok(Found::Gradient)
 }
@@ -114,22 +116,22 @@ pub fn multiply<P: Scalar>(
 
 /// Adds what the pairs contribute for which the polynomials do not hold.
 fn evaluate_the_rest(
-    plan: &Plan<'_>,
-    shifter: &Shifter<'_>,
+    degree: &LayerDegree<'_>,
+    perturbed: &PerturbedLoss<'_>,
     threads: Threads<'_>,
     cancel: &Cancel,
-    out: &mut LayerPlaces<'_, f64>,
+    out: &mut LayerParametersMut<'_, f64>,
 ) -> Result<(), Error> {
-    if !plan.has_exceptions() {
+    if !degree.has_exceptions() {
         return Ok(());
     }
-    let columns = try_map(threads, plan.smooth.len(), |j| {
+    let columns = try_map(threads, degree.smooth.len(), |j| {
         cancel.check()?;
-        let mut rest = (0..shifter.samples())
-            .filter(|&n| !plan.is_smooth(n, j))
+        let mut rest = (0..perturbed.samples())
+            .filter(|&n| !degree.is_smooth(n, j))
             .peekable();
         let any = rest.peek().is_some();
-        any.then(|| unit_quotients(shifter, plan.layer, j, rest, plan.h, cancel))
+        any.then(|| unit_quotients(perturbed, degree.layer, j, rest, degree.h, cancel))
             .transpose()
     })?;
     for (j, column) in columns.into_iter().enumerate() {

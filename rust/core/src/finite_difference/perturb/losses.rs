@@ -1,14 +1,14 @@
 //! The losses after a change of any size of a unit: the layers above it, and the loss, all over again.
 
-use super::{Block, Both, Lanes, Scratch, Shifter, BOTH};
+use super::{Block, Both, Lanes, PerturbedLoss, Scratch, BOTH};
 use crate::network::losses::lane_losses;
 use crate::numeric::simd::{Level, LANES};
 use crate::numeric::softmax::softmax_weights;
 
-impl Shifter<'_> {
+impl PerturbedLoss<'_> {
     /// The losses after a change of any size: the layers above, and the loss, all over again.
     #[inline(always)]
-    pub(super) fn losses_after<R: Level>(
+    pub(super) fn losses_after<L: Level>(
         &self,
         (l, n): (usize, usize),
         units: Lanes,
@@ -26,18 +26,18 @@ impl Shifter<'_> {
         match units {
             _ if self.are_scores(l) => self.move_scores(n, units, change, current),
             Lanes::Anew(_, activations) => {
-                self.spread((l, n), units, change, current);
-                self.spread_anew((l, n), (units, &activations), without, current);
+                self.propagate((l, n), units, change, current);
+                self.propagate_anew((l, n), (units, &activations), without, current);
             }
-            _ => self.spread((l, n), units, change, current),
+            _ => self.propagate((l, n), units, change, current),
         }
         for depth in l + 1..self.network.layers().len() - 1 {
-            self.climb::<R>(depth, current, next);
+            self.forward_layer::<L>(depth, current, next);
             std::mem::swap(current, next);
         }
         let weights = &mut current[..self.network.classes()];
-        let total = softmax_weights::<f64, R, BOTH>(weights);
-        lane_losses::<f64, R, BOTH>(weights, &total, self.wanted[n])
+        let total = softmax_weights::<f64, L, BOTH>(weights);
+        lane_losses::<f64, L, BOTH>(weights, &total, self.wanted[n])
     }
 
     /// Each lane's own score moves, and no other.
@@ -59,7 +59,7 @@ impl Shifter<'_> {
 
     /// A changed activation is a rank-one change of the pre-activations of the next layer.
     #[inline(always)]
-    fn spread(&self, (l, n): (usize, usize), units: Lanes, change: &Both, pre: &mut [Both]) {
+    fn propagate(&self, (l, n): (usize, usize), units: Lanes, change: &Both, pre: &mut [Both]) {
         let base = self.forward.pre(l + 1).row(n);
         for (k, (pre, &base)) in pre.iter_mut().zip(base).enumerate() {
             let incoming = self.incoming_lanes(l, k, units);
@@ -73,7 +73,7 @@ impl Shifter<'_> {
 
     /// Sums the pre-activations of the next layer anew, where they are finite.
     #[inline(always)]
-    fn spread_anew(
+    fn propagate_anew(
         &self,
         (l, n): (usize, usize),
         (units, activations): (Lanes, &Both),
@@ -94,19 +94,19 @@ impl Shifter<'_> {
 
     /// From the pre-activations of layer `l` to those of layer `l + 1`.
     #[inline(always)]
-    fn climb<R: Level>(&self, l: usize, pre: &mut [Both], next: &mut [Both]) {
+    fn forward_layer<L: Level>(&self, l: usize, pre: &mut [Both], next: &mut [Both]) {
         let layer = &self.network.layers()[l];
         let above = &self.network.layers()[l + 1];
         let z = &mut pre[..layer.units()];
         for block in &mut *z {
-            layer.activation.apply_in::<f64, R>(block);
+            layer.activation.apply_kernel::<f64, L>(block);
         }
         for (k, next) in next.iter_mut().take(above.units()).enumerate() {
             let mut sums = [above.bias.map_or(0.0, |bias| bias[k]); BOTH];
             let weights = self.incoming(l, k);
             for (z, &weight) in z.iter().zip(weights) {
                 for lane in 0..BOTH {
-                    sums[lane] = R::mul_add(z[lane], weight, sums[lane]);
+                    sums[lane] = L::mul_add(z[lane], weight, sums[lane]);
                 }
             }
             *next = sums;

@@ -12,18 +12,18 @@
 //! answer; else what is above the unit is computed all over again.
 
 mod losses;
-mod places;
 mod rows;
+mod unit;
 
 use std::sync::OnceLock;
 
 use crate::network::activations::Activation;
-use crate::network::class_sums::Sums;
+use crate::network::class_sums::ClassSums;
 use crate::network::forward::Forward;
 use crate::network::incoming::Incoming;
 use crate::network::input::Input;
 use crate::network::losses::{Target, Targets};
-use crate::network::score_moves::{delta_shares, Pull, Sample};
+use crate::network::score_moves::{delta_fractions, Sample, ScoreWeights};
 use crate::network::single_score_moves::{Others, ScoreRow, ScoreSums};
 use crate::network::{Layer, Network};
 use crate::numeric::matrix::Matrix;
@@ -57,9 +57,9 @@ pub struct Scratch {
     /// The pre-activations and activations of a sample in a layer, filled up to whole blocks.
     pre: Vec<f64>,
     post: Vec<f64>,
-    /// Whether its scores move little, and then what they are moved by; see [`Pull::sums`].
+    /// Whether its scores move little, and then what they are moved by; see [`ScoreWeights::sums`].
     is_small: bool,
-    sums: Sums,
+    sums: ClassSums,
     scores: ScoreRow,
     above: Vec<f64>,
     below: Vec<f64>,
@@ -70,11 +70,11 @@ pub struct Scratch {
 
 /// A network, the forward pass of a batch through it, and the targets.
 #[derive(Debug)]
-pub struct Shifter<'a> {
+pub struct PerturbedLoss<'a> {
     network: &'a Network<'a, f64>,
     input: Input<'a, f64>,
     forward: &'a Forward<f64>,
-    /// See [`delta_shares`].
+    /// See [`delta_fractions`].
     shares: Matrix<f64>,
     targets: &'a Targets<'a, f64>,
     /// The target of each sample.
@@ -82,14 +82,14 @@ pub struct Shifter<'a> {
     /// For every layer but the first and the last.
     incoming: Vec<Incoming>,
     /// For the last layer, if there is one below.
-    pull: Option<Pull>,
+    score_weights: Option<ScoreWeights>,
     /// What moves of the scores of each sample take, once they are asked for one by one.
     score_sums: OnceLock<Vec<(ScoreSums, Others)>>,
     width: usize,
     cancel: &'a Cancel<'a>,
 }
 
-impl<'a> Shifter<'a> {
+impl<'a> PerturbedLoss<'a> {
     /// Prepares to shift pre-activations of `forward`, the pass of `input` through `network`. Once
     /// `cancel` is raised, what it answers has no meaning.
     #[must_use]
@@ -105,11 +105,11 @@ impl<'a> Shifter<'a> {
             network,
             input,
             forward,
-            shares: delta_shares(forward.probabilities()),
+            shares: delta_fractions(forward.probabilities()),
             targets,
             wanted: (0..targets.samples()).map(|n| targets.sample(n)).collect(),
-            pull: match layers {
-                [.., _, last] => Some(Pull::of_weights(last.weights)),
+            score_weights: match layers {
+                [.., _, last] => Some(ScoreWeights::of_weights(last.weights)),
                 _ => None,
             },
             incoming: layers[1..layers.len().max(2) - 1]
@@ -183,8 +183,8 @@ impl<'a> Shifter<'a> {
     /// What reaches unit `k` of layer `l + 1` from all units of layer `l`.
     #[inline(always)]
     fn incoming(&self, l: usize, k: usize) -> &[f64] {
-        match &self.pull {
-            Some(pull) if l == self.incoming.len() => pull.incoming().of(k),
+        match &self.score_weights {
+            Some(score_weights) if l == self.incoming.len() => score_weights.incoming().of(k),
             _ => self.incoming[l].of(k),
         }
     }
@@ -199,7 +199,9 @@ impl<'a> Shifter<'a> {
     }
 
     /// What the activations of layer `l` do to the scores, if they reach them at once.
-    fn pull(&self, l: usize) -> Option<&Pull> {
-        self.pull.as_ref().filter(|_| l == self.incoming.len())
+    fn score_weights(&self, l: usize) -> Option<&ScoreWeights> {
+        self.score_weights
+            .as_ref()
+            .filter(|_| l == self.incoming.len())
     }
 }

@@ -1,37 +1,37 @@
 //! All units of a layer, each shifted by as much: what the node evaluator asks.
 
-use super::{Lanes, Scratch, Shifter, BOTH};
+use super::{Lanes, PerturbedLoss, Scratch, BOTH};
 use crate::network::single_score_moves::{copy_filled, LARGE};
 use crate::numeric::simd::{Level, LANES};
 
-impl Shifter<'_> {
+impl PerturbedLoss<'_> {
     /// For all units of layer `l`, the difference of the losses of sample `n` when the unit's
     /// pre-activation is `shift` higher and when it is as much lower, inside a
     /// [`Kernel`]; behind the last unit, numbers without meaning.
     ///
-    /// The sample is the one last [turned to](Self::turn_to).
+    /// The sample is the one last [turned to](Self::prepare_sample).
     #[inline(always)]
-    pub fn row_differences<'s, R: Level>(
+    pub fn row_differences<'s, L: Level>(
         &self,
         (l, n): (usize, usize),
         shift: f64,
         scratch: &'s mut Scratch,
     ) -> &'s [f64] {
         if self.are_scores(l) && scratch.is_small {
-            scratch.scores.differences::<R>(shift, &mut scratch.above);
+            scratch.scores.differences::<L>(shift, &mut scratch.above);
             return &scratch.above;
         }
         let own = (&scratch.pre[..], &scratch.post[..]);
         let changes = (&mut scratch.above[..], &mut scratch.below[..]);
-        self.activation(l).changes_in::<R>(own, shift, changes);
-        match self.pull(l) {
-            Some(pull) if scratch.is_small => {
+        self.activation(l).changes_in::<L>(own, shift, changes);
+        match self.score_weights(l) {
+            Some(score_weights) if scratch.is_small => {
                 let changes = (&mut scratch.above[..], &mut scratch.below[..]);
                 let (sums, room) = (&scratch.sums, &mut scratch.denominators);
-                pull.difference_by_units::<R>(&self.sample(n), sums, changes, room);
+                score_weights.difference_by_units::<L>(&self.sample(n), sums, changes, room);
             }
             _ => {
-                self.row_losses_after::<R>((l, n), scratch);
+                self.row_losses_after::<L>((l, n), scratch);
                 for (above, below) in scratch.above.iter_mut().zip(&scratch.below) {
                     *above -= below;
                 }
@@ -43,7 +43,12 @@ impl Shifter<'_> {
     /// Prepares for the [differences](Self::row_differences) of sample `n` and layer `l` after shifts
     /// up to `most`, inside a [`Kernel`].
     #[inline(always)]
-    pub fn turn_to<R: Level>(&self, (l, n): (usize, usize), most: f64, scratch: &mut Scratch) {
+    pub fn prepare_sample<L: Level>(
+        &self,
+        (l, n): (usize, usize),
+        most: f64,
+        scratch: &mut Scratch,
+    ) {
         let pre = self.forward.pre(l).row(n);
         let width = pre.len().next_multiple_of(LANES);
         scratch.above.resize(width, 0.0);
@@ -63,11 +68,11 @@ impl Shifter<'_> {
         };
         copy_filled(post, &mut scratch.post);
         scratch.is_small = false;
-        if let Some(pull) = self.pull(l) {
+        if let Some(score_weights) = self.score_weights(l) {
             let reach = self.activation(l).reach(most);
             // An infinite pre-activation moves to no number.
-            if pull.is_small(reach) && are_finite(&scratch.pre) {
-                pull.sums::<R>(y, &self.sample(n), reach, &mut scratch.sums);
+            if score_weights.is_small(reach) && are_finite(&scratch.pre) {
+                score_weights.sums::<L>(y, &self.sample(n), reach, &mut scratch.sums);
                 scratch.is_small = true;
             }
         }
@@ -75,7 +80,7 @@ impl Shifter<'_> {
 
     /// Replaces the changes of the activations of layer `l` by the losses after them.
     #[inline(always)]
-    fn row_losses_after<R: Level>(&self, at: (usize, usize), scratch: &mut Scratch) {
+    fn row_losses_after<L: Level>(&self, at: (usize, usize), scratch: &mut Scratch) {
         for block in 0..scratch.above.len() / LANES {
             if self.is_cancelled() {
                 return;
@@ -84,7 +89,7 @@ impl Shifter<'_> {
             let mut change = [0.0; BOTH];
             change[..LANES].copy_from_slice(&scratch.above[own.clone()]);
             change[LANES..].copy_from_slice(&scratch.below[own.clone()]);
-            let losses = self.losses_after::<R>(at, Lanes::Units(block), &change, scratch);
+            let losses = self.losses_after::<L>(at, Lanes::Units(block), &change, scratch);
             scratch.above[own.clone()].copy_from_slice(&losses[..LANES]);
             scratch.below[own].copy_from_slice(&losses[LANES..]);
         }

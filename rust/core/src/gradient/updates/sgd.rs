@@ -35,7 +35,7 @@ pub fn descend_shared<T: Scalar, W: Scalar>(
     threads: Threads<'_>,
 ) {
     let half = parameters.len().div_ceil(2).max(1);
-    let threads = threads.worth(WORK * parameters.len());
+    let threads = threads.limited_by(WORK * parameters.len());
     let halves = parameters.chunks_mut(half).zip(slopes.chunks(half));
     for_each_again(threads, halves, |(own, slopes)| descend(own, slopes, lr));
 }
@@ -50,7 +50,7 @@ impl<T: Scalar, W: Scalar> Kernel for Descend<'_, T, W> {
     type Output = ();
 
     #[inline(always)]
-    fn run<R: Level>(self) {
+    fn run<L: Level>(self) {
         for (parameter, slope) in self.parameters.iter_mut().zip(self.slopes) {
             *parameter -= self.lr * T::from_f64(slope.widen());
         }

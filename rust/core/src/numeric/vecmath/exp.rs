@@ -15,8 +15,8 @@ use crate::numeric::simd::Level;
 
 /// `e` to the power `x`.
 #[inline(always)]
-pub fn exp<T: Scalar, R: Level>(x: T) -> T {
-    x.vector_exp::<R>()
+pub fn exp<T: Scalar, L: Level>(x: T) -> T {
+    x.vector_exp::<L>()
 }
 
 /// `x` between `low` and `high`; a NaN stays.
@@ -32,10 +32,10 @@ fn clamped<T: Scalar>(x: T, low: T, high: T) -> T {
 
 /// `sum_k coefficients[k] r^k`.
 #[inline(always)]
-pub fn polynomial<T: Scalar, R: Level, const N: usize>(r: T, coefficients: &[T; N]) -> T {
+pub fn polynomial<T: Scalar, L: Level, const N: usize>(r: T, coefficients: &[T; N]) -> T {
     let mut sum = coefficients[N - 1];
     for k in (0..N - 1).rev() {
-        sum = R::mul_add(sum, r, coefficients[k]);
+        sum = L::mul_add(sum, r, coefficients[k]);
     }
     sum
 }
@@ -86,47 +86,47 @@ fn power_of_two_32(n: f32) -> f32 {
 }
 
 #[inline(always)]
-pub(super) fn exp_64<R: Level>(x: f64) -> f64 {
+pub(super) fn exp_64<L: Level>(x: f64) -> f64 {
     // The first 42 bits of ln 2: their product with n is exact.
     const LN_2_HIGH: f64 = f64::from_bits(0x3fe6_2e42_fefa_3800);
     const LN_2_LOW: f64 = 5.497_923_018_708_371e-14;
     let x = clamped(x, -750.0, 710.0);
-    let n = R::mul_add(x, std::f64::consts::LOG2_E, ROUNDER_64) - ROUNDER_64;
-    let r = R::mul_add(n, -LN_2_LOW, R::mul_add(n, -LN_2_HIGH, x));
+    let n = L::mul_add(x, std::f64::consts::LOG2_E, ROUNDER_64) - ROUNDER_64;
+    let r = L::mul_add(n, -LN_2_LOW, L::mul_add(n, -LN_2_HIGH, x));
     let half = (n * 0.5 + ROUNDER_64) - ROUNDER_64;
-    polynomial::<_, R, 14>(r, &TAYLOR_64) * power_of_two_64(half) * power_of_two_64(n - half)
+    polynomial::<_, L, 14>(r, &TAYLOR_64) * power_of_two_64(half) * power_of_two_64(n - half)
 }
 
 #[inline(always)]
-pub(super) fn exp_32<R: Level>(x: f32) -> f32 {
+pub(super) fn exp_32<L: Level>(x: f32) -> f32 {
     // The first 15 bits of ln 2: their product with n is exact.
     const LN_2_HIGH: f32 = f32::from_bits(0x3f31_7200);
     const LN_2_LOW: f32 = 1.428_606_8e-6;
     let x = clamped(x, -105.0, 89.0);
-    let n = R::mul_add(x, std::f32::consts::LOG2_E, ROUNDER_32) - ROUNDER_32;
-    let r = R::mul_add(n, -LN_2_LOW, R::mul_add(n, -LN_2_HIGH, x));
+    let n = L::mul_add(x, std::f32::consts::LOG2_E, ROUNDER_32) - ROUNDER_32;
+    let r = L::mul_add(n, -LN_2_LOW, L::mul_add(n, -LN_2_HIGH, x));
     let half = (n * 0.5 + ROUNDER_32) - ROUNDER_32;
-    polynomial::<_, R, 8>(r, &TAYLOR_32) * power_of_two_32(half) * power_of_two_32(n - half)
+    polynomial::<_, L, 8>(r, &TAYLOR_32) * power_of_two_32(half) * power_of_two_32(n - half)
 }
 
 impl VectorFloat for f64 {
     #[inline(always)]
-    fn vector_exp<R: Level>(self) -> Self {
-        exp_64::<R>(self)
+    fn vector_exp<L: Level>(self) -> Self {
+        exp_64::<L>(self)
     }
     #[inline(always)]
-    fn vector_ln<R: Level>(self) -> Self {
-        super::ln::ln_64::<R>(self)
+    fn vector_ln<L: Level>(self) -> Self {
+        super::ln::ln_64::<L>(self)
     }
 }
 
 impl VectorFloat for f32 {
     #[inline(always)]
-    fn vector_exp<R: Level>(self) -> Self {
-        exp_32::<R>(self)
+    fn vector_exp<L: Level>(self) -> Self {
+        exp_32::<L>(self)
     }
     #[inline(always)]
-    fn vector_ln<R: Level>(self) -> Self {
-        super::ln::ln_32::<R>(self)
+    fn vector_ln<L: Level>(self) -> Self {
+        super::ln::ln_32::<L>(self)
     }
 }

@@ -13,12 +13,12 @@ use crate::numeric::simd::Level;
 
 /// The natural logarithm of a positive normal number.
 #[inline(always)]
-pub fn ln<T: Scalar, R: Level>(x: T) -> T {
-    x.vector_ln::<R>()
+pub fn ln<T: Scalar, L: Level>(x: T) -> T {
+    x.vector_ln::<L>()
 }
 
 #[inline(always)]
-pub(super) fn ln_64<R: Level>(x: f64) -> f64 {
+pub(super) fn ln_64<L: Level>(x: f64) -> f64 {
     const SQRT_HALF: u64 = 0x3fe6_a09e_667f_3bcd;
     const MANTISSA: u64 = (1 << 52) - 1;
     // The bits of 2^52: with a small integer below them, 2^52 more than that integer.
@@ -38,7 +38,7 @@ pub(super) fn ln_64<R: Level>(x: f64) -> f64 {
     let biased = above.wrapping_add(1023 << 52) >> 52;
     let e = f64::from_bits(biased | TWO_52) - (4_503_599_627_370_496.0 + 1023.0);
     let m = f64::from_bits((above & MANTISSA).wrapping_add(SQRT_HALF));
-    let value = combine::<_, R, 7>(m, e, &P, LN_2_HIGH, LN_2_LOW);
+    let value = combine::<_, L, 7>(m, e, &P, LN_2_HIGH, LN_2_LOW);
     if x.is_nan() {
         x
     } else {
@@ -47,7 +47,7 @@ pub(super) fn ln_64<R: Level>(x: f64) -> f64 {
 }
 
 #[inline(always)]
-pub(super) fn ln_32<R: Level>(x: f32) -> f32 {
+pub(super) fn ln_32<L: Level>(x: f32) -> f32 {
     const SQRT_HALF: u32 = 0x3f35_04f3;
     const MANTISSA: u32 = (1 << 23) - 1;
     const TWO_23: u32 = 0x4b00_0000;
@@ -58,7 +58,7 @@ pub(super) fn ln_32<R: Level>(x: f32) -> f32 {
     let biased = above.wrapping_add(127 << 23) >> 23;
     let e = f32::from_bits(biased | TWO_23) - (8_388_608.0 + 127.0);
     let m = f32::from_bits((above & MANTISSA).wrapping_add(SQRT_HALF));
-    let value = combine::<_, R, 4>(m, e, &P, LN_2_HIGH, LN_2_LOW);
+    let value = combine::<_, L, 4>(m, e, &P, LN_2_HIGH, LN_2_LOW);
     if x.is_nan() {
         x
     } else {
@@ -68,7 +68,7 @@ pub(super) fn ln_32<R: Level>(x: f32) -> f32 {
 
 /// `ln m + e ln 2`.
 #[inline(always)]
-fn combine<T: Scalar, R: Level, const N: usize>(
+fn combine<T: Scalar, L: Level, const N: usize>(
     m: T,
     e: T,
     p: &[T; N],
@@ -80,9 +80,9 @@ fn combine<T: Scalar, R: Level, const N: usize>(
     let z = s * s;
     let mut sum = p[N - 1];
     for k in (0..N - 1).rev() {
-        sum = R::mul_add(sum, z, p[k]);
+        sum = L::mul_add(sum, z, p[k]);
     }
     let half_square = T::from_f64(0.5) * f * f;
-    let correction = R::mul_add(s, R::mul_add(z, sum, half_square), e * ln_2_low);
-    R::mul_add(e, ln_2_high, f - (half_square - correction))
+    let correction = L::mul_add(s, L::mul_add(z, sum, half_square), e * ln_2_low);
+    L::mul_add(e, ln_2_high, f - (half_square - correction))
 }

@@ -17,10 +17,10 @@ use crate::numeric::simd::Level;
 pub trait VectorFloat: Sized {
     /// `exp(self)`; see [`exp()`].
     #[must_use]
-    fn vector_exp<R: Level>(self) -> Self;
+    fn vector_exp<L: Level>(self) -> Self;
     /// `ln(self)`; see [`ln()`].
     #[must_use]
-    fn vector_ln<R: Level>(self) -> Self;
+    fn vector_ln<L: Level>(self) -> Self;
 }
 
 /// The logistic function `1 / (1 + exp(-a))`.
@@ -28,8 +28,8 @@ pub trait VectorFloat: Sized {
 /// Only non-positive numbers are exponentiated, so nothing overflows; infinities give 0 and 1. The
 /// error is that of [`exp()`] and of two roundings more.
 #[inline(always)]
-pub fn sigmoid<T: Scalar, R: Level>(a: T) -> T {
-    let e = exp::<T, R>(-a.abs());
+pub fn sigmoid<T: Scalar, L: Level>(a: T) -> T {
+    let e = exp::<T, L>(-a.abs());
     let numerator = if a < T::zero() { e } else { T::one() };
     numerator / (T::one() + e)
 }

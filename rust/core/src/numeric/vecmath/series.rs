@@ -7,14 +7,14 @@ use crate::numeric::vecmath::polynomial;
 ///
 /// With it, what five terms leave out of the series of `exp(x) - 1` is below `256^-6 / 720 < 5e-18`,
 /// and what six leave out of that of `ln(1 + x)`, `|x| < 1.01 / 256`, below `3e-18`.
-pub const SMALL: f64 = 1.0 / 256.0;
+pub const MAX_MOVE_5_TERMS: f64 = 1.0 / 256.0;
 
 /// Of a move up to this, four terms of either series are enough: they leave out less than
 /// `2048^-5 / 5 < 6e-18`.
-pub const TINY: f64 = 1.0 / 2048.0;
+pub const MAX_MOVE_4_TERMS: f64 = 1.0 / 2048.0;
 
 /// Of a move up to this, three terms are enough: they leave out less than `16384^-4 / 4 < 4e-18`.
-pub const MINUTE: f64 = 1.0 / 16384.0;
+pub const MAX_MOVE_3_TERMS: f64 = 1.0 / 16384.0;
 
 /// The terms of the series of the exponential less 1.
 pub const TERMS: usize = 5;
@@ -22,10 +22,10 @@ pub const TERMS: usize = 5;
 /// `exp(x) - 1` by the first `E` terms of its series.
 #[inline(always)]
 #[must_use]
-pub fn exp_less_1<R: Level, const E: usize>(x: f64) -> f64 {
+pub fn exp_m1_series<L: Level, const E: usize>(x: f64) -> f64 {
     let mut series = [0.0; E];
     series.copy_from_slice(&EXPONENTIAL[..E]);
-    x * polynomial::<_, R, E>(x, &series)
+    x * polynomial::<_, L, E>(x, &series)
 }
 
 const EXPONENTIAL: [f64; 9] = [
@@ -40,13 +40,13 @@ const EXPONENTIAL: [f64; 9] = [
     1.0 / 362_880.0,
 ];
 
-/// `ln(1 + x)` by the first `L` terms of its series.
+/// `ln(1 + x)` by the first `W` terms of its series.
 #[inline(always)]
 #[must_use]
-pub fn ln_1_more<R: Level, const L: usize>(x: f64) -> f64 {
-    let mut series = [0.0; L];
-    series.copy_from_slice(&LOGARITHM[..L]);
-    x * polynomial::<_, R, L>(x, &series)
+pub fn ln_1p_series<L: Level, const W: usize>(x: f64) -> f64 {
+    let mut series = [0.0; W];
+    series.copy_from_slice(&LOGARITHM[..W]);
+    x * polynomial::<_, L, W>(x, &series)
 }
 
 /// The coefficients of the series of `ln(1 + x)`.
@@ -74,14 +74,14 @@ mod tests {
     #[test]
     fn the_series_are_as_near_as_they_say() {
         for i in -1000..=1000 {
-            let x = SMALL * f64::from(i) / 1000.0;
+            let x = MAX_MOVE_5_TERMS * f64::from(i) / 1000.0;
             let rounding = 4e-16 * x.abs();
-            assert!((exp_less_1::<Fused, TERMS>(x) - x.exp_m1()).abs() <= 5e-18 + rounding);
-            assert!((ln_1_more::<Fused, 6>(x) - x.ln_1p()).abs() <= 3e-18 + rounding);
-            let x = TINY * f64::from(i) / 1000.0;
+            assert!((exp_m1_series::<Fused, TERMS>(x) - x.exp_m1()).abs() <= 5e-18 + rounding);
+            assert!((ln_1p_series::<Fused, 6>(x) - x.ln_1p()).abs() <= 3e-18 + rounding);
+            let x = MAX_MOVE_4_TERMS * f64::from(i) / 1000.0;
             let rounding = 4e-16 * x.abs();
-            assert!((exp_less_1::<Fused, 4>(x) - x.exp_m1()).abs() <= 6e-18 + rounding);
-            assert!((ln_1_more::<Fused, 4>(x) - x.ln_1p()).abs() <= 6e-18 + rounding);
+            assert!((exp_m1_series::<Fused, 4>(x) - x.exp_m1()).abs() <= 6e-18 + rounding);
+            assert!((ln_1p_series::<Fused, 4>(x) - x.ln_1p()).abs() <= 6e-18 + rounding);
         }
     }
 }

@@ -119,10 +119,10 @@ impl Columns {
     /// Those of a row of just so many vectors.
     #[inline(always)]
     #[must_use]
-    pub fn whole<T: Scalar, R: Level, const V: usize>() -> Self {
+    pub fn whole<T: Scalar, L: Level, const V: usize>() -> Self {
         Self {
             first: 0,
-            end: (V - 1) * T::Vector::<R>::LANES,
+            end: (V - 1) * T::Vector::<L>::LANES,
         }
     }
 
@@ -137,8 +137,8 @@ impl Columns {
     }
 
     #[inline(always)]
-    fn check<T: Scalar, R: Level, const V: usize>(self, row: &[T]) {
-        let lanes = T::Vector::<R>::LANES;
+    fn check<T: Scalar, L: Level, const V: usize>(self, row: &[T]) {
+        let lanes = T::Vector::<L>::LANES;
         let end = (self.first + (V - 1) * lanes).max(self.end + lanes);
         assert!(end <= row.len(), "the row is too short");
     }
@@ -149,14 +149,14 @@ impl Columns {
     /// If it is too short: a fault of the caller's code.
     #[inline(always)]
     #[must_use]
-    pub fn load<T: Scalar, R: Level, const V: usize>(self, row: &[T]) -> [T::Vector<R>; V] {
-        let lanes = T::Vector::<R>::LANES;
-        self.check::<T, R, V>(row);
-        let mut vectors = [T::Vector::<R>::splat(T::zero()); V];
+    pub fn load<T: Scalar, L: Level, const V: usize>(self, row: &[T]) -> [T::Vector<L>; V] {
+        let lanes = T::Vector::<L>::LANES;
+        self.check::<T, L, V>(row);
+        let mut vectors = [T::Vector::<L>::splat(T::zero()); V];
         for (v, vector) in vectors.iter_mut().enumerate() {
             let at = self.start::<V>(v, lanes);
             // SAFETY: both the last vector and those before it have been found to end in the row.
-            *vector = unsafe { T::Vector::<R>::load(row.as_ptr().add(at)) };
+            *vector = unsafe { T::Vector::<L>::load(row.as_ptr().add(at)) };
         }
         vectors
     }
@@ -166,13 +166,13 @@ impl Columns {
     /// # Panics
     /// If the row is too short: a fault of the caller's code.
     #[inline(always)]
-    pub fn store<T: Scalar, R: Level, const V: usize>(
+    pub fn store<T: Scalar, L: Level, const V: usize>(
         self,
-        vectors: &[T::Vector<R>; V],
+        vectors: &[T::Vector<L>; V],
         row: &mut [T],
     ) {
-        let lanes = T::Vector::<R>::LANES;
-        self.check::<T, R, V>(row);
+        let lanes = T::Vector::<L>::LANES;
+        self.check::<T, L, V>(row);
         for (v, vector) in vectors.iter().enumerate() {
             let at = self.start::<V>(v, lanes);
             // SAFETY: as above.

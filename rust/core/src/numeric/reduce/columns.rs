@@ -37,7 +37,7 @@ impl<T: Scalar> Kernel for AddRows<'_, T> {
     /// Some columns at a time, whose sums stay in registers; where the last of them lie over those before,
     /// both come to the same.
     #[inline(always)]
-    fn run<R: Level>(self) {
+    fn run<L: Level>(self) {
         let cols = self.sums.len();
         if cols < WIDTH {
             self.sums.fill(T::zero());
@@ -73,7 +73,7 @@ impl<T: Scalar, C: Scalar> Kernel for Add<'_, T, C> {
     type Output = ();
 
     #[inline(always)]
-    fn run<R: Level>(self) {
+    fn run<L: Level>(self) {
         for (sum, &term) in self.0.iter_mut().zip(self.1) {
             *sum += T::from_f64(term.widen());
         }

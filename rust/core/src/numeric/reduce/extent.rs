@@ -17,7 +17,7 @@ pub fn max_abs_of<'a, T: Scalar>(lists: impl Iterator<Item = &'a [T]>) -> T {
 
 /// Whether no number is infinite or NaN.
 #[must_use]
-pub fn is_finite<T: Scalar>(values: &[T]) -> bool {
+pub fn all_finite<T: Scalar>(values: &[T]) -> bool {
     // With the largest, for an early end would keep the loop from whole vectors.
     max_abs(values).is_finite()
 }
@@ -31,7 +31,7 @@ impl<'a, T: Scalar, I: Iterator<Item = &'a [T]>> Kernel for MaxAbs<I> {
     type Output = T;
 
     #[inline(always)]
-    fn run<R: Level>(self) -> T {
+    fn run<L: Level>(self) -> T {
         let mut extent = Extent {
             largest: [T::zero(); WIDTH],
             zeros: [T::zero(); WIDTH],
@@ -101,10 +101,10 @@ mod tests {
                 let mut values = vec![0.5; count];
                 values[place] = -2.0;
                 assert!(max_abs(&values) >= 2.0 && max_abs(&values) <= 2.0);
-                assert!(is_finite(&values));
+                assert!(all_finite(&values));
                 for odd in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
                     values[place] = odd;
-                    assert!(!is_finite(&values), "{odd} at {place} of {count}");
+                    assert!(!all_finite(&values), "{odd} at {place} of {count}");
                     assert_eq!(max_abs(&values).is_nan(), odd.is_nan());
                 }
             }
