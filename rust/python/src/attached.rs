@@ -12,7 +12,7 @@ use std::sync::OnceLock;
 use std::thread::ThreadId;
 use std::time::{Duration, Instant};
 
-use kobai_core::{ask, Error};
+use kobai_core::{ensure_memory, Error};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::{PyResult, Python};
 
@@ -42,7 +42,7 @@ impl<'py> Attached<'py> {
         }
         let own = Self(py);
         // For all that is too small to be asked for: Rust ends the process where it cannot have it.
-        ask(0).map_err(Failure)?;
+        ensure_memory(0).map_err(Failure)?;
         Ok(own)
     }
 

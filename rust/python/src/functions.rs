@@ -4,7 +4,7 @@ use numpy::{Element, PyArrayDyn};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
-use kobai_core::{ask, Activation, Scalar};
+use kobai_core::{ensure_memory, Activation, Scalar};
 
 use crate::arrays::{new_array, shape_text, Floats, Values};
 use crate::attached::Attached;
@@ -17,7 +17,7 @@ fn mapped<'py, T: Element + Scalar>(
 ) -> PyResult<Bound<'py, PyAny>> {
     let slice = values.slice()?;
     let out = own.detached(|| {
-        ask(std::mem::size_of_val(slice))?;
+        ensure_memory(std::mem::size_of_val(slice))?;
         let mut out = slice.to_vec();
         compute(&mut out);
         Ok(out)

@@ -4,7 +4,7 @@ use numpy::{Element, PyArrayDyn, PyArrayMethods, PyReadwriteArrayDyn};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
-use kobai_core::{ask, train, Batches, Dataset, Gradient, Network, Parameters, Scalar};
+use kobai_core::{ensure_memory, train, Batches, Dataset, Gradient, Network, Parameters, Scalar};
 
 use crate::arrays::{new_array, wrong_type, Floats, Values};
 use crate::attached::Attached;
@@ -27,7 +27,7 @@ impl Samples {
                 })
             };
             let values = values.vector(name)?;
-            ask(std::mem::size_of_val(values)).map_err(Failure)?;
+            ensure_memory(std::mem::size_of_val(values)).map_err(Failure)?;
             values.iter().map(count).collect()
         };
         Ok(Self {

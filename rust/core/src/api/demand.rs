@@ -1,7 +1,7 @@
 //! How much memory a call takes at most, from its sizes: what is asked for before it starts.
 //!
 //! These are bounds, not counts. A list of at most some kilobytes is not among them: for such there is a
-//! reserve ([`ask`](crate::parallel::workspace::ask)).
+//! reserve ([`ensure_memory`](crate::parallel::memory::ensure_memory)).
 
 use crate::finite_difference::node::interpolation::MAX_TERMS;
 use crate::finite_difference::Method;
@@ -11,9 +11,9 @@ use crate::numeric::scalar::Scalar;
 use crate::numeric::simd::LANES;
 use crate::numeric::vecmath::series::TERMS;
 use crate::parallel::block_rows;
-use crate::parallel::products;
-use crate::parallel::workspace::Demand;
-use crate::sparse::tiles::BLOCK;
+use crate::parallel::matmul_memory;
+use crate::parallel::workspace::MemoryNeed;
+use crate::sparse::tiles::TILE_SIDE;
 
 /// Of a block of samples or of a piece of work: the lists that hold its parts.
 const PIECE_BYTES: usize = 256;
@@ -91,8 +91,8 @@ impl<'a, 'n, T: Scalar> Sizes<'a, 'n, T> {
     /// What holds the elements of a batch that are not zero: room for all of them.
     fn tiles(&self) -> usize {
         let rows = self.samples.saturating_add(self.blocks());
-        let tiles = self.network.inputs().div_ceil(BLOCK);
-        let row = BLOCK * self.bytes + 2 * std::mem::size_of::<u64>();
+        let tiles = self.network.inputs().div_ceil(TILE_SIDE);
+        let row = TILE_SIDE * self.bytes + 2 * std::mem::size_of::<u64>();
         let pieces = product([self.blocks(), PIECE_BYTES]);
         product([rows, tiles, row]).saturating_add(pieces)
     }
@@ -108,8 +108,8 @@ impl<'a, 'n, T: Scalar> Sizes<'a, 'n, T> {
         let sums = product([2, self.samples, first, self.bytes]);
         let logarithms = product([self.samples, self.network.classes(), self.bytes]);
         let pieces = product([self.blocks(), self.layers().len(), PIECE_BYTES]);
-        let second_sums = product([self.threads, BLOCK, first, self.bytes]);
-        let threads = product([self.threads, THREAD_BYTES + products::product_bytes()]);
+        let second_sums = product([self.threads, TILE_SIDE, first, self.bytes]);
+        let threads = product([self.threads, THREAD_BYTES + matmul_memory::product_bytes()]);
         sum([sums, logarithms, pieces, second_sums, threads])
     }
 
@@ -117,9 +117,13 @@ impl<'a, 'n, T: Scalar> Sizes<'a, 'n, T> {
     #[must_use]
     pub fn forward(&self) -> usize {
         // Each thread has the rows of a block in whole, and without their zeros.
-        let inputs = self.network.inputs().next_multiple_of(BLOCK);
-        let rows = product([2 * (BLOCK + 1), inputs, self.bytes]);
-        let masks = product([BLOCK + 1, inputs / BLOCK, 2 * std::mem::size_of::<u64>()]);
+        let inputs = self.network.inputs().next_multiple_of(TILE_SIDE);
+        let rows = product([2 * (TILE_SIDE + 1), inputs, self.bytes]);
+        let masks = product([
+            TILE_SIDE + 1,
+            inputs / TILE_SIDE,
+            2 * std::mem::size_of::<u64>(),
+        ]);
         let blocks = product([self.threads, rows.saturating_add(masks)]);
         sum([self.pass(), self.beside_pass(), blocks])
     }
@@ -128,7 +132,7 @@ impl<'a, 'n, T: Scalar> Sizes<'a, 'n, T> {
     /// each thread has of the product.
     fn transposed_products(&self) -> usize {
         let layers = self.layers().iter();
-        let pieces = layers.map(|layer| product([layer.inputs().div_ceil(BLOCK), PIECE_BYTES]));
+        let pieces = layers.map(|layer| product([layer.inputs().div_ceil(TILE_SIDE), PIECE_BYTES]));
         let pieces = pieces.fold(0, usize::saturating_add);
         let parts = product([self.threads, 2, SPARSE_PART, self.widest(), self.bytes]);
         sum([self.inputs(), pieces, parts])
@@ -136,10 +140,10 @@ impl<'a, 'n, T: Scalar> Sizes<'a, 'n, T> {
 
     /// Of a gradient by backpropagation.
     #[must_use]
-    pub fn backprop(&self) -> Demand {
-        Demand {
-            kept: sum([self.tiles(), self.pass(), self.pass() / 2]),
-            passing: self
+    pub fn backprop(&self) -> MemoryNeed {
+        MemoryNeed {
+            workspace: sum([self.tiles(), self.pass(), self.pass() / 2]),
+            temporary: self
                 .beside_pass()
                 .saturating_add(self.transposed_products()),
         }
@@ -147,16 +151,16 @@ impl<'a, 'n, T: Scalar> Sizes<'a, 'n, T> {
 
     /// Of a numerical gradient, in double precision.
     #[must_use]
-    pub fn numerical(&self, method: Method) -> Demand {
+    pub fn numerical(&self, method: Method) -> MemoryNeed {
         let own = self.widened();
         let evaluated = match method {
             Method::Direct => own.direct(),
             Method::Incremental => own.shifts().saturating_add(own.quotients()),
             Method::Node => sum([own.shifts(), own.quotients(), own.polynomials()]),
         };
-        Demand {
-            kept: sum([own.tiles(), own.pass()]),
-            passing: sum([own.beside_pass(), own.inputs(), evaluated]),
+        MemoryNeed {
+            workspace: sum([own.tiles(), own.pass()]),
+            temporary: sum([own.beside_pass(), own.inputs(), evaluated]),
         }
     }
 
@@ -222,17 +226,20 @@ impl<'a, 'n, T: Scalar> Sizes<'a, 'n, T> {
     /// Of steps by backpropagation, of batches of this size at most.
     #[must_use]
     pub fn backprop_steps(&self) -> usize {
-        let Demand { kept, passing } = self.backprop();
+        let MemoryNeed {
+            workspace,
+            temporary,
+        } = self.backprop();
         // Of each half of the first layer: its parameters, and a tile more than half of all.
         let tile = product([
             self.samples.saturating_add(self.blocks()),
-            2 * BLOCK,
+            2 * TILE_SIDE,
             self.bytes,
         ]);
         let sums = product([2, self.samples, self.layers()[0].units(), self.bytes]);
         sum([
-            kept,
-            passing,
+            workspace,
+            temporary,
             self.batch(),
             product([2, self.parameters()]),
             tile,
@@ -243,11 +250,14 @@ impl<'a, 'n, T: Scalar> Sizes<'a, 'n, T> {
     /// Of numerical steps, of batches of this size at most.
     #[must_use]
     pub fn numerical_steps(&self, method: Method) -> usize {
-        let Demand { kept, passing } = self.numerical(method);
+        let MemoryNeed {
+            workspace,
+            temporary,
+        } = self.numerical(method);
         let own = self.widened();
         // In the type of the network twice, and in double precision, the quotients too.
         let parameters = product([2, self.parameters().saturating_add(own.parameters())]);
-        sum([kept, passing, own.batch(), parameters])
+        sum([workspace, temporary, own.batch(), parameters])
     }
 
     /// The rows of a batch, and its targets.

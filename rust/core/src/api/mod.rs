@@ -14,9 +14,11 @@ use crate::network::{Network, ParametersMut};
 use crate::numeric::matrix::{Matrix, MatrixRef};
 use crate::numeric::scalar::Scalar;
 use crate::parallel::cancel::Cancel;
-use crate::parallel::products::prepare_thread;
-use crate::parallel::workspace::{ask, with_workspace, Demand};
-use crate::parallel::{run, run_watched, Threads, WORTH_WATCHING};
+use crate::parallel::matmul_memory::prepare_thread;
+use crate::parallel::memory::ensure_memory;
+use crate::parallel::tuning::MIN_WATCHED_FLOPS;
+use crate::parallel::workspace::{with_workspace, MemoryNeed};
+use crate::parallel::{run, run_watched, Threads};
 use crate::sparse::Sparse;
 
 /// Calls with more numbers than this, inputs and units of all samples, leave no working space behind.
@@ -40,7 +42,7 @@ struct NumericalWorkspace {
 fn in_workspace<T: Scalar, W: Default + 'static, R>(
     network: &Network<'_, T>,
     samples: usize,
-    demand: Demand,
+    demand: MemoryNeed,
     compute: impl FnOnce(&mut W) -> R,
 ) -> Result<R, Error> {
     prepare_thread()?;
@@ -184,14 +186,14 @@ pub fn numerical_gradient<'a>(
         })?
     };
     let work = method.flops(network, x.rows());
-    if work < WORTH_WATCHING {
+    if work < MIN_WATCHED_FLOPS {
         // Nobody looks for interrupts: what turns out to be long is begun once more.
         let never = Cancel::new();
-        if let Some(loss) = run(work, |threads| compute(threads, &never, WORTH_WATCHING))? {
+        if let Some(loss) = run(work, |threads| compute(threads, &never, MIN_WATCHED_FLOPS))? {
             return Ok(loss);
         }
     }
-    let work = work.max(WORTH_WATCHING);
+    let work = work.max(MIN_WATCHED_FLOPS);
     let loss = run_watched(work, interrupted, |threads, cancel| {
         compute(threads, cancel, usize::MAX)
     })?;
@@ -234,7 +236,7 @@ fn forward_pass<'a, T: Scalar>(
     let work = network.flops().saturating_mul(x.rows());
     prepare_thread()?;
     run(work, |threads| {
-        ask(Sizes::new(network, x.rows(), threads.count()).forward())?;
+        ensure_memory(Sizes::new(network, x.rows(), threads.count()).forward())?;
         let mut forward = Forward::new();
         forward.run_stream(network, x, threads);
         Ok(forward)

@@ -7,15 +7,15 @@ use crate::gradient::sink::Goal;
 use crate::network::input::Input;
 use crate::numeric::matmul::{multiply, Operand};
 use crate::numeric::matrix::{Matrix, MatrixRef};
-use crate::numeric::reduce::add;
+use crate::numeric::reduce::add_to;
 use crate::numeric::scalar::Scalar;
 use crate::numeric::simd::dispatch;
 use crate::parallel::{for_each, Threads};
-use crate::sparse::tiles::{Tiles, BLOCK};
+use crate::sparse::tiles::{Tiles, TILE_SIDE};
 use crate::sparse::transposed_times_dense::{ElementMap, TransposedTimesDense};
 
 /// How many columns of a sparse input make a piece of work.
-pub const SPARSE_PART: usize = 2 * BLOCK;
+pub const SPARSE_PART: usize = 2 * TILE_SIDE;
 
 /// `input^T @ terms[0] + sum_p T_(2p+1)(input / largest)^T @ terms[p]`, Chebyshev's polynomials taken
 /// element by element: coefficients of shape (samples, units), the result of shape (inputs, units). One
@@ -123,7 +123,7 @@ impl<'a, T: Scalar> TransposedProduct<'a, T> {
         let (input, linear) = (self.input(), self.terms[0]);
         match input {
             Input::Sparse(x) => {
-                transposed_times_dense(x.row_parts(), columns, ElementMap::Plain, linear, out);
+                transposed_times_dense(x.row_blocks(), columns, ElementMap::Plain, linear, out);
             }
             Input::Dense(x) => {
                 let x = Operand::plain(x).columns(columns.start, columns.end);
@@ -151,7 +151,7 @@ fn add_weighed<T: Scalar, C: Scalar>(
     let mut product = vec![C::zero(); out.len()];
     match input {
         Input::Sparse(x) => {
-            transposed_times_dense(x.row_parts(), columns, map, matrix, &mut product);
+            transposed_times_dense(x.row_blocks(), columns, map, matrix, &mut product);
         }
         Input::Dense(x) => {
             let mut data = Vec::with_capacity(x.rows() * columns.len());
@@ -164,19 +164,19 @@ fn add_weighed<T: Scalar, C: Scalar>(
             multiply(weighed, Operand::plain(matrix), false, &mut product);
         }
     }
-    add(out, &product);
+    add_to(out, &product);
 }
 
 /// Writes rows `columns` of the product of a sparse matrix, its columns weighed and transposed, with another.
 pub fn transposed_times_dense<T: Scalar, C: Scalar>(
-    parts: &[Tiles<T>],
+    blocks: &[Tiles<T>],
     columns: &Range<usize>,
     map: ElementMap<T>,
     matrix: MatrixRef<'_, C>,
     out: &mut [C],
 ) {
     dispatch(TransposedTimesDense {
-        parts,
+        blocks,
         columns: columns.clone(),
         map,
         matrix,

@@ -2,7 +2,7 @@
 //! see [`change`](crate::network::score_moves).
 
 use crate::numeric::simd::Level;
-use crate::numeric::vecmath::polynomial;
+use crate::numeric::vecmath::horner;
 use crate::numeric::vecmath::series::{exp_m1_series, ln_1p_series, TERMS};
 
 /// The terms of the series of `exp(-v) - 1` that are weighed with shares: what three leave out is below
@@ -74,7 +74,7 @@ impl ClassSums {
         change: f64,
     ) -> f64 {
         let g = denominator::<L, E>(moments, change);
-        let fall = -change * polynomial::<_, L, SHARED_TERMS>(-change, shared);
+        let fall = -change * horner::<_, L, SHARED_TERMS>(-change, shared);
         let by_shares = L::mul_add(self.share, g, L::mul_add(g, fall, fall));
         L::mul_add(self.mass, ln_1p_series::<L, W>(g), -change * score_weights) - by_shares
     }
@@ -124,7 +124,7 @@ pub fn growth_to_label<L: Level>(
 #[inline(always)]
 #[must_use]
 pub fn denominator<L: Level, const E: usize>(moments: &[f64; E], change: f64) -> f64 {
-    change * polynomial::<_, L, E>(change, moments)
+    change * horner::<_, L, E>(change, moments)
 }
 
 /// `ln(1 + e + q (g - e))` of a class whose score has moved by `by`.

@@ -4,10 +4,10 @@ use crate::network::input::{times, BatchRows, Input};
 use crate::network::stream::Stream;
 use crate::network::{Layer, Network};
 use crate::numeric::matrix::{Matrix, MatrixRef};
-use crate::numeric::reduce::add;
+use crate::numeric::reduce::add_to;
 use crate::numeric::scalar::Scalar;
 use crate::numeric::softmax::softmax;
-use crate::parallel::{block_rows, for_each_again, row_blocks, Threads};
+use crate::parallel::{block_rows, for_each_from_both_ends, row_blocks, Threads};
 
 /// Pre-activations and activations of every layer; the last one's pre-activations are the scores, its
 /// activations the probabilities.
@@ -48,7 +48,7 @@ impl<T: Scalar> Begin<'_, T> {
                 let start = b * block_rows(first.rows()) * first.cols();
                 let own = start..start + out.len();
                 out.copy_from_slice(&first.data()[own.clone()]);
-                add(out, &second.data()[own]);
+                add_to(out, &second.data()[own]);
             }
             Self::Stream(stream) => return stream.write(b, layer, out),
         }
@@ -164,7 +164,7 @@ impl<T: Scalar> Forward<T> {
             .into_iter()
             .zip(row_blocks(&mut self.post, samples))
             .zip(beside);
-        for_each_again(threads, pieces.enumerate(), |(b, ((pre, post), beside))| {
+        for_each_from_both_ends(threads, pieces.enumerate(), |(b, ((pre, post), beside))| {
             if let Some(passed) = (Piece { pre, post }).run(b, network, begin) {
                 then(beside, &passed);
             }

@@ -11,8 +11,8 @@ use crate::numeric::matrix::{Matrix, MatrixRef};
 use crate::numeric::reduce::max_abs;
 use crate::numeric::scalar::Scalar;
 use crate::numeric::simd::dispatch;
-use crate::parallel::{block_rows, for_chunks, for_each_again, Threads};
-use crate::sparse::tiles::BLOCK;
+use crate::parallel::{block_rows, for_chunks, for_each_from_both_ends, Threads};
+use crate::sparse::tiles::TILE_SIDE;
 use crate::sparse::times_dense::{half_of, TimesDense};
 use crate::sparse::Sparse;
 
@@ -111,6 +111,7 @@ fn is_sparse<S: Scalar, T: Scalar>(
             tiles.try_fill::<S, S>(range.map(|n| (x.row(n), &[][..])), x.cols(), max_nonzeros)
         },
     )
+    .is_ok()
 }
 
 /// The input of a layer: a batch, or the activations of the layer below.
@@ -172,8 +173,8 @@ impl<T: Scalar> Input<'_, T> {
             Self::Dense(x) => times(x.row_range(rows.start, rows.end), weights, bias, out),
             Self::Sparse(x) => {
                 let are_finite = dispatch(TimesDense {
-                    parts: std::slice::from_ref(&x.row_parts()[b]),
-                    first: 0,
+                    blocks: std::slice::from_ref(&x.row_blocks()[b]),
+                    first_tile: 0,
                     half: half_of(weights.rows()),
                     bias,
                     matrix: weights,
@@ -201,7 +202,7 @@ impl<T: Scalar> Input<'_, T> {
         let (weights, bias) = (layer.weights, layer.bias);
         let half = half_of(weights.rows());
         let parts = match self {
-            Self::Sparse(x) if threads.count() == 2 && half < weights.rows() => x.row_parts(),
+            Self::Sparse(x) if threads.count() == 2 && half < weights.rows() => x.row_blocks(),
             _ => return false,
         };
         if parts.len() != 2 {
@@ -212,13 +213,13 @@ impl<T: Scalar> Input<'_, T> {
         }
         let are_finite = AtomicBool::new(true);
         let rows = [(0..half, bias), (half..weights.rows(), None)];
-        for_each_again(
+        for_each_from_both_ends(
             threads,
             rows.into_iter().zip(sums),
             |((rows, bias), sums)| {
                 let is_finite = dispatch(TimesDense {
-                    parts,
-                    first: rows.start / BLOCK,
+                    blocks: parts,
+                    first_tile: rows.start / TILE_SIDE,
                     half: rows.len(),
                     bias,
                     matrix: weights.row_range(rows.start, rows.end),

@@ -20,9 +20,10 @@ use crate::network::losses::{Target, DELTA};
 use crate::network::score_moves::{are_squares_small, Sample};
 use crate::numeric::simd::{Level, LANES};
 use crate::numeric::vecmath::series::{
-    exp_m1_series, ln_1p_series, LOGARITHM, MAX_MOVE_3_TERMS, MAX_MOVE_4_TERMS, MAX_MOVE_5_TERMS,
+    exp_m1_series, ln_1p_series, LN_1P_COEFFICIENTS, MAX_MOVE_3_TERMS, MAX_MOVE_4_TERMS,
+    MAX_MOVE_5_TERMS,
 };
-use crate::numeric::vecmath::{exp, ln, polynomial};
+use crate::numeric::vecmath::{exp, horner, ln};
 
 /// The largest move of a score that the series serve. Nine terms of that of `exp(x) - 1` leave out less than
 /// `16^-9 / 10! < 5e-18` of it, thirteen of that of `ln(1 + x)`, `|x| < 1.04 / 16`, less than `3e-18`.
@@ -113,7 +114,7 @@ impl ScoreSums {
             let mut power = t;
             for (m, sum) in own.powers.iter_mut().enumerate() {
                 power *= share;
-                *sum += power * LOGARITHM[m];
+                *sum += power * LN_1P_COEFFICIENTS[m];
             }
         });
     }
@@ -154,8 +155,8 @@ impl ScoreSums {
     fn others_of_any_share<L: Level>(&self, y: f64, by: Move) -> f64 {
         let (up, down) = (y * by.e, y * by.f);
         let grown = difference_of_ln::<L>(up, down);
-        let shares = up * polynomial::<_, L, LOGARITHMS>(up, &self.powers)
-            - down * polynomial::<_, L, LOGARITHMS>(down, &self.powers);
+        let shares = up * horner::<_, L, LOGARITHMS>(up, &self.powers)
+            - down * horner::<_, L, LOGARITHMS>(down, &self.powers);
         L::mul_add(self.mass, grown, -shares)
     }
 

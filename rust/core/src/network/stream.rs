@@ -14,7 +14,7 @@ use crate::numeric::matrix::Matrix;
 use crate::numeric::scalar::Scalar;
 use crate::numeric::simd::dispatch;
 use crate::parallel::block_rows;
-use crate::parallel::workspace::with_kept;
+use crate::parallel::workspace::with_cached;
 use crate::sparse::nonzero_budget;
 use crate::sparse::tiles::Tiles;
 use crate::sparse::times_dense::{half_of, TimesDense};
@@ -66,7 +66,7 @@ impl<'a, T: Scalar> Stream<'a, T> {
         if self.is_too_dense() {
             return false;
         }
-        with_kept(self.is_small(), |tiles: &mut Tiles<T>| {
+        with_cached(self.is_small(), |tiles: &mut Tiles<T>| {
             if !self.gather(rows.clone(), tiles) {
                 self.is_too_dense.store(true, Ordering::Relaxed);
                 return false;
@@ -97,6 +97,7 @@ impl<'a, T: Scalar> Stream<'a, T> {
                 tiles.try_fill::<f32, f32>(rows.map(|n| (x.row(n), &[][..])), cols, max_nonzeros)
             }
         }
+        .is_ok()
     }
 
     fn write_dense(&self, rows: Range<usize>, layer: &Layer<'_, T>, out: &mut [T]) {
@@ -105,7 +106,7 @@ impl<'a, T: Scalar> Stream<'a, T> {
                 let x = x.row_range(rows.start, rows.end);
                 times(x, layer.weights, layer.bias, out);
             }
-            BatchRows::Single(x) => with_kept(self.is_small(), |cast: &mut Matrix<T>| {
+            BatchRows::Single(x) => with_cached(self.is_small(), |cast: &mut Matrix<T>| {
                 cast.reshape(rows.len(), x.cols());
                 let x = x.row_range(rows.start, rows.end);
                 for (cast, &value) in cast.data_mut().iter_mut().zip(x.data()) {
@@ -121,8 +122,8 @@ impl<'a, T: Scalar> Stream<'a, T> {
 /// meaning, if a weight is infinite or NaN.
 fn sum<T: Scalar>(tiles: &Tiles<T>, layer: &Layer<'_, T>, out: &mut [T]) -> bool {
     dispatch(TimesDense {
-        parts: std::slice::from_ref(tiles),
-        first: 0,
+        blocks: std::slice::from_ref(tiles),
+        first_tile: 0,
         half: half_of(layer.inputs()),
         bias: layer.bias,
         matrix: layer.weights,

@@ -1,15 +1,15 @@
-//! A flag by which the caller stops a long computation from another thread, or a look outside that the
-//! computation takes itself.
+//! A flag that stops a long computation: another thread raises it, or the computation asks between its pieces whether
+//! to stop.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::error::Error;
 
-/// Shared between the thread that waits and those that compute.
+/// Shared by the thread that waits and the threads that compute.
 #[derive(Default)]
 pub struct Cancel<'p> {
     is_raised: AtomicBool,
-    /// Whether to stop, asked between pieces of work.
+    /// Called between pieces of work; answers whether to stop.
     poll: Option<&'p (dyn Fn() -> bool + Sync)>,
 }
 
@@ -34,10 +34,10 @@ impl<'p> Cancel<'p> {
         self.is_raised.store(true, Ordering::Relaxed);
     }
 
-    /// Called between pieces of work.
+    /// A computation calls this between pieces of its work.
     ///
     /// # Errors
-    /// [`Error::Interrupted`] once [`cancel`](Self::cancel) was called.
+    /// [`Error::Interrupted`] once the flag has been raised.
     pub fn check(&self) -> Result<(), Error> {
         if self.poll.is_some_and(|poll| poll()) {
             self.cancel();

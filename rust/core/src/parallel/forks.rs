@@ -1,8 +1,8 @@
-//! Threads are not started while the process forks.
+//! What keeps a fork safe: no thread is started while the process forks, and those that have ended are gone.
 //!
-//! A fork copies the memory of the process, and of its threads only the one that forks. Where another one
-//! is starting a thread at that moment, the C library's lists of threads are copied half-changed: the GNU
-//! library (2.36) then may free a stack twice in the child.
+//! A fork copies the memory of the process, and of its threads only the one that forks. If another thread is
+//! starting a third one at that moment, the child gets the C library's lists of threads half-changed: the GNU
+//! library (2.36) may then free a stack twice.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -10,22 +10,25 @@ use std::time::{Duration, Instant};
 /// How many threads are about to fork this process.
 static FORKS: AtomicUsize = AtomicUsize::new(0);
 
-/// How many are starting others.
+/// How many threads are starting others.
 static STARTS: AtomicUsize = AtomicUsize::new(0);
 
-/// How long a fork waits for threads to be started: far longer than that takes. A child of a fork that was
-/// not announced may wait so long for one that is not there.
-const PATIENCE: Duration = Duration::from_millis(200);
+/// How long a fork waits for threads to be started: far longer than starting them takes. In the child of a fork that
+/// was not announced, the count may include a thread that is not there; its own fork then waits this long in vain.
+const MAX_WAIT: Duration = Duration::from_millis(200);
 
-/// Leave to start threads, as long as it is held.
+/// How long a wait sleeps before it looks again.
+const POLL_INTERVAL: Duration = Duration::from_micros(20);
+
+/// The permission to start threads, for as long as it is held.
 #[derive(Debug)]
 pub struct Start(());
 
 impl Start {
-    /// Leave to start threads; none while the process forks.
+    /// The permission; none while the process forks.
     #[must_use]
     pub fn begin() -> Option<Self> {
-        // In one order for all threads: either the fork sees this start, or it is not begun.
+        // Sequentially consistent: either the fork sees this start, or this start sees the fork.
         STARTS.fetch_add(1, Ordering::SeqCst);
         let start = Self(());
         (FORKS.load(Ordering::SeqCst) == 0).then_some(start)
@@ -38,13 +41,13 @@ impl Drop for Start {
     }
 }
 
-/// Announces a fork: when this returns, no thread is being started, and none will be before it is
+/// Announces a fork: when this returns, no thread is being started, and none will be before the fork is
 /// [over](in_parent).
 pub fn announce() {
     FORKS.fetch_add(1, Ordering::SeqCst);
     let begin = Instant::now();
-    while STARTS.load(Ordering::SeqCst) > 0 && begin.elapsed() < PATIENCE {
-        std::thread::sleep(Duration::from_micros(20));
+    while STARTS.load(Ordering::SeqCst) > 0 && begin.elapsed() < MAX_WAIT {
+        std::thread::sleep(POLL_INTERVAL);
     }
 }
 
@@ -57,6 +60,27 @@ pub fn in_parent() {
 pub fn in_child() {
     FORKS.store(0, Ordering::SeqCst);
     STARTS.store(0, Ordering::SeqCst);
+}
+
+/// How many threads the system counts in this process, where that can be known.
+#[must_use]
+pub fn count_threads() -> Option<usize> {
+    // The name of the program, in brackets, may hold anything: the 18th field behind it is the count.
+    let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
+    let fields = stat.rsplit_once(')')?.1;
+    fields.split_ascii_whitespace().nth(17)?.parse().ok()
+}
+
+/// Waits until the system counts at most so many threads. It still counts threads for some microseconds after they
+/// have been joined; so would Python, which warns of a fork with threads.
+pub fn wait_for_threads(count: usize) {
+    const TRIES: u32 = 100;
+    for _ in 0..TRIES {
+        if count_threads().is_none_or(|now| now <= count) {
+            break;
+        }
+        std::thread::sleep(POLL_INTERVAL);
+    }
 }
 
 #[cfg(test)]

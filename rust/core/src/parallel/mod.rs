@@ -1,40 +1,31 @@
-//! Threads: whether to use them, and how to cut work.
+//! Threads: how many a computation uses, and how its work is cut.
 //!
-//! Work is cut by the sizes of the problem, never by the number of threads, so results are the
-//! same bit for bit whatever that number is.
+//! Work is cut by the sizes of the problem, never by the number of threads, and every sum has one fixed order.
+//! So results are the same bit for bit, whatever that number is.
 
 pub(crate) mod cancel;
 pub(crate) mod forks;
+pub(crate) mod lease;
+pub(crate) mod matmul_memory;
+pub(crate) mod memory;
 pub(crate) mod pool;
-pub(crate) mod products;
 pub(crate) mod thread_count;
+pub(crate) mod tuning;
+mod watch;
 pub(crate) mod worker;
 pub(crate) mod workspace;
 
-use std::panic::resume_unwind;
-use std::sync::mpsc::{sync_channel, RecvTimeoutError};
+pub use watch::run_watched;
+
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
 
 use crate::numeric::matrix::Matrix;
 use crate::numeric::scalar::Scalar;
-use crate::parallel::cancel::Cancel;
-use crate::parallel::forks::Start;
-use crate::parallel::pool::{is_worker, PoolLease};
-use crate::parallel::workspace::ask_for_threads;
+use crate::parallel::lease::PoolLease;
+use crate::parallel::tuning::{MIN_SHARED_FLOPS, MIN_SPLIT_ROWS};
+use crate::parallel::worker::is_worker;
 
-/// Below this many multiplications, some ten microseconds, a computation, or a piece of one, is not
-/// shared with another thread: sharing costs about one.
-const WORTH_SHARING: usize = 1 << 18;
-
-/// From this many multiplications on (about a tenth of a second), the calling thread watches for
-/// interrupts while others compute.
-pub const WORTH_WATCHING: usize = 1 << 29;
-
-/// How often a watching thread looks.
-const WATCH_INTERVAL: Duration = Duration::from_millis(20);
-
-/// How many threads a piece of code may use.
+/// The threads that a piece of code may use.
 #[derive(Debug, Clone, Copy)]
 pub enum Threads<'t> {
     /// The calling one.
@@ -49,114 +40,50 @@ impl Threads<'_> {
     pub fn count(self) -> usize {
         match self {
             Self::One => 1,
-            Self::With(lease, most) => 1 + lease.size().min(most),
+            Self::With(lease, max_workers) => 1 + lease.size().min(max_workers),
         }
     }
 
-    /// As many threads as a piece of that many multiplications deserves.
+    /// As many of these threads as a piece of work of so many multiplications is worth.
     #[must_use]
-    pub fn limited_by(self, work: usize) -> Self {
+    pub fn limited_by(self, flops: usize) -> Self {
         match self {
-            Self::With(lease, most) if work >= WORTH_SHARING => {
-                Self::With(lease, most.min(work / WORTH_SHARING))
+            Self::With(lease, max_workers) if flops >= MIN_SHARED_FLOPS => {
+                Self::With(lease, max_workers.min(flops / MIN_SHARED_FLOPS))
             }
             _ => Self::One,
         }
     }
 }
 
-/// Runs `compute` with as many threads as `work` multiplications deserve.
-pub fn run<R>(work: usize, compute: impl FnOnce(Threads<'_>) -> R) -> R {
-    match PoolLease::new(work / (2 * WORTH_SHARING)) {
+/// Runs `compute` with as many threads as a computation of so many multiplications is worth.
+pub fn run<R>(flops: usize, compute: impl FnOnce(Threads<'_>) -> R) -> R {
+    match PoolLease::new(flops / (2 * MIN_SHARED_FLOPS)) {
         Some(lease) => compute(Threads::With(&lease, usize::MAX)),
         None => compute(Threads::One),
     }
-}
-
-/// Runs `compute`; if `work` is long, calls `interrupted` every few milliseconds on the calling
-/// thread meanwhile, and raises the flag that `compute` is given once it answers true.
-pub fn run_watched<R: Send>(
-    work: usize,
-    mut interrupted: impl FnMut() -> bool + Send,
-    compute: impl FnOnce(Threads<'_>, &Cancel<'_>) -> R + Send,
-) -> R {
-    let cancel = Cancel::new();
-    if work < WORTH_WATCHING {
-        return run(work, |threads| compute(threads, &cancel));
-    }
-    let compute = Mutex::new(Some(compute));
-    let take = || lock(&compute).take();
-    let result = std::thread::scope(|scope| {
-        ask_for_threads(1).ok()?;
-        let start = Start::begin()?;
-        let (is_done, done) = sync_channel::<()>(1);
-        let computing = std::thread::Builder::new().spawn_scoped(scope, || {
-            // Dropped at the end, whichever it is: this is what the watching thread waits for.
-            let _is_done = is_done;
-            products::prepare_thread().ok()?;
-            take().map(|compute| run(work, |threads| compute(threads, &cancel)))
-        });
-        drop(start);
-        let computing = computing.ok()?;
-        while done.recv_timeout(WATCH_INTERVAL) == Err(RecvTimeoutError::Timeout) {
-            if interrupted() {
-                cancel.cancel();
-            }
-        }
-        computing
-            .join()
-            .unwrap_or_else(|panic| resume_unwind(panic))
-    });
-    match (result, take()) {
-        (Some(result), _) => result,
-        (None, Some(compute)) => run_polled(work, interrupted, compute),
-        (None, None) => unreachable!("what has been taken has given a result"),
-    }
-}
-
-/// The same where the system grants no thread to watch from: the computing thread calls `interrupted`
-/// itself, between pieces of its work.
-fn run_polled<R>(
-    work: usize,
-    interrupted: impl FnMut() -> bool + Send,
-    compute: impl FnOnce(Threads<'_>, &Cancel<'_>) -> R,
-) -> R {
-    let computing = std::thread::current().id();
-    let polled = Mutex::new((Instant::now(), interrupted));
-    let poll = || {
-        if std::thread::current().id() != computing {
-            return false;
-        }
-        let (last, interrupted) = &mut *lock(&polled);
-        if last.elapsed() < WATCH_INTERVAL {
-            return false;
-        }
-        let is_interrupted = interrupted();
-        *last = Instant::now();
-        is_interrupted
-    };
-    let cancel = Cancel::polling(&poll);
-    run(work, |threads| compute(threads, &cancel))
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The number of rows a block has when `rows` rows are cut: halves of a small batch, blocks of at
-/// most 64 of a large one.
+/// No block has more rows than this.
+pub const MAX_BLOCK_ROWS: usize = 64;
+
+/// How many rows each block of `rows` rows has (the last one may have fewer): a small batch is one block or two, a
+/// large one is cut into blocks of at most [`MAX_BLOCK_ROWS`].
 #[must_use]
 pub fn block_rows(rows: usize) -> usize {
-    let blocks = if rows < 16 {
+    let blocks = if rows < MIN_SPLIT_ROWS {
         1
     } else {
-        rows.div_ceil(64).max(2)
+        rows.div_ceil(MAX_BLOCK_ROWS).max(2)
     };
     rows.div_ceil(blocks).max(1)
 }
 
-/// Calls `compute` with each of `pieces`, each thread taking the next one when it is done with its
-/// last.
+/// Calls `compute` with each of `pieces`: each thread takes the next piece when it has finished its last one.
 pub fn for_each<P: Send>(
     threads: Threads<'_>,
     pieces: impl Iterator<Item = P> + Send,
@@ -165,9 +92,9 @@ pub fn for_each<P: Send>(
     for_each_by(threads, pieces, Iterator::next, compute);
 }
 
-/// The same for pieces that come again and again: the calling thread takes them from the front, workers from
-/// the back, so that each finds most of what it needs in its cache.
-pub fn for_each_again<P: Send>(
+/// The same, but the calling thread takes pieces from the front and workers take them from the back: where the same
+/// pieces come again and again, each thread finds most of what it needs in its own cache.
+pub fn for_each_from_both_ends<P: Send>(
     threads: Threads<'_>,
     pieces: impl DoubleEndedIterator<Item = P> + Send,
     compute: impl Fn(P) + Sync,
@@ -190,15 +117,15 @@ fn for_each_by<P: Send, I: Iterator<Item = P> + Send>(
 ) {
     match threads {
         Threads::One => pieces.for_each(compute),
-        Threads::With(lease, most) => {
+        Threads::With(lease, max_workers) => {
             let pieces = Mutex::new(pieces);
             let next = || next(&mut lock(&pieces));
-            lease.share(most, &|| next().map(&compute).is_some());
+            lease.share(max_workers, &|| next().map(&compute).is_some());
         }
     }
 }
 
-/// Calls `compute` with the index and the contents of each chunk of `len` elements.
+/// Calls `compute` with the index and the elements of each chunk of `len` elements of `data`.
 pub fn for_chunks<T: Send>(
     threads: Threads<'_>,
     data: &mut [T],
@@ -210,23 +137,23 @@ pub fn for_chunks<T: Send>(
     });
 }
 
-/// Cuts arrays into the same `count` pieces: piece `b` has chunk `b` of each. An array comes with the
-/// length of its chunks.
+/// Cuts each of `arrays` into chunks, of the length that comes with it, and returns `count` lists: list `b` has
+/// chunk `b` of each array.
 #[must_use]
-pub fn pieces_of<'a, T>(
+pub fn zip_chunks<'a, T>(
     arrays: impl Iterator<Item = (&'a mut [T], usize)>,
     count: usize,
 ) -> Vec<Vec<&'a mut [T]>> {
-    let mut pieces: Vec<Vec<&'a mut [T]>> = (0..count).map(|_| Vec::new()).collect();
+    let mut lists: Vec<Vec<&'a mut [T]>> = (0..count).map(|_| Vec::new()).collect();
     for (array, len) in arrays {
-        for (piece, chunk) in pieces.iter_mut().zip(array.chunks_mut(len)) {
-            piece.push(chunk);
+        for (list, chunk) in lists.iter_mut().zip(array.chunks_mut(len)) {
+            list.push(chunk);
         }
     }
-    pieces
+    lists
 }
 
-/// Blocks of [`block_rows`] of the rows of each of `matrices`, which have `rows` each.
+/// Cuts `matrices`, which have `rows` rows each, into blocks of [`block_rows`]: list `b` has block `b` of each.
 #[must_use]
 pub fn row_blocks<T: Scalar>(matrices: &mut [Matrix<T>], rows: usize) -> Vec<Vec<&mut [T]>> {
     let block = block_rows(rows);
@@ -234,7 +161,7 @@ pub fn row_blocks<T: Scalar>(matrices: &mut [Matrix<T>], rows: usize) -> Vec<Vec
         let len = block * matrix.cols();
         (matrix.data_mut(), len)
     });
-    pieces_of(arrays, rows.div_ceil(block))
+    zip_chunks(arrays, rows.div_ceil(block))
 }
 
 /// The results of `compute` for `0..count`, in that order, or the first error.

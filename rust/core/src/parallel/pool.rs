@@ -1,41 +1,25 @@
-//! Threads that help with short pieces of work.
+//! The threads that computations share, and what becomes of them.
 //!
-//! A thread that sleeps takes longer to wake than a piece of a gradient takes to compute. So every
-//! worker, once woken, spins: it polls for work until there has been none for [`SPIN_TIME`], and offers
-//! its core to other processes as soon as it has found nothing for some microseconds. Work is shared
-//! only with workers that are seen to poll: one that sleeps, or has lost its core to another process, is
-//! not waited for. One that loses its core with a piece of work in hand is, and then left alone for a
-//! while ([`BACKOFF`]).
-//!
-//! A pool is in one of three states. It *rests*: it has no thread at all, as before its first lease and
-//! after [`before_fork`]. It is *idle*: its threads sleep, or spin. It is *leased*: one call has its workers until
-//! that call ends, and another call at the same time computes alone. A lease starts the threads of a pool
-//! that rests, so a fork in between finds a process without them.
+//! A pool is in one of three states. It *rests*: it has no thread at all, as before its first lease and after
+//! [`before_fork`]. It is *idle*: its threads sleep, or poll for work. It is *leased*: one call has its workers until
+//! that call ends, and another call at the same time computes alone. A lease starts the threads of a pool that
+//! rests, so a process that forks before its next lease forks without threads.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use arc_swap::ArcSwapOption;
 
-use crate::parallel::forks::{self, Start};
+use crate::parallel::forks::{self, count_threads, wait_for_threads, Start};
+use crate::parallel::lease::PoolLease;
+use crate::parallel::memory::ensure_memory_for_threads;
 use crate::parallel::thread_count::{default_threads, MAX_THREADS};
-use crate::parallel::worker::{nanoseconds, Starting, Worker, SPINS_BEFORE_YIELD};
-use crate::parallel::workspace::ask_for_threads;
+use crate::parallel::worker::{nanoseconds, Starting, Worker};
 
-/// Waiting longer than this, and than [`STEPS`] of the waiting thread's own, means that a worker has
-/// lost its core: it had one step to finish. (The waiting thread may have lost its own for a while, but
-/// not in its shortest step.)
-const TOO_LONG: Duration = Duration::from_millis(1);
-const STEPS: u32 = 4;
-
-/// How long the thread that has shared work spins, once the work is done, for the worker to close the
-/// scope of that work, too: it would have to sleep otherwise, and be woken.
-const CLOSING_SPINS: u32 = 16;
-
-/// All threads there are besides the calling ones. They belong to the process that started them:
-/// threads do not survive a fork.
-struct Pool {
+/// All threads besides the calling ones. They belong to the process that started them: a fork does not copy
+/// them.
+pub struct Pool {
     process: u32,
     /// How many threads are wanted, the calling one among them.
     wanted: usize,
@@ -51,8 +35,8 @@ enum Workers {
     Leased,
 }
 
-/// Not behind a lock: one that another thread holds at the moment of a fork stays locked for ever
-/// in the child.
+/// Not behind a lock: a lock that another thread holds at the moment of a fork stays locked for ever in the
+/// child.
 static POOL: ArcSwapOption<Pool> = ArcSwapOption::const_empty();
 
 impl Pool {
@@ -69,36 +53,45 @@ impl Pool {
     }
 
     /// The pool of this process.
-    fn current() -> Arc<Self> {
+    pub fn current() -> Arc<Self> {
         loop {
             match POOL.load_full() {
                 Some(pool) if pool.process == std::process::id() => return pool,
                 stale => {
                     let inherited = stale.as_ref().map(|pool| pool.wanted);
                     let fresh = Self::new(inherited.unwrap_or_else(default_threads));
-                    // Where another thread was first, its pool stays, and is taken next time round.
+                    // If another thread was first, its pool stays, and the next turn of the loop finds it.
                     drop(POOL.compare_and_swap(&stale, Some(fresh)));
-                    // The parent's pool is never dropped in a child: its threads are not there.
+                    // A child never drops the pool of its parent: the threads to be joined are not there.
                     std::mem::forget(stale);
                 }
             }
         }
     }
 
+    /// How long ago the pool was made, in nanoseconds.
+    pub fn age(&self) -> u64 {
+        nanoseconds(self.made.elapsed())
+    }
+
     fn lock(&self) -> MutexGuard<'_, Workers> {
         self.workers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// At most so many workers, woken; nothing if there are none, or another call has them.
-    fn lease(self: Arc<Self>, most: usize) -> Option<PoolLease> {
-        if most == 0 || self.wanted == 1 {
+    fn try_lock(&self) -> Option<MutexGuard<'_, Workers>> {
+        match self.workers.try_lock() {
+            Ok(state) => Some(state),
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
+    }
+
+    /// At most `max_workers` workers, woken; nothing if there are none, or another call has them.
+    pub fn lease(self: Arc<Self>, max_workers: usize) -> Option<PoolLease> {
+        if max_workers == 0 || self.wanted == 1 {
             return None;
         }
-        let mut state = match self.workers.try_lock() {
-            Ok(state) => state,
-            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
-            Err(TryLockError::WouldBlock) => return None,
-        };
+        let mut state = self.try_lock()?;
         let idle = match std::mem::replace(&mut *state, Workers::Leased) {
             Workers::Idle(workers) => Some(workers),
             Workers::Resting => None,
@@ -109,27 +102,26 @@ impl Pool {
             *self.lock() = Workers::Resting;
             return None;
         };
-        let most = most.min(workers.len());
-        workers[..most].iter().for_each(Worker::wake);
-        let lease = PoolLease {
-            pool: self,
-            workers,
-            most,
-        };
-        (most > 0).then_some(lease)
+        let lease = PoolLease::of(self, workers, max_workers);
+        (lease.size() > 0).then_some(lease)
     }
 
-    /// As many workers as make the wanted number of threads with the calling thread, or as the system
-    /// grants; nothing while the process forks.
+    /// Takes the workers of a lease back.
+    pub fn take_back(&self, workers: Vec<Worker>) {
+        *self.lock() = Workers::Idle(workers);
+    }
+
+    /// Starts workers: with the calling thread they make the wanted number of threads, or as many as the system
+    /// grants. Nothing while the process forks.
     fn start(&self) -> Option<Vec<Worker>> {
         let _start = Start::begin()?;
         let count = self.wanted - 1;
-        // One after the other only where the next might not find what the last has left.
-        let all_at_once = ask_for_threads(count).is_ok();
+        // Where memory is short, one after the other: the next may need what the last one has freed.
+        let all_at_once = ensure_memory_for_threads(count).is_ok();
         let mut workers = Vec::new();
         let mut starting = Vec::new();
         for _ in 0..count {
-            if !all_at_once && ask_for_threads(1).is_err() {
+            if !all_at_once && ensure_memory_for_threads(1).is_err() {
                 break;
             }
             let Some(worker) = Worker::start() else {
@@ -147,10 +139,8 @@ impl Pool {
 
     /// Ends all threads, unless a call has them: they are gone when this returns.
     fn rest(&self) {
-        let mut state = match self.workers.try_lock() {
-            Ok(state) => state,
-            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
-            Err(TryLockError::WouldBlock) => return,
+        let Some(mut state) = self.try_lock() else {
+            return;
         };
         let mut workers = match std::mem::replace(&mut *state, Workers::Resting) {
             Workers::Idle(workers) => workers,
@@ -170,33 +160,13 @@ impl Pool {
     }
 }
 
-/// How many threads the system counts in this process, where that can be known.
-fn count_threads() -> Option<usize> {
-    // The name of the program, in brackets, may hold anything; the 18th field behind it is meant.
-    let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
-    let fields = stat.rsplit_once(')')?.1;
-    fields.split_ascii_whitespace().nth(17)?.parse().ok()
-}
-
-/// Waits until the system counts no more than so many threads: for some microseconds, it still counts
-/// threads that have been joined, and so would Python, which warns of a fork with threads.
-fn wait_for_threads(count: usize) {
-    const TRIES: u32 = 100;
-    for _ in 0..TRIES {
-        if count_threads().is_none_or(|now| now <= count) {
-            break;
-        }
-        std::thread::sleep(Duration::from_micros(20));
-    }
-}
-
-/// The number of threads computations use.
+/// The number of threads that computations use.
 #[must_use]
 pub fn num_threads() -> usize {
     Pool::current().granted.load(Ordering::Relaxed)
 }
 
-/// Sets the number of threads computations use, [`MAX_THREADS`] at most; 0 means the default. They are
+/// Sets the number of threads that computations use, [`MAX_THREADS`] at most; 0 means the default. They are
 /// started when they are first needed.
 pub fn set_num_threads(threads: usize) {
     let fresh = Pool::new(match threads {
@@ -210,8 +180,8 @@ pub fn set_num_threads(threads: usize) {
     }
 }
 
-/// Ends the threads of the pool before this process forks, unless a call has them. The next call that is
-/// worth it, once the fork is [over](forks::in_parent), starts as many again, in the parent and in the
+/// Ends the threads of the pool before this process forks, unless a call has them. Once the fork is
+/// [over](forks::in_parent), the next call that is worth sharing starts as many again, in the parent and in the
 /// child.
 pub fn before_fork() {
     forks::announce();
@@ -222,125 +192,15 @@ pub fn before_fork() {
     }
 }
 
-/// Whether the thread that asks is a worker.
-#[must_use]
-pub fn is_worker() -> bool {
-    rayon::current_thread_index().is_some()
-}
-
-/// The workers, for one call.
-pub struct PoolLease {
-    pool: Arc<Pool>,
-    workers: Vec<Worker>,
-    most: usize,
-}
-
-impl std::fmt::Debug for PoolLease {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("PoolLease")
-            .field("most", &self.most)
-            .finish_non_exhaustive()
-    }
-}
-
-impl PoolLease {
-    /// At most so many workers, woken; nothing if there are none, or another call has them.
-    #[must_use]
-    pub fn new(most: usize) -> Option<Self> {
-        // Not even looked for where none is wanted.
-        (most > 0).then(Pool::current)?.lease(most)
-    }
-
-    /// How many workers there are.
-    #[must_use]
-    pub fn size(&self) -> usize {
-        self.most
-    }
-
-    /// Calls `step` on this thread and, at the same time, on at most `most` workers, until it answers
-    /// that nothing is left to do.
-    pub fn share(&self, most: usize, step: &(impl Fn() -> bool + Sync)) {
-        let workers = &self.workers[..most.min(self.most)];
-        let _ = self.spread(&mut workers.iter().collect(), step);
-    }
-
-    /// A worker that is not ready yet may be later: it is looked for before each step. Returns how
-    /// long the shortest of this thread's own steps took.
-    fn spread(&self, workers: &mut Vec<&Worker>, step: &(impl Fn() -> bool + Sync)) -> Duration {
-        let age = || nanoseconds(self.pool.made.elapsed());
-        let mut shortest = Duration::MAX;
-        let (worker, thread) = loop {
-            let is_fit = |worker: &&Worker| !worker.backs_off(age) && worker.is_ready();
-            if let Some(ready) = workers.iter().position(is_fit) {
-                let worker = workers.swap_remove(ready);
-                if let Some(thread) = worker.thread() {
-                    break (worker, thread);
-                }
-            }
-            for worker in workers.iter() {
-                worker.wake();
-            }
-            let start = Instant::now();
-            if !step() {
-                return shortest;
-            }
-            shortest = shortest.min(start.elapsed());
-        };
-        let is_done = AtomicBool::new(false);
-        thread.in_place_scope(|scope| {
-            scope.spawn(|_| {
-                // Also when a step panics.
-                let _done = Done(&is_done);
-                while step() {}
-            });
-            shortest = shortest.min(self.spread(workers, step));
-            self.wait(worker, shortest, &is_done);
-        });
-        shortest
-    }
-
-    /// Waits for a worker; a step should take about as long as `one`.
-    fn wait(&self, worker: &Worker, one: Duration, is_done: &AtomicBool) {
-        let start = Instant::now();
-        let mut spins = 0;
-        while !is_done.load(Ordering::Acquire) {
-            spins += 1;
-            if spins < SPINS_BEFORE_YIELD {
-                std::hint::spin_loop();
-            } else {
-                std::thread::yield_now();
-            }
-        }
-        let patience = TOO_LONG.saturating_add(one.saturating_mul(STEPS));
-        if spins >= SPINS_BEFORE_YIELD && start.elapsed() > patience {
-            worker.back_off(nanoseconds(self.pool.made.elapsed()));
-        }
-        for _ in 0..CLOSING_SPINS {
-            std::hint::spin_loop();
-        }
-    }
-}
-
-impl Drop for PoolLease {
-    fn drop(&mut self) {
-        *self.pool.lock() = Workers::Idle(std::mem::take(&mut self.workers));
-    }
-}
-
-struct Done<'a>(&'a AtomicBool);
-
-impl Drop for Done<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Release);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::panic::{catch_unwind, AssertUnwindSafe};
+    use std::sync::atomic::AtomicBool;
     use std::sync::mpsc::channel;
+    use std::time::Duration;
 
     use super::*;
+    use crate::parallel::worker::is_worker;
 
     /// Counts to `count` with all workers of a lease; how many steps each kind of thread has taken.
     fn count_to(lease: &PoolLease, count: usize) -> (usize, usize) {
@@ -461,7 +321,7 @@ mod tests {
         let lease = Arc::clone(&pool).lease(1).expect("it is idle");
         let (release, stalled) = channel::<()>();
         let (begin, has_begun) = channel();
-        if let Some(thread) = lease.workers[0].thread() {
+        if let Some(thread) = lease.workers()[0].thread() {
             thread.spawn(move || {
                 let _ = begin.send(());
                 let _ = stalled.recv();
@@ -481,7 +341,7 @@ mod tests {
             let lease = Arc::clone(&pool).lease(usize::MAX).expect("it is idle");
             assert_eq!(lease.size(), 3);
             count_to(&lease, 30);
-            let threads: Vec<_> = lease.workers.iter().map(Worker::witness).collect();
+            let threads: Vec<_> = lease.workers().iter().map(Worker::witness).collect();
             drop(lease);
             pool.rest();
             // A thread that is gone holds nothing.

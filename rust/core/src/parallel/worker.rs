@@ -6,45 +6,38 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crate::parallel::products;
+use crate::parallel::matmul_memory;
+use crate::parallel::tuning::{
+    MAX_BACKOFF, MIN_BACKOFF, POLLS_PER_YIELD, READY_POLLS, SPINS_BEFORE_YIELD, SPIN_TIME,
+};
 
-/// How long a worker polls for work before it sleeps.
-const SPIN_TIME: Duration = Duration::from_millis(1);
+/// Whether the calling thread is a worker.
+#[must_use]
+pub fn is_worker() -> bool {
+    rayon::current_thread_index().is_some()
+}
 
-/// How many times in a row a thread finds nothing to do before it offers its core to other processes.
-pub const SPINS_BEFORE_YIELD: u32 = 2_000;
-
-/// How many times a worker is looked at before it counts as absent: for longer than it takes to offer
-/// its core to others and get it back.
-const READY_POLLS: u32 = 100;
-
-/// How many times a worker that has begun to offer its core polls between two such offers.
-const POLLS_PER_YIELD: u32 = 32;
-
-/// How long a worker that has lost its core with work in hand is given no more, at least and at most: twice
-/// as long as the last time if it loses its core again soon, as it does where other processes want it.
-const BACKOFF: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(100));
-
-/// One thread and what is known of it.
+/// One thread, and what is known of it.
 #[derive(Debug)]
 pub struct Worker {
-    /// A pool of this one thread: what it is handed goes to no other.
+    /// A pool of this one thread: what is spawned on it runs on no other.
     thread: Option<rayon::ThreadPool>,
     handle: Option<JoinHandle<()>>,
     pulse: Arc<Pulse>,
-    /// Until when it is given no work, in nanoseconds since the pool was made, and how long that was.
+    /// Until when it gets no work, in nanoseconds since the pool was made.
     backoff_until: AtomicU64,
+    /// How long it got none the last time, in nanoseconds.
     backoff: AtomicU64,
     process: u32,
 }
 
-/// On cache lines of its own, as both sides write to it.
+/// How others see what the thread does. On cache lines of its own, as both sides write to it.
 #[repr(align(128))]
 #[derive(Debug, Default)]
 struct Pulse {
-    /// Whether the worker spins.
-    spins: AtomicBool,
-    /// Grows while it does.
+    /// Whether the worker polls for work.
+    is_polling: AtomicBool,
+    /// How often it has polled.
     polls: AtomicU64,
     /// Whether it is to end.
     is_ending: AtomicBool,
@@ -76,9 +69,9 @@ impl Worker {
         let pool = pool.spawn_handler(|thread| {
             let is_ready = is_ready.clone();
             let run = move || {
-                // What a thread takes of the system, it takes before the work: what is asked for then
-                // is still there when it is needed.
-                let _ = is_ready.send(products::prepare_thread().is_ok());
+                // What a thread takes of the system, it takes now: the memory that a call asks for is then
+                // still there when the call needs it.
+                let _ = is_ready.send(matmul_memory::prepare_thread().is_ok());
                 thread.run();
             };
             handle = Some(std::thread::Builder::new().spawn(run)?);
@@ -95,17 +88,17 @@ impl Worker {
         Some(Starting { worker, answer })
     }
 
-    /// Makes the worker poll for work, unless it does.
+    /// Makes the worker poll for work, unless it already does.
     pub fn wake(&self) {
         if let Some(thread) = &self.thread {
-            if !self.pulse.spins.swap(true, Ordering::AcqRel) {
+            if !self.pulse.is_polling.swap(true, Ordering::AcqRel) {
                 let pulse = Arc::clone(&self.pulse);
                 thread.spawn(move || pulse.spin_until_idle());
             }
         }
     }
 
-    /// What hands work to the thread, unless it has been asked to end.
+    /// Where to spawn work for the thread; nothing once it has been asked to end.
     #[must_use]
     pub fn thread(&self) -> Option<&rayon::ThreadPool> {
         self.thread.as_ref()
@@ -114,7 +107,7 @@ impl Worker {
     /// Whether the worker is polling for work at this moment.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        if !self.pulse.spins.load(Ordering::Acquire) {
+        if !self.pulse.is_polling.load(Ordering::Acquire) {
             return false;
         }
         let polls = || self.pulse.polls.load(Ordering::Relaxed);
@@ -125,19 +118,19 @@ impl Worker {
         })
     }
 
-    /// Whether the worker is to be left alone; `age` is that of the pool, in nanoseconds.
+    /// Whether the worker gets no work for now; `age` is that of the pool, in nanoseconds.
     #[must_use]
     pub fn backs_off(&self, age: impl Fn() -> u64) -> bool {
         let until = self.backoff_until.load(Ordering::Relaxed);
         until > 0 && age() < until
     }
 
-    /// Leaves the worker alone from now on, for a while.
+    /// Gives the worker no work from now on, for a while: twice as long as the last time if that was recent.
     pub fn back_off(&self, age: u64) {
-        let [least, most] = [BACKOFF.0, BACKOFF.1].map(nanoseconds);
+        let [min, max] = [MIN_BACKOFF, MAX_BACKOFF].map(nanoseconds);
         let (until, last) = (&self.backoff_until, self.backoff.load(Ordering::Relaxed));
         let again = age < until.load(Ordering::Relaxed).saturating_add(2 * last);
-        let backoff = if again { (2 * last).min(most) } else { least };
+        let backoff = if again { (2 * last).min(max) } else { min };
         self.backoff.store(backoff, Ordering::Relaxed);
         until.store(age.saturating_add(backoff), Ordering::Relaxed);
     }
@@ -148,7 +141,7 @@ impl Worker {
         if self.process == std::process::id() {
             drop(self.thread.take());
         } else {
-            // The thread has not survived the fork, and a lock it held at that moment never opens.
+            // The fork has not copied the thread, and a lock that it held at that moment stays locked.
             std::mem::forget(self.thread.take());
         }
     }
@@ -159,7 +152,7 @@ impl Drop for Worker {
         self.end();
         if let Some(handle) = self.handle.take() {
             if self.process == std::process::id() {
-                // It fails if the thread has panicked, which ends it as well.
+                // An error means that the thread has panicked, which ends it as well.
                 let _ = handle.join();
             }
         }
@@ -185,11 +178,11 @@ impl Pulse {
                 break;
             }
         }
-        self.spins.store(false, Ordering::Release);
+        self.is_polling.store(false, Ordering::Release);
     }
 }
 
-/// Nanoseconds, as far as they can be counted.
+/// The duration in nanoseconds, or the largest number if there are more.
 #[must_use]
 pub fn nanoseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
@@ -200,7 +193,7 @@ mod tests {
     use super::*;
 
     impl Worker {
-        /// What is alive as long as the thread may poll.
+        /// A reference that is dead once the thread can no longer poll.
         pub fn witness(&self) -> std::sync::Weak<impl Sized> {
             Arc::downgrade(&self.pulse)
         }
@@ -210,17 +203,17 @@ mod tests {
     fn a_worker_that_loses_its_core_is_left_alone_for_longer_each_time() {
         let worker = Worker::start().and_then(Starting::ready);
         let worker = worker.expect("a thread");
-        let [least, most] = [BACKOFF.0, BACKOFF.1].map(nanoseconds);
+        let [min, max] = [MIN_BACKOFF, MAX_BACKOFF].map(nanoseconds);
         let mut age = 1;
         for k in 0..10 {
             worker.back_off(age);
-            let backoff = (least << k).min(most);
+            let backoff = (min << k).min(max);
             assert!(worker.backs_off(|| age + backoff - 1));
             assert!(!worker.backs_off(|| age + backoff));
             age += backoff;
         }
-        age += 10 * most;
+        age += 10 * max;
         worker.back_off(age);
-        assert!(!worker.backs_off(|| age + least));
+        assert!(!worker.backs_off(|| age + min));
     }
 }

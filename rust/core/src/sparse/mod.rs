@@ -14,7 +14,7 @@ use crate::numeric::matrix::Matrix;
 use crate::numeric::reduce::max_abs;
 use crate::numeric::scalar::Scalar;
 use crate::parallel::{block_rows, for_each, Threads};
-use crate::sparse::tiles::{blocks_of, Tiles};
+use crate::sparse::tiles::{tiles_of, Tiles};
 
 /// How many elements of a matrix of that shape may be non-zero for it to count as sparse; nothing
 /// where not one may.
@@ -25,6 +25,10 @@ pub fn nonzero_budget(density: f64, (rows, cols): (usize, usize)) -> Option<usiz
     let max_nonzeros = (density * rows.saturating_mul(cols) as f64) as usize;
     (max_nonzeros > 0).then_some(max_nonzeros)
 }
+
+/// More elements are not zero than the caller wants to keep. What was to hold them holds nothing of use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TooDense;
 
 /// The non-zero elements of a batch, in the pieces of rows in which they are worked on.
 #[derive(Debug, Clone, Default)]
@@ -44,8 +48,8 @@ impl<T: Scalar> Sparse<T> {
         shape: (usize, usize),
         density: f64,
         threads: Threads<'_>,
-        try_fill: impl Fn(&mut Tiles<T>, Range<usize>, usize) -> bool + Sync,
-    ) -> bool {
+        try_fill: impl Fn(&mut Tiles<T>, Range<usize>, usize) -> Result<(), TooDense> + Sync,
+    ) -> Result<(), TooDense> {
         self.shape = shape;
         let block = block_rows(shape.0);
         self.rows
@@ -58,14 +62,16 @@ impl<T: Scalar> Sparse<T> {
             let max_nonzeros = nonzero_budget(density, (range.len(), shape.1));
             // Once there are too many in one piece, it does not matter how many are in others.
             if are_few.load(Ordering::Relaxed) {
-                if max_nonzeros.is_some_and(|max_nonzeros| try_fill(tiles, range, max_nonzeros)) {
-                    *largest = tiles.max_abs();
-                } else {
-                    are_few.store(false, Ordering::Relaxed);
+                match max_nonzeros
+                    .ok_or(TooDense)
+                    .and_then(|max_nonzeros| try_fill(tiles, range, max_nonzeros))
+                {
+                    Ok(()) => *largest = tiles.max_abs(),
+                    Err(TooDense) => are_few.store(false, Ordering::Relaxed),
                 }
             }
         });
-        are_few.into_inner()
+        are_few.into_inner().then_some(()).ok_or(TooDense)
     }
 
     /// The number of rows.
@@ -88,14 +94,14 @@ impl<T: Scalar> Sparse<T> {
 
     /// The rows, in pieces of [`block_rows`].
     #[must_use]
-    pub fn row_parts(&self) -> &[Tiles<T>] {
+    pub fn row_blocks(&self) -> &[Tiles<T>] {
         &self.rows
     }
 
     /// The number of elements in these columns, whole blocks of them or all to the last.
     #[must_use]
     pub fn count_in(&self, columns: &Range<usize>) -> usize {
-        let blocks = blocks_of(columns);
+        let blocks = tiles_of(columns);
         let counts = self.rows.iter().map(|part| part.count_in(blocks.clone()));
         counts.sum()
     }

@@ -12,7 +12,7 @@ use crate::numeric::matrix::MatrixRef;
 use crate::numeric::scalar::Scalar;
 use crate::numeric::simd::Level;
 use crate::numeric::vector::{aligned, Columns, Vector};
-use crate::sparse::tiles::BLOCK;
+use crate::sparse::tiles::TILE_SIDE;
 
 /// The most vectors of a row that are summed at once: with a factor they fill 16 registers.
 const MOST_VECTORS: usize = 13;
@@ -55,7 +55,7 @@ pub fn by_groups<T: Scalar, L: Level>(sums: &mut impl ByGroups<T>, cols: usize) 
     }
 }
 
-/// A block of at most [`BLOCK`] rows, of `V` aligned vectors each.
+/// A block of at most [`TILE_SIDE`] rows, of `V` aligned vectors each.
 #[derive(Debug)]
 pub struct Packed<T> {
     room: Vec<T>,
@@ -67,7 +67,7 @@ impl<T: Scalar> Packed<T> {
     #[inline(always)]
     #[must_use]
     pub fn new<L: Level, const V: usize>() -> Self {
-        let (room, range) = aligned(BLOCK * V * T::Vector::<L>::LANES);
+        let (room, range) = aligned(TILE_SIDE * V * T::Vector::<L>::LANES);
         Self {
             room,
             start: range.start,
@@ -105,7 +105,7 @@ impl<T: Scalar> Packed<T> {
     #[inline(always)]
     #[must_use]
     pub fn rows<L: Level, const V: usize>(&self) -> PackedRows<'_, T, L, V> {
-        let len = BLOCK * V * T::Vector::<L>::LANES;
+        let len = TILE_SIDE * V * T::Vector::<L>::LANES;
         PackedRows {
             rows: &self.room[self.start..self.start + len],
             level: PhantomData,
@@ -113,7 +113,7 @@ impl<T: Scalar> Packed<T> {
     }
 }
 
-/// [`BLOCK`] rows of `V` vectors.
+/// [`TILE_SIDE`] rows of `V` vectors.
 #[derive(Debug, Clone, Copy)]
 pub struct PackedRows<'a, T, L, const V: usize> {
     rows: &'a [T],
@@ -121,14 +121,14 @@ pub struct PackedRows<'a, T, L, const V: usize> {
 }
 
 impl<T: Scalar, L: Level, const V: usize> PackedRows<'_, T, L, V> {
-    /// Adds `weight` times row `i`, of [`BLOCK`] at most, to `sums`.
+    /// Adds `weight` times row `i`, of [`TILE_SIDE`] at most, to `sums`.
     #[inline(always)]
     pub fn add(self, i: usize, weight: T, sums: &mut [T::Vector<L>; V]) {
         let lanes = T::Vector::<L>::LANES;
         let weight = T::Vector::<L>::splat(weight);
-        let at = (i % BLOCK) * V * lanes;
+        let at = (i % TILE_SIDE) * V * lanes;
         for v in 0..V {
-            // SAFETY: there are BLOCK rows of V vectors.
+            // SAFETY: there are TILE_SIDE rows of V vectors.
             let row = unsafe { T::Vector::<L>::load(self.rows.as_ptr().add(at + v * lanes)) };
             sums[v] = row.mul_add(weight, sums[v]);
         }

@@ -9,17 +9,19 @@ use std::ops::Range;
 use crate::numeric::reduce::max_abs_of;
 use crate::numeric::scalar::Scalar;
 use crate::numeric::simd::{dispatch, prefetch, Kernel, Level};
+use crate::parallel::MAX_BLOCK_ROWS;
 use crate::sparse::bitset::Bits;
 use crate::sparse::compress::{mask_of_nonzero, take_nonzero};
+use crate::sparse::TooDense;
 
-/// How many columns a tile has: a bit of a word each.
-pub const BLOCK: usize = 64;
+/// A tile has this many columns, and at most this many rows: 64, so that a word has a bit for each.
+pub const TILE_SIDE: usize = MAX_BLOCK_ROWS;
 
 /// The blocks of these columns, whole blocks of them or all to the last.
 #[inline(always)]
 #[must_use]
-pub fn blocks_of(columns: &Range<usize>) -> Range<usize> {
-    columns.start / BLOCK..columns.end.div_ceil(BLOCK)
+pub fn tiles_of(columns: &Range<usize>) -> Range<usize> {
+    columns.start / TILE_SIDE..columns.end.div_ceil(TILE_SIDE)
 }
 
 /// The non-zero elements of some rows.
@@ -36,16 +38,18 @@ pub struct Tiles<T> {
 }
 
 impl<T: Scalar> Tiles<T> {
-    /// Takes rows of `places` elements each, rounded to `N`; false, and nothing of meaning, if more than
-    /// `max_nonzeros` elements are not zero. A row comes with one to be brought nearer meanwhile, or with nothing.
+    /// Takes the non-zero elements of `rows` of `cols` elements each, rounded to `N`. A row comes with one to be
+    /// prefetched meanwhile, or with an empty one. Zeros are found after the rounding: 1e-60 is a zero in single
+    /// precision.
     ///
-    /// What is zero is decided after the rounding: `1e-60` is none of the elements of single precision.
+    /// # Errors
+    /// If more than `max_nonzeros` elements are not zero.
     pub fn try_fill<'a, S: Scalar, N: Scalar>(
         &mut self,
         rows: impl ExactSizeIterator<Item = (&'a [S], &'a [S])> + Clone,
         places: usize,
         max_nonzeros: usize,
-    ) -> bool {
+    ) -> Result<(), TooDense> {
         self.clear(rows.len(), places);
         dispatch(Refill {
             tiles: self,
@@ -111,7 +115,7 @@ impl<T: Scalar> Tiles<T> {
         for b in 0..self.len() {
             let values = &self.values(b)[self.starts(b)[i] as usize..];
             for (place, &value) in Bits(self.masks(b)[i]).zip(values) {
-                visit(b * BLOCK + place, value);
+                visit(b * TILE_SIDE + place, value);
             }
         }
     }
@@ -123,7 +127,7 @@ impl<T: Scalar> Tiles<T> {
     }
 
     fn clear(&mut self, rows: usize, places: usize) {
-        let count = places.div_ceil(BLOCK);
+        let count = places.div_ceil(TILE_SIDE);
         self.rows = rows;
         self.masks.resize(count * rows, 0);
         self.starts.resize(count * (rows + 1), 0);
@@ -160,7 +164,7 @@ impl<T: Scalar> Tiles<T> {
 /// same set of a cache.
 #[inline(always)]
 fn room(rows: usize) -> usize {
-    (rows + 1) * BLOCK
+    (rows + 1) * TILE_SIDE
 }
 
 struct Refill<'t, T, I, N> {
@@ -177,20 +181,20 @@ where
     I: Iterator<Item = (&'a [S], &'a [S])> + Clone,
     N: Scalar,
 {
-    type Output = bool;
+    type Output = Result<(), TooDense>;
 
     /// Row by row, each while it is near. Elements are not copied on while they are too many so far:
     /// it may turn out that none is wanted.
     #[inline(always)]
-    fn run<L: Level>(self) -> bool {
+    fn run<L: Level>(self) -> Result<(), TooDense> {
         let Self { tiles, rows, .. } = self;
         let (mut count, mut copied) = (0, 0);
         for (i, (row, next)) in rows.clone().enumerate() {
             let is_copied = copied == i && count <= row.len() * (i + 1) / 2;
             copied += usize::from(is_copied);
             // A part of the next row at a time: the processor waits where much is asked for at once.
-            let mut parts = next.chunks(BLOCK);
-            for (b, block) in row.chunks(BLOCK).enumerate() {
+            let mut parts = next.chunks(TILE_SIDE);
+            for (b, block) in row.chunks(TILE_SIDE).enumerate() {
                 if let Some(part) = parts.next() {
                     prefetch(part);
                 }
@@ -202,16 +206,16 @@ where
                 count += tiles.set(i, b, mask);
             }
             if count > self.max_nonzeros {
-                return false;
+                return Err(TooDense);
             }
         }
         for (i, (row, _)) in rows.enumerate().skip(copied) {
-            for (b, block) in row.chunks(BLOCK).enumerate() {
+            for (b, block) in row.chunks(TILE_SIDE).enumerate() {
                 let mask = take_nonzero::<S, N, T, L>(block, tiles.place(i, b));
                 tiles.set(i, b, mask);
             }
         }
-        true
+        Ok(())
     }
 }
 
@@ -243,7 +247,7 @@ mod tests {
         let mut tiles = Tiles::<T>::default();
         for _ in 0..2 {
             let all = (0..rows).map(|n| (matrix.row(n), &[][..]));
-            assert!(tiles.try_fill::<T, T>(all, cols, rows * cols));
+            assert_eq!(tiles.try_fill::<T, T>(all, cols, rows * cols), Ok(()));
             for n in 0..rows {
                 assert_eq!(elements(&tiles, n), wanted(n));
             }
@@ -274,14 +278,17 @@ mod tests {
         let data: Vec<f64> = (0..20 * 70).map(value).collect();
         let mut tiles = Tiles::default();
         let rows = data.chunks(70).map(|row| (row, &[][..]));
-        assert!(tiles.try_fill::<f64, f64>(rows.clone(), 70, 700));
+        assert_eq!(tiles.try_fill::<f64, f64>(rows.clone(), 70, 700), Ok(()));
         let mut back = vec![0.0; data.len()];
         for n in 0..20 {
             tiles.for_each(n, |place, x| back[n * 70 + place] = x);
         }
         assert_eq!(back, data);
         let count = tiles.count_in(0..2);
-        assert!(!tiles.try_fill::<f64, f64>(rows, 70, count - 1));
+        assert_eq!(
+            tiles.try_fill::<f64, f64>(rows, 70, count - 1),
+            Err(TooDense)
+        );
     }
 
     #[test]
@@ -291,12 +298,18 @@ mod tests {
             for (x, wanted) in [(-3.0, 3.0), (f64::NEG_INFINITY, f64::INFINITY)] {
                 row[place] = x;
                 let mut tiles = Tiles::<f64>::default();
-                assert!(tiles.try_fill::<f64, f64>([(&row[..], &[][..])].into_iter(), 200, 200));
+                assert_eq!(
+                    tiles.try_fill::<f64, f64>([(&row[..], &[][..])].into_iter(), 200, 200),
+                    Ok(())
+                );
                 assert!(tiles.max_abs() >= wanted && tiles.max_abs() <= wanted);
             }
             row[place] = f64::NAN;
             let mut tiles = Tiles::<f64>::default();
-            assert!(tiles.try_fill::<f64, f64>([(&row[..], &[][..])].into_iter(), 200, 200));
+            assert_eq!(
+                tiles.try_fill::<f64, f64>([(&row[..], &[][..])].into_iter(), 200, 200),
+                Ok(())
+            );
             assert!(tiles.max_abs().is_nan());
         }
     }

@@ -5,12 +5,10 @@ use crate::numeric::reduce::all_finite;
 use crate::numeric::scalar::Scalar;
 use crate::numeric::simd::{Kernel, Level};
 use crate::numeric::vector::{Columns, Vector};
+use crate::parallel::tuning::MIN_USES_TO_PACK;
 use crate::sparse::bitset::Bits;
 use crate::sparse::packed::{by_groups, ByGroups, Packed};
-use crate::sparse::tiles::{Tiles, BLOCK};
-
-/// How often, on average, a row must be used for its copy to pay.
-const WORTH_PACKING: usize = 3;
+use crate::sparse::tiles::{Tiles, TILE_SIDE};
 
 /// Where the inputs of a layer are cut: a whole number of blocks, about half of all.
 ///
@@ -18,17 +16,17 @@ const WORTH_PACKING: usize = 3;
 /// the same numbers.
 #[must_use]
 pub fn half_of(inputs: usize) -> usize {
-    let blocks = (inputs / 2 + BLOCK / 2) / BLOCK;
-    inputs.min(blocks.max(1) * BLOCK)
+    let blocks = (inputs / 2 + TILE_SIDE / 2) / TILE_SIDE;
+    inputs.min(blocks.max(1) * TILE_SIDE)
 }
 
 /// Rows of `out` (one for each of all `parts`) become `bias + sum_i row[i] matrix[i]`: the bias and what comes
 /// before `half`, and then the rest.
 pub struct TimesDense<'a, T> {
     /// The weights of the rows that each sum takes.
-    pub parts: &'a [Tiles<T>],
+    pub blocks: &'a [Tiles<T>],
     /// The tile that the first row belongs to.
-    pub first: usize,
+    pub first_tile: usize,
     /// Where the second sum begins: a whole number of blocks, or behind the last row.
     pub half: usize,
     /// What every sum is added to, if anything.
@@ -46,10 +44,10 @@ impl<T: Scalar> Kernel for TimesDense<'_, T> {
     #[inline(always)]
     fn run<L: Level>(self) -> bool {
         let (lanes, matrix) = (T::Vector::<L>::LANES, self.matrix);
-        let tiles = self.first..self.first + matrix.rows().div_ceil(BLOCK);
-        let counts = self.parts.iter().map(|part| part.count_in(tiles.clone()));
+        let tiles = self.first_tile..self.first_tile + matrix.rows().div_ceil(TILE_SIDE);
+        let counts = self.blocks.iter().map(|part| part.count_in(tiles.clone()));
         let count: usize = counts.sum();
-        let is_worth_it = count >= WORTH_PACKING * matrix.rows() * self.parts.len();
+        let is_worth_it = count >= MIN_USES_TO_PACK * matrix.rows() * self.blocks.len();
         let mut second = vec![
             T::zero();
             if self.half < matrix.rows() {
@@ -59,9 +57,9 @@ impl<T: Scalar> Kernel for TimesDense<'_, T> {
             }
         ];
         let mut sums = Sums {
-            parts: self.parts,
-            first: self.first,
-            tiles: self.half.div_ceil(BLOCK),
+            blocks: self.blocks,
+            first_tile: self.first_tile,
+            tiles: self.half.div_ceil(TILE_SIDE),
             bias: self.bias,
             matrix,
             both: [&mut *self.out, &mut second],
@@ -81,8 +79,8 @@ impl<T: Scalar> Kernel for TimesDense<'_, T> {
 }
 
 struct Sums<'a, T> {
-    parts: &'a [Tiles<T>],
-    first: usize,
+    blocks: &'a [Tiles<T>],
+    first_tile: usize,
     /// How many tiles are of the first sum.
     tiles: usize,
     bias: Option<&'a [T]>,
@@ -103,14 +101,14 @@ impl<T: Scalar> Sums<'_, T> {
                 None => out.fill(T::zero()),
             }
         }
-        for b in 0..self.matrix.rows().div_ceil(BLOCK) {
+        for b in 0..self.matrix.rows().div_ceil(TILE_SIDE) {
             let mut outs = self.both[usize::from(b >= self.tiles)].chunks_exact_mut(cols);
-            for part in self.parts {
-                let tile = self.first + b;
+            for part in self.blocks {
+                let tile = self.first_tile + b;
                 let mut weights = part.values(tile).iter();
                 for (&mask, out) in part.masks(tile).iter().zip(&mut outs) {
                     for (place, &weight) in Bits(mask).zip(&mut weights) {
-                        let row = self.matrix.row(b * BLOCK + place);
+                        let row = self.matrix.row(b * TILE_SIDE + place);
                         for (sum, &x) in out.iter_mut().zip(row) {
                             *sum = L::mul_add(weight, x, *sum);
                         }
@@ -130,8 +128,8 @@ impl<T: Scalar> ByGroups<T> for Sums<'_, T> {
         let zero = [T::Vector::<L>::splat(T::zero()); V];
         let bias = self.bias.map_or(zero, |bias| columns.load::<T, L, V>(bias));
         let mut packed = Packed::new::<L, V>();
-        for b in 0..matrix.rows().div_ceil(BLOCK) {
-            let rows = b * BLOCK..matrix.rows().min((b + 1) * BLOCK);
+        for b in 0..matrix.rows().div_ceil(TILE_SIDE) {
+            let rows = b * TILE_SIDE..matrix.rows().min((b + 1) * TILE_SIDE);
             self.are_finite &= packed.fill::<L, V>(matrix, rows, columns);
             let rows = packed.rows::<L, V>();
             let start = match b {
@@ -140,8 +138,8 @@ impl<T: Scalar> ByGroups<T> for Sums<'_, T> {
                 _ => None,
             };
             let mut outs = self.both[usize::from(b >= self.tiles)].chunks_exact_mut(cols);
-            for part in self.parts {
-                let tile = self.first + b;
+            for part in self.blocks {
+                let tile = self.first_tile + b;
                 let mut weights = part.values(tile).iter();
                 for (&mask, out) in part.masks(tile).iter().zip(&mut outs) {
                     let mut sums = match start {

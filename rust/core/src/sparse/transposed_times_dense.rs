@@ -13,12 +13,12 @@ use crate::numeric::vecmath::odd_chebyshev;
 use crate::numeric::vector::{Columns, Vector};
 use crate::sparse::bitset::{transpose, Bits};
 use crate::sparse::packed::{by_groups, ByGroups, Packed};
-use crate::sparse::tiles::{blocks_of, Tiles, BLOCK};
+use crate::sparse::tiles::{tiles_of, Tiles, TILE_SIDE};
 
 /// Writes `sum_n weigh(x[n, i]) matrix[n]` to row `i - columns.start` of `out`, for `i` in `columns`.
 pub struct TransposedTimesDense<'a, T, C> {
-    /// The sparse rows `x`, in pieces of [`BLOCK`] at most.
-    pub parts: &'a [Tiles<T>],
+    /// The sparse rows `x`, in pieces of [`TILE_SIDE`] at most.
+    pub blocks: &'a [Tiles<T>],
     /// The columns wanted, whole blocks of them or all to the last.
     pub columns: Range<usize>,
     /// What is done to elements first.
@@ -69,7 +69,7 @@ impl<T: Scalar, C: Scalar> Kernel for TransposedTimesDense<'_, T, C> {
 
 impl<T: Scalar, C: Scalar> TransposedTimesDense<'_, T, C> {
     fn blocks(&self) -> Range<usize> {
-        blocks_of(&self.columns)
+        tiles_of(&self.columns)
     }
 
     /// Rows shorter than a vector.
@@ -78,9 +78,9 @@ impl<T: Scalar, C: Scalar> TransposedTimesDense<'_, T, C> {
         let cols = self.matrix.cols();
         self.out.fill(C::zero());
         let mut first = 0;
-        for part in self.parts {
+        for part in self.blocks {
             for b in self.blocks() {
-                let out = &mut self.out[(b * BLOCK - self.columns.start) * cols..];
+                let out = &mut self.out[(b * TILE_SIDE - self.columns.start) * cols..];
                 let mut values = part.values(b).iter();
                 for (i, &mask) in part.masks(b).iter().enumerate() {
                     let row = self.matrix.row(first + i);
@@ -100,15 +100,15 @@ impl<T: Scalar, C: Scalar> TransposedTimesDense<'_, T, C> {
 /// Where the elements of a tile stand, column by column.
 struct Crossing {
     /// For each column, in which rows: bit `i` for row `i`.
-    masks: [u64; BLOCK],
+    masks: [u64; TILE_SIDE],
     /// For each row, where its next element is among those of the tile.
-    next: [u32; BLOCK],
+    next: [u32; TILE_SIDE],
 }
 
 impl Crossing {
     #[inline(always)]
     fn of<T: Scalar>(part: &Tiles<T>, b: usize) -> Self {
-        let (mut masks, mut next) = ([0; BLOCK], [0; BLOCK]);
+        let (mut masks, mut next) = ([0; TILE_SIDE], [0; TILE_SIDE]);
         masks[..part.rows()].copy_from_slice(part.masks(b));
         next[..part.rows()].copy_from_slice(part.starts(b));
         transpose(&mut masks);
@@ -123,12 +123,12 @@ impl<T: Scalar, C: Scalar> ByGroups<C> for TransposedTimesDense<'_, T, C> {
         let cols = self.matrix.cols();
         let mut packed = Packed::new::<L, V>();
         let mut first = 0;
-        for part in self.parts {
+        for part in self.blocks {
             packed.fill::<L, V>(self.matrix, first..first + part.rows(), columns);
             let rows = packed.rows::<L, V>();
             for b in self.blocks() {
                 let (mut crossing, values) = (Crossing::of(part, b), part.values(b));
-                let out = &mut self.out[(b * BLOCK - self.columns.start) * cols..];
+                let out = &mut self.out[(b * TILE_SIDE - self.columns.start) * cols..];
                 for (&mask, out) in crossing.masks.iter().zip(out.chunks_exact_mut(cols)) {
                     let mut sums = match first {
                         0 => [C::Vector::<L>::splat(C::zero()); V],

@@ -8,7 +8,7 @@ use crate::numeric::matrix::{Matrix, MatrixRef};
 use crate::numeric::scalar::Scalar;
 use crate::parallel::Threads;
 use crate::sparse::tiles::Tiles;
-use crate::sparse::Sparse;
+use crate::sparse::{Sparse, TooDense};
 
 /// A data set: inputs of type `S`, targets of type `T`.
 #[derive(Debug, Clone, Copy)]
@@ -20,15 +20,17 @@ pub struct Dataset<'a, S, T> {
 }
 
 impl<S: Scalar, T: Scalar> Dataset<'_, S, T> {
-    /// Takes what is not zero in some columns of some samples; false, and nothing of meaning, if that is
-    /// more than `max_nonzeros` elements.
+    /// Takes what is not zero in some columns of some samples.
+    ///
+    /// # Errors
+    /// If that is more than `max_nonzeros` elements.
     pub fn take<W: Scalar>(
         &self,
         samples: &[usize],
         columns: &Range<usize>,
         max_nonzeros: usize,
         tiles: &mut Tiles<W>,
-    ) -> bool {
+    ) -> Result<(), TooDense> {
         // Rows of a large data set are far from the processor, and drawn in no order.
         let row = |n: usize| &self.x.row(n)[columns.clone()];
         let rows = samples.iter().enumerate().map(|(i, &n)| {
@@ -130,7 +132,8 @@ impl<W: Scalar> MiniBatch<W> {
         let take = |tiles: &mut Tiles<W>, range: Range<usize>, max_nonzeros| {
             data.take(&indices[range], &(0..cols), max_nonzeros, tiles)
         };
-        self.is_sparse = self.sparse.try_fill(shape, SPARSE_DENSITY, threads, take);
+        let filled = self.sparse.try_fill(shape, SPARSE_DENSITY, threads, take);
+        self.is_sparse = filled.is_ok();
         if !self.is_sparse {
             gather_rows(data.x, indices, cast::<S, T, W>, &mut self.rows);
         }

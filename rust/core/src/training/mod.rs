@@ -22,8 +22,8 @@ use crate::network::forward::Begin;
 use crate::network::{Network, Parameters};
 use crate::numeric::scalar::Scalar;
 use crate::parallel::cancel::Cancel;
-use crate::parallel::products::prepare_thread;
-use crate::parallel::workspace::ask;
+use crate::parallel::matmul_memory::prepare_thread;
+use crate::parallel::memory::ensure_memory;
 use crate::parallel::{run, Threads};
 use crate::training::minibatch::{Dataset, MiniBatch};
 
@@ -112,7 +112,7 @@ pub fn train<S: Scalar, T: Scalar>(
             Gradient::Backprop => sizes.backprop_steps(),
             Gradient::Numerical(_, method) => sizes.numerical_steps(method),
         };
-        ask(steps.saturating_add(std::mem::size_of_val(batches.sizes)))?;
+        ensure_memory(steps.saturating_add(std::mem::size_of_val(batches.sizes)))?;
         let mut parameters = Parameters::copied(network);
         let mut losses = Vec::with_capacity(batches.sizes.len());
         let own = (&mut parameters, &mut losses);

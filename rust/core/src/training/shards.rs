@@ -22,7 +22,7 @@ use crate::numeric::matrix::Matrix;
 use crate::numeric::reduce::column_sums;
 use crate::numeric::scalar::Scalar;
 use crate::numeric::simd::dispatch;
-use crate::parallel::{block_rows, for_each_again, Threads};
+use crate::parallel::{block_rows, for_each_from_both_ends, Threads};
 use crate::sparse::nonzero_budget;
 use crate::sparse::tiles::Tiles;
 use crate::sparse::times_dense::{half_of, TimesDense};
@@ -82,16 +82,18 @@ impl<T: Scalar> Half<T> {
         self.batch.resize_with(blocks.len(), Tiles::default);
         self.is_right = blocks.zip(&mut self.batch).all(|(samples, tiles)| {
             let max_nonzeros = nonzero_budget(SPARSE_DENSITY, (samples.len(), self.inputs.len()));
-            max_nonzeros
-                .is_some_and(|max_nonzeros| data.take(samples, &self.inputs, max_nonzeros, tiles))
+            max_nonzeros.is_some_and(|max_nonzeros| {
+                data.take(samples, &self.inputs, max_nonzeros, tiles)
+                    .is_ok()
+            })
         });
         if !self.is_right {
             return;
         }
         self.sums.reshape(samples.len(), self.weights.cols());
         self.is_right = dispatch(TimesDense {
-            parts: &self.batch,
-            first: 0,
+            blocks: &self.batch,
+            first_tile: 0,
             half: self.inputs.len(),
             bias,
             matrix: self.weights.view(),
@@ -151,7 +153,7 @@ impl<S: Scalar, T: Scalar> Steps<'_, S, T> {
                 }
             }),
         ];
-        for_each_again(self.threads, work.iter_mut(), |work| work());
+        for_each_from_both_ends(self.threads, work.iter_mut(), |work| work());
         drop(work);
         self.is_behind = false;
         loss

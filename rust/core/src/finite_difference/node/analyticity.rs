@@ -3,7 +3,7 @@
 use crate::network::forward::Forward;
 use crate::network::Network;
 use crate::numeric::matrix::{Matrix, MatrixRef};
-use crate::numeric::reduce::column_sizes;
+use crate::numeric::reduce::column_abs_sums;
 use crate::numeric::reduce::max_abs;
 
 /// Complex shifts of every score up to this radius leave the loss of a sample analytic and move it
@@ -47,7 +47,7 @@ pub fn analytic_radii(network: &Network<'_, f64>) -> Vec<Vec<f64>> {
         let largest = (0..weights.rows()).map(size);
         radii.push(largest.map(|w| disc.min(above_all / (slope * w))).collect());
         let mut sizes = vec![0.0; weights.cols()];
-        column_sizes(weights, &mut sizes);
+        column_abs_sums(weights, &mut sizes);
         above_all = disc.min(above_all / (slope * max_abs(&sizes)));
     }
     radii.reverse();

@@ -6,11 +6,11 @@ use crate::finite_difference::perturb::{PerturbedLoss, Scratch};
 use crate::gradient::weight_product::Terms;
 use crate::numeric::matrix::{Matrix, MatrixRef};
 use crate::numeric::reduce::max_abs;
-use crate::numeric::reduce::{column_sizes, column_sums};
+use crate::numeric::reduce::{column_abs_sums, column_sums};
 use crate::numeric::simd::{dispatch, Kernel, Level};
 use crate::numeric::vecmath::odd_chebyshev;
 use crate::parallel::cancel::Cancel;
-use crate::parallel::{block_rows, for_each, pieces_of, Threads};
+use crate::parallel::{block_rows, for_each, zip_chunks, Threads};
 
 /// The coefficients of `phi_nj`'s odd part, divided by `h N`: those of Chebyshev's polynomials of the input
 /// over the largest, the first of the input itself.
@@ -112,7 +112,7 @@ impl Coefficients {
             })
         });
         let count = if degree.terms == 0 { 0 } else { blocks };
-        let pieces = pieces_of(arrays, count).into_iter().enumerate();
+        let pieces = zip_chunks(arrays, count).into_iter().enumerate();
         pieces.map(move |(b, out)| Piece {
             degree,
             perturbed,
@@ -162,7 +162,7 @@ impl Piece<'_> {
         for (term, (sums, sizes)) in terms.iter().zip(sums.iter_mut().zip(sizes)) {
             let term = MatrixRef::new(term, term.len() / units, units);
             column_sums(term, sums);
-            column_sizes(term, sizes);
+            column_abs_sums(term, sizes);
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::numeric::scalar::Scalar;
 use crate::numeric::simd::{dispatch, Kernel, Level};
-use crate::parallel::{for_each_again, run, Threads};
+use crate::parallel::{for_each_from_both_ends, run, Threads};
 
 /// `parameter -= lr * slope`, each product and each difference rounded.
 pub fn descend<T: Scalar, W: Scalar>(parameters: &mut [T], slopes: &[W], lr: T) {
@@ -37,7 +37,7 @@ pub fn descend_shared<T: Scalar, W: Scalar>(
     let half = parameters.len().div_ceil(2).max(1);
     let threads = threads.limited_by(WORK * parameters.len());
     let halves = parameters.chunks_mut(half).zip(slopes.chunks(half));
-    for_each_again(threads, halves, |(own, slopes)| descend(own, slopes, lr));
+    for_each_from_both_ends(threads, halves, |(own, slopes)| descend(own, slopes, lr));
 }
 
 struct Descend<'a, T, W> {

@@ -1,7 +1,7 @@
 //! Reductions: the largest absolute value, whether all numbers are finite, sums of columns.
 
-mod columns;
-mod extent;
+mod column_sums;
+mod max_abs;
 
-pub use columns::{add, column_sizes, column_sums};
-pub use extent::{all_finite, max_abs, max_abs_of};
+pub use column_sums::{add_to, column_abs_sums, column_sums};
+pub use max_abs::{all_finite, max_abs, max_abs_of};

@@ -9,9 +9,9 @@
 //! Error: at most 1 unit in the last place for normal results, 2 without a fused multiply-add;
 //! subnormal results are off by at most one smallest subnormal. `-inf` gives 0, NaN stays.
 
-use super::VectorFloat;
 use crate::numeric::scalar::Scalar;
 use crate::numeric::simd::Level;
+use crate::numeric::vecmath::horner;
 
 /// `e` to the power `x`.
 #[inline(always)]
@@ -30,18 +30,8 @@ fn clamped<T: Scalar>(x: T, low: T, high: T) -> T {
     }
 }
 
-/// `sum_k coefficients[k] r^k`.
-#[inline(always)]
-pub fn polynomial<T: Scalar, L: Level, const N: usize>(r: T, coefficients: &[T; N]) -> T {
-    let mut sum = coefficients[N - 1];
-    for k in (0..N - 1).rev() {
-        sum = L::mul_add(sum, r, coefficients[k]);
-    }
-    sum
-}
-
-// Added and taken away again, 1.5 * 2^mantissa rounds to an integer, which until then stands in the
-// lowest bits.
+// `x + ROUNDER - ROUNDER` is `x` rounded to an integer, and the lowest bits of `x + ROUNDER` are that integer:
+// 1.5 times 2 to the number of bits of the mantissa.
 const ROUNDER_64: f64 = 6_755_399_441_055_744.0;
 const ROUNDER_32: f32 = 12_582_912.0;
 
@@ -94,7 +84,7 @@ pub(super) fn exp_64<L: Level>(x: f64) -> f64 {
     let n = L::mul_add(x, std::f64::consts::LOG2_E, ROUNDER_64) - ROUNDER_64;
     let r = L::mul_add(n, -LN_2_LOW, L::mul_add(n, -LN_2_HIGH, x));
     let half = (n * 0.5 + ROUNDER_64) - ROUNDER_64;
-    polynomial::<_, L, 14>(r, &TAYLOR_64) * power_of_two_64(half) * power_of_two_64(n - half)
+    horner::<_, L, 14>(r, &TAYLOR_64) * power_of_two_64(half) * power_of_two_64(n - half)
 }
 
 #[inline(always)]
@@ -106,27 +96,5 @@ pub(super) fn exp_32<L: Level>(x: f32) -> f32 {
     let n = L::mul_add(x, std::f32::consts::LOG2_E, ROUNDER_32) - ROUNDER_32;
     let r = L::mul_add(n, -LN_2_LOW, L::mul_add(n, -LN_2_HIGH, x));
     let half = (n * 0.5 + ROUNDER_32) - ROUNDER_32;
-    polynomial::<_, L, 8>(r, &TAYLOR_32) * power_of_two_32(half) * power_of_two_32(n - half)
-}
-
-impl VectorFloat for f64 {
-    #[inline(always)]
-    fn vector_exp<L: Level>(self) -> Self {
-        exp_64::<L>(self)
-    }
-    #[inline(always)]
-    fn vector_ln<L: Level>(self) -> Self {
-        super::ln::ln_64::<L>(self)
-    }
-}
-
-impl VectorFloat for f32 {
-    #[inline(always)]
-    fn vector_exp<L: Level>(self) -> Self {
-        exp_32::<L>(self)
-    }
-    #[inline(always)]
-    fn vector_ln<L: Level>(self) -> Self {
-        super::ln::ln_32::<L>(self)
-    }
+    horner::<_, L, 8>(r, &TAYLOR_32) * power_of_two_32(half) * power_of_two_32(n - half)
 }

@@ -5,11 +5,11 @@
 //! `e_log.c` and `e_logf.c` (Sun Microsystems, 1993), off by less than `2^-58` and `2^-34`.
 //!
 //! Error: at most 1 unit in the last place, 2 without a fused multiply-add, for positive normal
-//! numbers; NaN stays. Other arguments give numbers without meaning: the losses, which add 1e-7 to
-//! a probability, have none.
+//! numbers; NaN gives NaN. For all other arguments the result is wrong: no caller has any.
 
 use crate::numeric::scalar::Scalar;
 use crate::numeric::simd::Level;
+use crate::numeric::vecmath::horner;
 
 /// The natural logarithm of a positive normal number.
 #[inline(always)]
@@ -21,7 +21,7 @@ pub fn ln<T: Scalar, L: Level>(x: T) -> T {
 pub(super) fn ln_64<L: Level>(x: f64) -> f64 {
     const SQRT_HALF: u64 = 0x3fe6_a09e_667f_3bcd;
     const MANTISSA: u64 = (1 << 52) - 1;
-    // The bits of 2^52: with a small integer below them, 2^52 more than that integer.
+    // The bits of 2^52. A small integer in the lowest of them makes the number 2^52 plus that integer.
     const TWO_52: u64 = 0x4330_0000_0000_0000;
     const LN_2_HIGH: f64 = 6.931_471_803_691_238e-1;
     const LN_2_LOW: f64 = 1.908_214_929_270_587_7e-10;
@@ -78,10 +78,7 @@ fn combine<T: Scalar, L: Level, const N: usize>(
     let f = m - T::one();
     let s = f / (f + T::one() + T::one());
     let z = s * s;
-    let mut sum = p[N - 1];
-    for k in (0..N - 1).rev() {
-        sum = L::mul_add(sum, z, p[k]);
-    }
+    let sum = horner::<T, L, N>(z, p);
     let half_square = T::from_f64(0.5) * f * f;
     let correction = L::mul_add(s, L::mul_add(z, sum, half_square), e * ln_2_low);
     L::mul_add(e, ln_2_high, f - (half_square - correction))

@@ -1,19 +1,24 @@
-//! Exponential, logarithm and logistic function without branches, so that loops over them become
-//! vector instructions inside a [`Kernel`](crate::numeric::simd::Kernel).
+//! Exponential, logarithm, logistic function and polynomials, a file a function.
+//!
+//! They have no branches, so that the compiler turns loops over them into vector instructions inside a
+//! [`Kernel`](crate::numeric::simd::Kernel). Each file states its method, its source and the bound of its error.
 
 mod chebyshev;
 mod exp;
+mod horner;
 mod ln;
 pub(crate) mod series;
+mod sigmoid;
 
 pub use chebyshev::odd_chebyshev;
-pub use exp::{exp, polynomial};
+pub use exp::exp;
+pub use horner::horner;
 pub use ln::ln;
+pub use sigmoid::sigmoid;
 
-use crate::numeric::scalar::Scalar;
 use crate::numeric::simd::Level;
 
-/// What the functions must know of a floating-point type.
+/// The functions whose method depends on the floating-point type.
 pub trait VectorFloat: Sized {
     /// `exp(self)`; see [`exp()`].
     #[must_use]
@@ -23,13 +28,24 @@ pub trait VectorFloat: Sized {
     fn vector_ln<L: Level>(self) -> Self;
 }
 
-/// The logistic function `1 / (1 + exp(-a))`.
-///
-/// Only non-positive numbers are exponentiated, so nothing overflows; infinities give 0 and 1. The
-/// error is that of [`exp()`] and of two roundings more.
-#[inline(always)]
-pub fn sigmoid<T: Scalar, L: Level>(a: T) -> T {
-    let e = exp::<T, L>(-a.abs());
-    let numerator = if a < T::zero() { e } else { T::one() };
-    numerator / (T::one() + e)
+impl VectorFloat for f64 {
+    #[inline(always)]
+    fn vector_exp<L: Level>(self) -> Self {
+        exp::exp_64::<L>(self)
+    }
+    #[inline(always)]
+    fn vector_ln<L: Level>(self) -> Self {
+        ln::ln_64::<L>(self)
+    }
+}
+
+impl VectorFloat for f32 {
+    #[inline(always)]
+    fn vector_exp<L: Level>(self) -> Self {
+        exp::exp_32::<L>(self)
+    }
+    #[inline(always)]
+    fn vector_ln<L: Level>(self) -> Self {
+        ln::ln_32::<L>(self)
+    }
 }

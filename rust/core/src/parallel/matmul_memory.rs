@@ -1,20 +1,21 @@
-//! What dense products take of the system: a thread's first one takes it, without asking.
+//! The memory that matrix products take: the product crate allocates it in a thread's first product, without
+//! asking whether there is any.
 
 use std::cell::Cell;
 
 use crate::error::Error;
 use crate::numeric::matmul::{has_kernels, multiply, Operand};
 use crate::numeric::matrix::MatrixRef;
-use crate::parallel::workspace::ask;
+use crate::parallel::memory::ensure_memory;
 
-/// What a thread keeps for copies of factors from its first product by faer's kernels on: two third-level
-/// caches as large as they take them to be. They take it without asking.
+/// What a thread keeps for copies of factors from its first product by faer's kernels on: the sizes of two
+/// third-level caches, as those kernels assume them.
 const THREAD_BYTES: usize = 4 << 20;
 
-/// What a product by matrixmultiply takes for the same, at most, and gives back.
+/// What a product by matrixmultiply takes for the same purpose, at most, and frees.
 const PRODUCT_BYTES: usize = 4 << 20;
 
-/// What a product takes of the system in a thread that is [prepared](prepare_thread).
+/// What a product takes and frees in a thread that is [prepared](prepare_thread).
 #[must_use]
 pub fn product_bytes() -> usize {
     if has_kernels() {
@@ -24,14 +25,14 @@ pub fn product_bytes() -> usize {
     }
 }
 
-/// Lets this thread compute products without taking more of the system than it gives back.
+/// Computes a first product in this thread, so that later ones take no more memory than they free.
 ///
 /// # Errors
 /// [`Error::Memory`] if the system refuses what that takes.
 pub fn prepare_thread() -> Result<(), Error> {
     thread_local!(static IS_PREPARED: Cell<bool> = const { Cell::new(false) });
     if has_kernels() && !IS_PREPARED.get() {
-        ask(THREAD_BYTES)?;
+        ensure_memory(THREAD_BYTES)?;
         let factor = Operand::<f64>::plain(MatrixRef::new(&[1.0], 1, 1));
         multiply(factor, factor, false, &mut [0.0]);
         IS_PREPARED.set(true);

@@ -1,24 +1,24 @@
-//! Sums of the columns of a matrix, and of two lists.
+//! Sums of the columns of a matrix, and the sum of two arrays.
 
 use crate::numeric::matrix::MatrixRef;
 use crate::numeric::scalar::Scalar;
 use crate::numeric::simd::{dispatch, Kernel, Level, LANES};
 
-/// Writes the sums of the columns of `matrix`, added up row after row.
+/// Writes the sum of each column of `matrix` to `sums`, added up from the first row to the last.
 pub fn column_sums<T: Scalar>(matrix: MatrixRef<'_, T>, sums: &mut [T]) {
     dispatch(AddRows {
         matrix,
         sums,
-        of_sizes: false,
+        of_absolutes: false,
     });
 }
 
-/// Writes the sums of the absolute values of the columns of `matrix`.
-pub fn column_sizes<T: Scalar>(matrix: MatrixRef<'_, T>, sums: &mut [T]) {
+/// Writes the sum of the absolute values of each column of `matrix` to `sums`, in the same order.
+pub fn column_abs_sums<T: Scalar>(matrix: MatrixRef<'_, T>, sums: &mut [T]) {
     dispatch(AddRows {
         matrix,
         sums,
-        of_sizes: true,
+        of_absolutes: true,
     });
 }
 
@@ -28,14 +28,14 @@ const WIDTH: usize = 4 * LANES;
 struct AddRows<'a, T> {
     matrix: MatrixRef<'a, T>,
     sums: &'a mut [T],
-    of_sizes: bool,
+    of_absolutes: bool,
 }
 
 impl<T: Scalar> Kernel for AddRows<'_, T> {
     type Output = ();
 
-    /// Some columns at a time, whose sums stay in registers; where the last of them lie over those before,
-    /// both come to the same.
+    /// [`WIDTH`] columns at a time, whose sums stay in registers. The last group begins early enough to be whole: the
+    /// columns it shares with the one before it are summed twice, to the same numbers.
     #[inline(always)]
     fn run<L: Level>(self) {
         let cols = self.sums.len();
@@ -43,7 +43,7 @@ impl<T: Scalar> Kernel for AddRows<'_, T> {
             self.sums.fill(T::zero());
             for n in 0..self.matrix.rows() {
                 for (sum, &x) in self.sums.iter_mut().zip(self.matrix.row(n)) {
-                    *sum += if self.of_sizes { x.abs() } else { x };
+                    *sum += if self.of_absolutes { x.abs() } else { x };
                 }
             }
             return;
@@ -54,7 +54,11 @@ impl<T: Scalar> Kernel for AddRows<'_, T> {
             for n in 0..self.matrix.rows() {
                 let row = &self.matrix.row(n)[first..first + WIDTH];
                 for k in 0..WIDTH {
-                    sums[k] += if self.of_sizes { row[k].abs() } else { row[k] };
+                    sums[k] += if self.of_absolutes {
+                        row[k].abs()
+                    } else {
+                        row[k]
+                    };
                 }
             }
             self.sums[first..first + WIDTH].copy_from_slice(&sums);
@@ -62,8 +66,8 @@ impl<T: Scalar> Kernel for AddRows<'_, T> {
     }
 }
 
-/// Adds numbers to others, of their type.
-pub fn add<T: Scalar, C: Scalar>(sums: &mut [T], terms: &[C]) {
+/// Adds `terms`, rounded to `T`, to `sums`.
+pub fn add_to<T: Scalar, C: Scalar>(sums: &mut [T], terms: &[C]) {
     dispatch(Add(sums, terms));
 }
 

@@ -1,4 +1,4 @@
-//! How far a list of numbers reaches: its largest absolute value, and whether all are finite.
+//! The largest absolute value of an array, and whether all its numbers are finite.
 
 use crate::numeric::scalar::Scalar;
 use crate::numeric::simd::{dispatch, Kernel, Level, LANES};
@@ -9,20 +9,20 @@ pub fn max_abs<T: Scalar>(values: &[T]) -> T {
     max_abs_of(std::iter::once(values))
 }
 
-/// The same of several lists.
+/// The same of several arrays.
 #[must_use]
-pub fn max_abs_of<'a, T: Scalar>(lists: impl Iterator<Item = &'a [T]>) -> T {
-    dispatch(MaxAbs(lists))
+pub fn max_abs_of<'a, T: Scalar>(arrays: impl Iterator<Item = &'a [T]>) -> T {
+    dispatch(MaxAbs(arrays))
 }
 
 /// Whether no number is infinite or NaN.
 #[must_use]
 pub fn all_finite<T: Scalar>(values: &[T]) -> bool {
-    // With the largest, for an early end would keep the loop from whole vectors.
+    // By way of the largest: a loop that ends early is not turned into vector instructions.
     max_abs(values).is_finite()
 }
 
-/// As many lanes as keep several comparisons under way at once.
+/// Several comparisons are under way at once, as each waits for the last one of its lane.
 const WIDTH: usize = 4 * LANES;
 
 struct MaxAbs<I>(I);
@@ -32,32 +32,32 @@ impl<'a, T: Scalar, I: Iterator<Item = &'a [T]>> Kernel for MaxAbs<I> {
 
     #[inline(always)]
     fn run<L: Level>(self) -> T {
-        let mut extent = Extent {
+        let mut lanes = LaneMax {
             largest: [T::zero(); WIDTH],
             zeros: [T::zero(); WIDTH],
         };
-        for list in self.0 {
-            let (blocks, rest) = list.as_chunks::<WIDTH>();
+        for array in self.0 {
+            let (blocks, rest) = array.as_chunks::<WIDTH>();
             for block in blocks {
-                extent.add(block);
+                lanes.add(block);
             }
             let mut last = [T::zero(); WIDTH];
             last[..rest.len()].copy_from_slice(rest);
-            extent.add(&last);
+            lanes.add(&last);
         }
-        extent.all()
+        lanes.all()
     }
 }
 
 /// The largest absolute value in each lane.
-struct Extent<T> {
+struct LaneMax<T> {
     largest: [T; WIDTH],
-    /// A NaN is passed over by the comparisons, but makes this sum NaN; so does an infinity, which then is
-    /// the largest.
+    /// The sum of all numbers times 0. The comparisons pass over a NaN, but it makes this sum NaN; so does an infinity,
+    /// which is then the largest, too.
     zeros: [T; WIDTH],
 }
 
-impl<T: Scalar> Extent<T> {
+impl<T: Scalar> LaneMax<T> {
     #[inline(always)]
     fn add(&mut self, block: &[T; WIDTH]) {
         for l in 0..WIDTH {

@@ -1,0 +1,57 @@
+//! Every threshold that decides what is worth its cost, and what it was measured with.
+//!
+//! None of them changes a result: each only chooses between ways to compute the same bits. Constants that results
+//! depend on stand where they are used, with the bound that they keep.
+
+use std::time::Duration;
+
+/// A computation, or a piece of one, of fewer multiplications than this (some ten microseconds) is not shared
+/// with another thread. Sharing costs about one microsecond.
+pub const MIN_SHARED_FLOPS: usize = 1 << 18;
+
+/// From this many multiplications on (about a tenth of a second), the calling thread watches for interrupts
+/// while other threads compute.
+pub const MIN_WATCHED_FLOPS: usize = 1 << 29;
+
+/// How often a watching thread asks whether to stop.
+pub const WATCH_INTERVAL: Duration = Duration::from_millis(20);
+
+/// How long a worker polls for work before it sleeps.
+pub const SPIN_TIME: Duration = Duration::from_millis(1);
+
+/// How many times in a row a thread finds nothing to do before it offers its core to other processes.
+pub const SPINS_BEFORE_YIELD: u32 = 2_000;
+
+/// How many times a worker that has begun to offer its core polls between two offers.
+pub const POLLS_PER_YIELD: u32 = 32;
+
+/// How many times a worker is looked at before it counts as absent: for longer than it takes to offer its core
+/// to others and get it back.
+pub const READY_POLLS: u32 = 100;
+
+/// A worker has lost its core if the thread that waits for its last step waits longer than this ...
+pub const STALL_TIME: Duration = Duration::from_millis(1);
+
+/// ... and longer than this many of its own shortest steps. (The waiting thread may have lost its own core for a
+/// while, but not in its shortest step.)
+pub const STALL_STEPS: u32 = 4;
+
+/// How long a worker that has lost its core in the middle of a step gets no work, the first time.
+pub const MIN_BACKOFF: Duration = Duration::from_millis(5);
+
+/// The same, at most: each time is twice as long as the last if the worker loses its core again soon, as it does
+/// where other processes want it.
+pub const MAX_BACKOFF: Duration = Duration::from_millis(100);
+
+/// How long the calling thread spins after a worker's last step, until the worker has closed the scope of the
+/// shared work, too: otherwise the calling thread would have to sleep, and be woken.
+pub const CLOSING_SPINS: u32 = 16;
+
+/// A batch of fewer rows than this is one block.
+pub const MIN_SPLIT_ROWS: usize = 16;
+
+/// The system's allocator is made to keep blocks of up to this many bytes when they are given back.
+pub const KEPT_BLOCK_BYTES: usize = 1 << 22;
+
+/// How often, on average, a row of the dense factor must be used for copying it into an aligned block to pay.
+pub const MIN_USES_TO_PACK: usize = 3;
