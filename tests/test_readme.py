@@ -12,7 +12,7 @@ ROOT = Path(__file__).parent.parent
 NOTEBOOK = ROOT / "notebooks" / "chapter.ipynb"
 READMES = ["README.md", "README.ja.md"]
 METHOD = "docs/numerical-gradient.md"
-PAGES = [*READMES, METHOD, "docs/guarantees.md", "CHANGELOG.md"]
+PAGES = [*READMES, METHOD, "docs/guarantees.md", "docs/architecture.md", "CHANGELOG.md"]
 
 FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 INLINE_CODE = re.compile(r"`[^`\n]*`")

@@ -1,8 +1,34 @@
-//! The widest vector instructions of the processor the program runs on, chosen as it runs.
+//! Levels of vector instructions, and the choice between them while the program runs: a wheel runs on any processor of
+//! its architecture, and fast on a new one.
 //!
-//! A [`Kernel`] is ordinary code over arrays of [`LANES`] numbers, compiled once for each level of
-//! instructions; the compiler turns its loops into vector instructions of that level. A wheel runs
-//! on any processor of its architecture, and fast on a new one.
+//! A [`Kernel`] is ordinary code over slices and arrays of [`LANES`] numbers. It is compiled once for each [`Level`], and
+//! the compiler turns its loops into vector instructions of that level. [`dispatch`] runs the copy for the best level that
+//! the processor has.
+//!
+//! # The rules of a kernel
+//!
+//! 1. `run` and everything it calls are `#[inline(always)]`. A function that is not inlined is compiled once, for the
+//!    lowest level, and called from all: right, but slow. The same holds for a closure, so pass closures to inlined
+//!    functions only.
+//! 2. `a * b + c` is [`Level::mul_add`]: `f64::mul_add` calls a library function at the lowest level, for each number.
+//! 3. No result depends on the number of lanes of a register: each sum belongs to one element of the result and has one
+//!    order. Where the last vector would reach beyond the end of a row, it begins earlier, and some elements are computed
+//!    twice, to the same number.
+//! 4. No branch depends on the numbers: choose between two values, as in `if x > m { x } else { m }`, which becomes one
+//!    instruction. Comparisons with NaN are false: write each so that NaN comes out as the formula wants.
+//! 5. Loops run over arrays of a fixed length, or over `chunks_exact` and `as_chunks`: lengths and bounds are then known,
+//!    and nothing is checked inside.
+//! 6. The sizes of all slices have been checked before `dispatch`. `unsafe` stands in this file, in `vector`, and in the
+//!    files of `sparse` that load and store registers; a kernel elsewhere has none.
+//! 7. Each kernel costs three copies of its code for each type, and for each constant it is generic over: see
+//!    `docs/architecture.md` before adding a constant.
+//!
+//! # Why not pulp
+//!
+//! The pulp crate has such levels and such a dispatch too, and no crate that kobai needs brings it. It would add ten crates
+//! and seven seconds of processor time to a build (version 0.22, with AVX-512), for what is a hundred lines here; and it
+//! has no operation that moves chosen lanes of a register to its front ([`Vector::compress`]), by which the non-zero
+//! elements of a batch are gathered.
 #![allow(unsafe_code)]
 
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -12,17 +38,17 @@ use crate::numeric::scalar::Scalar;
 use crate::numeric::vector::x86;
 use crate::numeric::vector::Vector;
 
-/// How many numbers kernels treat together: one 512-bit register of `f64`.
+/// How many numbers kernels work on together: the `f64` of a 512-bit register.
 pub const LANES: usize = 8;
 
-/// The instructions a kernel is compiled for.
+/// A set of instructions that kernels are compiled for.
 pub trait Level: Copy {
     /// A vector register of single precision.
     type Single: Vector<f32>;
     /// A vector register of double precision.
     type Double: Vector<f64>;
 
-    /// `a * b + c`, rounded once or twice: a matter of what the processor has.
+    /// `a * b + c`, rounded once where the level has a fused multiply-add, else twice.
     fn mul_add<T: Scalar>(a: T, b: T, c: T) -> T;
 }
 
@@ -44,7 +70,7 @@ impl Level for Baseline {
     #[cfg(not(target_arch = "aarch64"))]
     #[inline(always)]
     fn mul_add<T: Scalar>(a: T, b: T, c: T) -> T {
-        // A fused multiply-add would be a slow call of a library.
+        // `a.mul_add(b, c)` would call a library function.
         a * b + c
     }
 }
@@ -88,17 +114,16 @@ pub type Fused = Avx2;
 #[cfg(all(test, not(target_arch = "x86_64")))]
 pub type Fused = Baseline;
 
-/// A computation worth compiling for each level of instructions.
+/// A computation that is compiled for each level of instructions. The rules it keeps are those of this module.
 pub trait Kernel {
     /// What it computes.
     type Output;
 
-    /// Computes it. Implementations are `#[inline(always)]`, and so is all they call: a function or
-    /// a closure that stayed outside would be compiled for the lowest level.
+    /// Computes it. Implementations are `#[inline(always)]`, and so is everything they call.
     fn run<L: Level>(self) -> Self::Output;
 }
 
-/// The levels, by what they take.
+/// The levels, lowest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Instructions {
     /// What the processor is known to have when the program is compiled.
@@ -113,7 +138,7 @@ pub enum Instructions {
 /// several: `baseline` or `avx2`.
 const LEVEL_VARIABLE: &str = "KOBAI_SIMD_LEVEL";
 
-/// The best instructions of this processor that the environment allows; looked up once.
+/// The best level that the processor has and the environment allows; found once.
 #[inline]
 #[must_use]
 pub fn best_instructions() -> Instructions {
@@ -136,29 +161,29 @@ pub fn best_instructions() -> Instructions {
 
 #[cold]
 fn find_instructions() -> Instructions {
-    let most = match std::env::var(LEVEL_VARIABLE).as_deref() {
+    let allowed = match std::env::var(LEVEL_VARIABLE).as_deref() {
         Ok("baseline") => Instructions::Baseline,
         Ok("avx2") => Instructions::Avx2,
         _ => Instructions::Avx512,
     };
-    most.min(of_processor())
+    allowed.min(of_processor())
 }
 
-/// Runs `kernel` with the best instructions there are.
+/// Runs the copy of `kernel` for the [best level](best_instructions).
 #[inline]
 pub fn dispatch<K: Kernel>(kernel: K) -> K::Output {
     #[cfg(target_arch = "x86_64")]
     match best_instructions() {
         // SAFETY: the processor has been found to have these instructions.
-        Instructions::Avx512 => return unsafe { run_v4(kernel) },
+        Instructions::Avx512 => return unsafe { run_avx512(kernel) },
         // SAFETY: as above.
-        Instructions::Avx2 => return unsafe { run_v3(kernel) },
+        Instructions::Avx2 => return unsafe { run_avx2(kernel) },
         Instructions::Baseline => {}
     }
     kernel.run::<Baseline>()
 }
 
-/// Asks for `values` to be brought to the second-level cache, where it can be asked.
+/// Asks the processor to load `values` into its second-level cache, where it can be asked.
 #[inline]
 pub fn prefetch<T>(values: &[T]) {
     #[cfg(target_arch = "x86_64")]
@@ -167,7 +192,7 @@ pub fn prefetch<T>(values: &[T]) {
         const LINE: usize = 64;
         let start = values.as_ptr().cast::<i8>();
         for offset in (0..std::mem::size_of_val(values)).step_by(LINE) {
-            // SAFETY: the address lies within `values`; a prefetch changes nothing it could see.
+            // SAFETY: the address lies within `values`; a prefetch changes no memory.
             unsafe { _mm_prefetch::<_MM_HINT_T1>(start.add(offset)) };
         }
     }
@@ -200,7 +225,7 @@ fn of_processor() -> Instructions {
 /// The processor must have AVX-512 F, DQ, VL and BW, AVX2, FMA and POPCNT.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512bw,avx2,fma,popcnt")]
-unsafe fn run_v4<K: Kernel>(kernel: K) -> K::Output {
+unsafe fn run_avx512<K: Kernel>(kernel: K) -> K::Output {
     kernel.run::<Avx512>()
 }
 
@@ -208,6 +233,6 @@ unsafe fn run_v4<K: Kernel>(kernel: K) -> K::Output {
 /// The processor must have AVX2, FMA and POPCNT.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma,popcnt")]
-unsafe fn run_v3<K: Kernel>(kernel: K) -> K::Output {
+unsafe fn run_avx2<K: Kernel>(kernel: K) -> K::Output {
     kernel.run::<Avx2>()
 }
