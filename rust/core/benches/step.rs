@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use kobai_core::{
     gradient, loss, num_threads, numerical_gradient, set_num_threads, Activation, Layer, Matrix,
-    MatrixRef, Method, Network, Parameters, Scalar, Targets,
+    MatrixRef, Method, Network, Parameters, Scalar, SoftmaxCrossEntropy, Targets,
 };
 
 const SAMPLES: usize = 100;
@@ -79,7 +79,7 @@ impl<T: Scalar> Problem<T> {
             layer(0, Activation::Sigmoid),
             layer(1, Activation::Identity),
         ];
-        Network::new(layers).expect("the sizes chain")
+        Network::new(layers, SoftmaxCrossEntropy::default()).expect("the sizes chain")
     }
 }
 

@@ -1,7 +1,8 @@
 //! The course's two losses over plain slices.
 
 use crate::error::Error;
-use crate::network::losses::{class_of, Targets, DELTA};
+use crate::network::losses::softmax_cross_entropy::COURSE_EPSILON;
+use crate::network::losses::{class_of, Targets};
 use crate::numeric::matrix::MatrixRef;
 use crate::numeric::scalar::Scalar;
 
@@ -18,7 +19,7 @@ pub fn mean_squared_error<T: Scalar>(y: &[T], t: &[T]) -> T {
 /// `-sum(t * log(y + 1e-7))` over all elements.
 #[must_use]
 pub fn cross_entropy_error<T: Scalar>(y: &[T], t: &[T]) -> T {
-    let term = |i: usize| (t[i] * (y[i] + T::from_f64(DELTA)).ln()).widen();
+    let term = |i: usize| (t[i] * (y[i] + T::from_f64(COURSE_EPSILON)).ln()).widen();
     T::from_f64(-pairwise_sum(0, y.len().min(t.len()), &term))
 }
 
@@ -30,10 +31,10 @@ pub fn cross_entropy_error_labels<T: Scalar>(
     y: MatrixRef<'_, T>,
     labels: &[i64],
 ) -> Result<T, Error> {
-    Targets::<T>::Labels(labels).check(y.rows(), y.cols())?;
+    Targets::<T>::Labels(labels).check((y.rows(), y.cols()), true)?;
     let term = |n: usize| {
         let probability = y.row(n)[class_of(labels[n])];
-        (probability + T::from_f64(DELTA)).ln().widen()
+        (probability + T::from_f64(COURSE_EPSILON)).ln().widen()
     };
     Ok(T::from_f64(-pairwise_sum(0, labels.len(), &term)))
 }

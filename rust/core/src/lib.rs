@@ -41,7 +41,7 @@ pub use functions::{cross_entropy_error, cross_entropy_error_labels, mean_square
 pub use gradient::updates::sgd::descend_all;
 pub use network::activations::Activation;
 pub use network::input::BatchRows;
-pub use network::losses::Targets;
+pub use network::losses::{Loss, SoftmaxCrossEntropy, Targets};
 pub use network::{Layer, LayerParameters, LayerParametersMut, Network, Parameters, ParametersMut};
 pub use numeric::matrix::{Matrix, MatrixRef};
 pub use numeric::scalar::Scalar;

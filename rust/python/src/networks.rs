@@ -6,7 +6,7 @@ use pyo3::prelude::*;
 
 use kobai_core::{
     correct, Activation, BatchRows, Error, Layer, LayerParametersMut, Matrix, MatrixRef, Method,
-    Network, ParametersMut, Scalar, Targets,
+    Network, ParametersMut, Scalar, SoftmaxCrossEntropy, Targets,
 };
 
 use crate::arrays::{new_array, unfilled_array, wrong_type, Floats, Values};
@@ -152,7 +152,8 @@ fn forward<'py, T: Element + Scalar>(
 ) -> PyResult<Bound<'py, PyAny>> {
     let arrays = NetworkValues::extract(layers)?;
     let (layers, x) = (arrays.layers()?, x.matrix("x")?);
-    let out = own.detached(|| compute(&Network::new(layers)?, x))?;
+    let out =
+        own.detached(|| compute(&Network::new(layers, SoftmaxCrossEntropy::default())?, x))?;
     matrix_to_python(own.py(), out)
 }
 
@@ -167,7 +168,13 @@ fn batch<'py, S: Element + Scalar, T: Element + Scalar, R: Send>(
     let arrays = NetworkValues::extract(layers)?;
     let target_values = TargetValues::extract(t)?;
     let (layers, x, targets) = (arrays.layers()?, x.matrix("x")?, target_values.targets()?);
-    own.detached(|| compute(&Network::new(layers)?, x, &targets))
+    own.detached(|| {
+        compute(
+            &Network::new(layers, SoftmaxCrossEntropy::default())?,
+            x,
+            &targets,
+        )
+    })
 }
 
 /// Asks for the loss of a batch, and a gradient that `compute` writes.
@@ -187,7 +194,7 @@ fn loss_and_gradient<'py, S: Element + Scalar, T: Element + Scalar>(
     let arrays = NetworkValues::extract(layers)?;
     let target_values = TargetValues::extract(t)?;
     let (layers, x, targets) = (arrays.layers()?, x.matrix("x")?, target_values.targets()?);
-    let network = Network::new(layers).map_err(Failure::from)?;
+    let network = Network::new(layers, SoftmaxCrossEntropy::default()).map_err(Failure::from)?;
     let like = network.layers().iter();
     let mut out: Vec<_> = like
         .map(|layer| LayerArrays::like(own.py(), layer))

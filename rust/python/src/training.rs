@@ -4,7 +4,10 @@ use numpy::{Element, PyArrayDyn, PyArrayMethods, PyReadwriteArrayDyn};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
-use kobai_core::{ensure_memory, train, Batches, Dataset, Gradient, Network, Parameters, Scalar};
+use kobai_core::{
+    ensure_memory, train, Batches, Dataset, Gradient, Network, Parameters, Scalar,
+    SoftmaxCrossEntropy,
+};
 
 use crate::arrays::{new_array, wrong_type, Floats, Values};
 use crate::attached::Attached;
@@ -65,7 +68,7 @@ impl<'py> Run<'_, 'py> {
             };
             own.detached(|| {
                 train(
-                    &Network::new(layers)?,
+                    &Network::new(layers, SoftmaxCrossEntropy::default())?,
                     &data,
                     batches,
                     self.lr,

@@ -210,7 +210,10 @@ impl<'a, 'n, T: Scalar> Sizes<'a, 'n, T> {
     /// How far each unit moves those of the layers above it that have a kink, twice.
     fn kinks(&self) -> usize {
         let layers = self.layers();
-        let Some(last) = layers.iter().rposition(|l| l.activation.kink().is_some()) else {
+        let Some(last) = layers
+            .iter()
+            .rposition(|l| !l.activation.certificate().kinks.is_empty())
+        else {
             return 0;
         };
         let mut numbers = 0_usize;

@@ -9,7 +9,7 @@ use crate::finite_difference::{self, Method};
 use crate::gradient::backprop::{backprop, Pass};
 use crate::network::forward::Forward;
 use crate::network::input::{Batch, BatchRows};
-use crate::network::losses::{mean_loss, Target, Targets};
+use crate::network::losses::{Target, Targets};
 use crate::network::{Network, ParametersMut};
 use crate::numeric::matrix::{Matrix, MatrixRef};
 use crate::numeric::scalar::Scalar;
@@ -72,7 +72,7 @@ pub fn probabilities<T: Scalar>(
     network: &Network<'_, T>,
     x: MatrixRef<'_, T>,
 ) -> Result<Matrix<T>, Error> {
-    Ok(forward_pass(network, x)?.into_probabilities())
+    Ok(forward_pass(network, x)?.into_outputs())
 }
 
 /// The mean loss.
@@ -85,7 +85,8 @@ pub fn loss<T: Scalar>(
     targets: &Targets<'_, T>,
 ) -> Result<T, Error> {
     check_batch(network, shape(x), targets)?;
-    Ok(mean_loss(probabilities(network, x)?.view(), targets))
+    let forward = forward_pass(network, x)?;
+    Ok(network.loss().mean(&forward.scored(targets)))
 }
 
 /// How many samples have their largest score where their target is largest; of equals, the first
@@ -272,5 +273,5 @@ pub fn check_batch<T: Scalar>(
         let got = format!("shape ({rows}, {cols})");
         return Err(Error::value("x", "hold at least one sample", got));
     }
-    targets.check(rows, network.classes())
+    network.loss().check(targets, (rows, network.classes()))
 }

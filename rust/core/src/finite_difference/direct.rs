@@ -5,7 +5,7 @@ use crate::error::Error;
 use crate::finite_difference::quotient::{central_difference, Move, Point};
 use crate::network::forward::Forward;
 use crate::network::input::Input;
-use crate::network::losses::{mean_loss, Targets};
+use crate::network::losses::Targets;
 use crate::network::{Network, Parameters, ParametersMut};
 use crate::parallel::cancel::Cancel;
 use crate::parallel::{for_chunks, Threads};
@@ -37,7 +37,7 @@ impl Point for Moving<'_> {
         self.cancel.check()?;
         let network = self.parameters.network(self.like);
         self.forward.run(&network, self.input, Threads::One);
-        Ok(mean_loss(self.forward.probabilities(), self.targets))
+        Ok(self.like.loss().mean(&self.forward.scored(self.targets)))
     }
 }
 

@@ -15,7 +15,7 @@ use crate::finite_difference::perturb::PerturbedLoss;
 use crate::gradient::sink::{written, LayerGoals};
 use crate::network::forward::Forward;
 use crate::network::input::Input;
-use crate::network::losses::{mean_loss, Targets};
+use crate::network::losses::Targets;
 use crate::network::{Layer, Network, ParametersMut};
 use crate::numeric::scalar::Scalar;
 use crate::parallel::cancel::Cancel;
@@ -115,7 +115,7 @@ impl Space {
             check_steps(network, h)?;
         }
         forward.run(network, input, threads);
-        let loss = mean_loss(forward.probabilities(), targets);
+        let loss = network.loss().mean(&forward.scored(targets));
         if !loss.is_finite() {
             gradient.fill(f64::NAN);
             return Ok((loss, Found::Gradient));

@@ -4,7 +4,7 @@ use crate::gradient::sink::{written, LayerGoals};
 use crate::gradient::weight_product::{multiply_transposed, Terms, TransposedProduct};
 use crate::network::forward::{Begin, Forward, Passed};
 use crate::network::input::Input;
-use crate::network::losses::{mean_loss, score_gradient, Targets};
+use crate::network::losses::{Loss, Targets};
 use crate::network::{Network, ParametersMut};
 use crate::numeric::matmul::{multiply, Operand};
 use crate::numeric::matrix::{Matrix, MatrixRef};
@@ -36,7 +36,7 @@ pub fn backprop<T: Scalar>(
 ) -> T {
     pass.run(network, Begin::Input(input), targets, threads);
     pass.slopes(input, written(&mut gradient.layers), threads);
-    pass.loss(targets)
+    pass.loss(network.loss(), targets)
 }
 
 impl<T: Scalar> Pass<T> {
@@ -80,8 +80,8 @@ impl<T: Scalar> Pass<T> {
 
     /// The mean loss of the batch that has passed.
     #[must_use]
-    pub fn loss(&self, targets: &Targets<'_, T>) -> T {
-        mean_loss(self.forward.probabilities(), targets)
+    pub fn loss(&self, loss: Loss, targets: &Targets<'_, T>) -> T {
+        loss.mean(&self.forward.scored(targets))
     }
 
     /// Finds the gradient of the last layers, as many as there are `goals`; the first of them reads `read`.
@@ -119,22 +119,22 @@ fn go_back<T: Scalar>(
     mut deltas: Vec<&mut [T]>,
 ) {
     let last = deltas.len() - 1;
-    deltas[last].copy_from_slice(passed.post[last].data());
+    let scored = (passed.pre[last], passed.post[last]);
+    let batch = (targets, passed.first);
+    network
+        .loss()
+        .score_gradients(scored, batch, &mut *deltas[last]);
     let share = T::one() / T::from_f64(targets.samples() as f64);
-    let rows = deltas[last].chunks_exact_mut(network.classes());
-    for (i, row) in rows.enumerate() {
-        score_gradient(row, targets.sample(passed.first + i));
-        for delta in row {
-            *delta *= share;
-        }
+    for delta in &mut *deltas[last] {
+        *delta *= share;
     }
     for l in (1..deltas.len()).rev() {
         let (below, above) = deltas.split_at_mut(l);
-        let z = passed.post[l - 1];
+        let (a, z) = (passed.pre[l - 1], passed.post[l - 1]);
         let above = MatrixRef::new(above[0], z.rows(), network.layers()[l].units());
         let weights = Operand::plain(network.layers()[l].weights).transposed();
         multiply(Operand::plain(above), weights, false, below[l - 1]);
         let activation = network.layers()[l - 1].activation;
-        activation.times_derivative(z.data(), below[l - 1]);
+        activation.times_derivative((a.data(), z.data()), below[l - 1]);
     }
 }

@@ -1,16 +1,16 @@
 //! The forward pass: it exists once, and keeps what gradients need.
 
 use crate::network::input::{times, BatchRows, Input};
+use crate::network::losses::{Scored, Targets};
 use crate::network::stream::Stream;
 use crate::network::{Layer, Network};
 use crate::numeric::matrix::{Matrix, MatrixRef};
 use crate::numeric::reduce::add_to;
 use crate::numeric::scalar::Scalar;
-use crate::numeric::softmax::softmax;
 use crate::parallel::{block_rows, for_each_from_both_ends, row_blocks, Threads};
 
 /// Pre-activations and activations of every layer; the last one's pre-activations are the scores, its
-/// activations the probabilities.
+/// activations what the loss makes of them.
 #[derive(Debug, Clone, Default)]
 pub struct Forward<T> {
     pre: Vec<Matrix<T>>,
@@ -67,6 +67,8 @@ struct Piece<'a, T> {
 pub struct Passed<'a, T> {
     /// The number of the first one in its batch.
     pub first: usize,
+    /// Their pre-activations in each layer.
+    pub pre: Vec<MatrixRef<'a, T>>,
     /// Their activations in each layer.
     pub post: Vec<MatrixRef<'a, T>>,
 }
@@ -74,28 +76,30 @@ pub struct Passed<'a, T> {
 impl<'a, T: Scalar> Piece<'a, T> {
     /// Computes block `b` of the pass, if it can begin.
     fn run(self, b: usize, network: &Network<'_, T>, begin: Begin<'_, T>) -> Option<Passed<'a, T>> {
-        let mut passed: Vec<MatrixRef<'a, T>> = Vec::with_capacity(self.pre.len());
         let last = self.pre.len() - 1;
+        let mut passed = Passed {
+            first: b * block_rows(begin.samples()),
+            pre: Vec::with_capacity(self.pre.len()),
+            post: Vec::with_capacity(self.pre.len()),
+        };
         for (l, (pre, post)) in self.pre.into_iter().zip(self.post).enumerate() {
             let layer = &network.layers()[l];
-            match passed.last() {
+            match passed.post.last() {
                 None if !begin.write(b, layer, pre) => return None,
                 None => {}
                 Some(z) => times(*z, layer.weights, layer.bias, pre),
             }
             post.copy_from_slice(pre);
             if l == last {
-                softmax(post, layer.units(), 1);
+                network.loss().output(post, layer.units());
             } else {
                 layer.activation.apply(post);
             }
             let rows = post.len() / layer.units();
-            passed.push(MatrixRef::new(post, rows, layer.units()));
+            passed.pre.push(MatrixRef::new(pre, rows, layer.units()));
+            passed.post.push(MatrixRef::new(post, rows, layer.units()));
         }
-        Some(Passed {
-            first: b * block_rows(begin.samples()),
-            post: passed,
-        })
+        Some(passed)
     }
 }
 
@@ -198,10 +202,20 @@ impl<T: Scalar> Forward<T> {
         self.pre[self.pre.len() - 1].view()
     }
 
-    /// The probabilities: the softmax of the scores.
+    /// What the loss makes of the scores: probabilities, or what they are.
     #[must_use]
-    pub fn probabilities(&self) -> MatrixRef<'_, T> {
+    pub fn outputs(&self) -> MatrixRef<'_, T> {
         self.post[self.post.len() - 1].view()
+    }
+
+    /// The batch as its loss sees it.
+    #[must_use]
+    pub fn scored<'a>(&'a self, targets: &'a Targets<'a, T>) -> Scored<'a, T> {
+        Scored {
+            scores: self.scores(),
+            outputs: self.outputs(),
+            targets,
+        }
     }
 
     /// The scores, given away.
@@ -210,9 +224,9 @@ impl<T: Scalar> Forward<T> {
         self.pre.pop().unwrap_or_default()
     }
 
-    /// The probabilities, given away.
+    /// The outputs, given away.
     #[must_use]
-    pub fn into_probabilities(mut self) -> Matrix<T> {
+    pub fn into_outputs(mut self) -> Matrix<T> {
         self.post.pop().unwrap_or_default()
     }
 }

@@ -1,17 +1,15 @@
 //! What a network is: a list of layers, any number of them.
 
 pub(crate) mod activations;
-pub(crate) mod class_sums;
 pub(crate) mod forward;
 pub(crate) mod incoming;
 pub(crate) mod input;
 pub(crate) mod losses;
-pub(crate) mod score_moves;
-pub(crate) mod single_score_moves;
 pub(crate) mod stream;
 
 use crate::error::Error;
 use crate::network::activations::Activation;
+use crate::network::losses::Loss;
 use crate::numeric::matrix::{Matrix, MatrixRef};
 use crate::numeric::scalar::Scalar;
 
@@ -40,19 +38,20 @@ impl<T: Scalar> Layer<'_, T> {
     }
 }
 
-/// Layers whose last one gives the scores of a softmax.
+/// Layers whose last one gives scores, and the loss that reads them.
 #[derive(Debug, Clone)]
 pub struct Network<'a, T> {
     layers: Vec<Layer<'a, T>>,
+    loss: Loss,
 }
 
 impl<'a, T: Scalar> Network<'a, T> {
-    /// A network of these layers, first to last.
+    /// A network of these layers, first to last, and this loss.
     ///
     /// # Errors
     /// If there is no layer, a layer has no unit, shapes do not chain, a bias does not fit, or the
-    /// last activation is not the identity (its units are scores; softmax belongs to the loss).
-    pub fn new(layers: Vec<Layer<'a, T>>) -> Result<Self, Error> {
+    /// last activation is not the identity (its units are scores; what is made of them belongs to the loss).
+    pub fn new(layers: Vec<Layer<'a, T>>, loss: impl Into<Loss>) -> Result<Self, Error> {
         let last = layers
             .last()
             .ok_or_else(|| Error::value("layers", "hold at least one layer", "none"))?;
@@ -72,13 +71,20 @@ impl<'a, T: Scalar> Network<'a, T> {
                 ));
             }
         }
-        Ok(Self { layers })
+        let loss = loss.into();
+        Ok(Self { layers, loss })
     }
 
     /// The layers, first to last.
     #[must_use]
     pub fn layers(&self) -> &[Layer<'a, T>] {
         &self.layers
+    }
+
+    /// What the scores are held against the targets by.
+    #[must_use]
+    pub fn loss(&self) -> Loss {
+        self.loss
     }
 
     /// The number of input columns.
@@ -236,7 +242,7 @@ impl<T: Scalar> Parameters<T> {
         }
     }
 
-    /// The network that has these parameters and the activations of `like`.
+    /// The network that has these parameters and the activations and the loss of `like`.
     #[must_use]
     pub fn network<'a, S>(&'a self, like: &Network<'_, S>) -> Network<'a, T> {
         let layers = self.layers.iter().zip(&like.layers);
@@ -248,6 +254,7 @@ impl<T: Scalar> Parameters<T> {
                     activation: like.activation,
                 })
                 .collect(),
+            loss: like.loss,
         }
     }
 

@@ -1,7 +1,7 @@
 //! Networks and batches drawn from a seed, and naive twins to hold the core against.
 
 use crate::network::activations::Activation;
-use crate::network::losses::Targets;
+use crate::network::losses::{SoftmaxCrossEntropy, Targets};
 use crate::network::{Layer, Network};
 use crate::numeric::matrix::{Matrix, MatrixRef};
 
@@ -113,7 +113,7 @@ impl Case {
                 self.hidden
             },
         });
-        Network::new(layers.collect()).expect("the sizes chain")
+        Network::new(layers.collect(), SoftmaxCrossEntropy::default()).expect("the sizes chain")
     }
 
     pub fn targets(&self, soft: bool) -> Targets<'_, f64> {

@@ -1,7 +1,8 @@
 //! How far rounding can move the loss of a network: an enclosure, layer by layer.
 
 use crate::network::activations::Activation;
-use crate::network::losses::{Target, Targets, DELTA};
+use crate::network::losses::softmax_cross_entropy::COURSE_EPSILON;
+use crate::network::losses::{Target, Targets};
 use crate::network::Network;
 use crate::numeric::matrix::MatrixRef;
 
@@ -87,8 +88,8 @@ pub fn of_loss(
                 Target::Dense(t) => t[k].abs(),
             };
             let (high, low) = probability(&scores, k);
-            let logarithm = 1.0 + (low + DELTA).ln().abs();
-            let moved = ((high - low) / (low + DELTA)).ln_1p();
+            let logarithm = 1.0 + (low + COURSE_EPSILON).ln().abs();
+            let moved = ((high - low) / (low + COURSE_EPSILON)).ln_1p();
             off += weight * (moved + ROUNDINGS * f64::EPSILON * logarithm);
             size += weight * logarithm;
         }

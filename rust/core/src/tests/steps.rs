@@ -104,7 +104,7 @@ fn assert_same<T: Scalar>(case: &Case, batches: &[Vec<usize>], soft: bool, threa
         bias: Some(bias.as_slice()),
         activation: like.activation,
     });
-    let network = Network::new(layers.collect()).expect("the sizes chain");
+    let network = Network::new(layers.collect(), case.network().loss()).expect("the sizes chain");
     let (x, t) = (case.x.view().cast::<T>(), case.soft.view().cast::<T>());
     let targets = if soft {
         Targets::Dense(t.view())

@@ -163,7 +163,7 @@ fn backprop<T: Scalar>(
     pass.run(&parameters.network(like), begin, &targets, threads);
     let mut places = parameters.places();
     pass.slopes(input, sink::step(&mut places.layers, lr), threads);
-    pass.loss(&targets).widen()
+    pass.loss(like.loss(), &targets).widen()
 }
 
 /// Numerical gradients of a network of any type, in double precision.

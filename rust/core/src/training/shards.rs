@@ -136,7 +136,7 @@ impl<S: Scalar, T: Scalar> Steps<'_, S, T> {
             }),
             Box::new(|| {
                 if let Some(pass) = last {
-                    loss = Some(pass.loss(&targets.view()));
+                    loss = Some(pass.loss(self.network.loss(), &targets.view()));
                     let read = Input::Dense(pass.activations(0));
                     pass.slopes(read, step(above, lr), Threads::One);
                 }

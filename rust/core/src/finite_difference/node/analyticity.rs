@@ -6,49 +6,64 @@ use crate::numeric::matrix::{Matrix, MatrixRef};
 use crate::numeric::reduce::column_abs_sums;
 use crate::numeric::reduce::max_abs;
 
-/// Complex shifts of every score up to this radius leave the loss of a sample analytic and move it
-/// by at most [`SCORE_BOUND`] times the mass of its target.
-///
-/// Softmax's denominator turns by at most `r` and each of its terms by as much, so
-/// `y' / y = exp(u_k) / sum_i y_i exp(u_i)` turns by at most `2r = 1 < pi / 2` and lies between
-/// `exp(-2r)` and `exp(2r) / cos r` in size. `q = (y' + 1e-7) / (y + 1e-7)` is a mean of that and 1:
-/// it turns by at most 1, its real part is at least `exp(-1) cos 1 > 0.198`, its size at most 3.1.
-/// So its logarithm is analytic and at most `|ln 0.198 + i| < 2` in size.
-const SCORE_RADIUS: f64 = 0.5;
-
-/// See [`SCORE_RADIUS`].
-pub const SCORE_BOUND: f64 = 2.0;
-
 /// A little more than rounding can take from a bound on how far a pre-activation moves.
 const MARGIN: f64 = 1.0 + 1e-9;
 
-/// For each unit of each layer, a radius of complex shifts of its pre-activation under which the
-/// loss of any sample is analytic (as long as no kink is crossed) and moves by at most
-/// [`SCORE_BOUND`] times the mass of its target.
+/// Radii of complex shifts of the pre-activations of a layer under which all activations above stay
+/// analytic (as long as no kink is crossed) and no score moves by more than it may.
 ///
-/// Backwards through the layers: a shift `d` moves the activation by at most `L |d|`, and with it
-/// the pre-activations above by at most `L |d|` times a weight each; those may move within the
-/// radius of their own layer.
+/// Backwards through the layers: a shift `d` moves the activation by at most `slope |d|`, and with it the
+/// pre-activations above by at most that times a weight each. Those may move within the discs of their own
+/// activations, and so on up to the scores, which move by at most a gain times `|d|`.
+#[derive(Debug)]
+pub struct AnalyticRadii {
+    /// For each unit, the radius that the activations allow.
+    discs: Vec<f64>,
+    /// For each unit, the largest gain.
+    gains: Vec<f64>,
+}
+
+impl AnalyticRadii {
+    /// The radius of the scores beyond which those of the units do not grow.
+    #[must_use]
+    pub fn useful_score_radius(&self) -> f64 {
+        let reach = |(disc, gain): (&f64, &f64)| if *gain > 0.0 { disc * gain } else { 0.0 };
+        let all = self.discs.iter().zip(&self.gains).map(reach);
+        all.fold(0.0, f64::max)
+    }
+
+    /// For each unit, the radius within which no score moves by more than `score_radius`.
+    #[must_use]
+    pub fn of_score_radius(&self, score_radius: f64) -> Vec<f64> {
+        let radius = |(disc, gain): (&f64, &f64)| disc.min(score_radius / gain);
+        self.discs.iter().zip(&self.gains).map(radius).collect()
+    }
+}
+
+/// Those of each layer, first to last.
 #[must_use]
-pub fn analytic_radii(network: &Network<'_, f64>) -> Vec<Vec<f64>> {
+pub fn analytic_radii(network: &Network<'_, f64>) -> Vec<AnalyticRadii> {
     let layers = network.layers();
-    let mut radii = vec![vec![SCORE_RADIUS; network.classes()]];
-    // The radius when all units of the layer above move at once.
-    let mut above_all = SCORE_RADIUS;
+    let mut radii = vec![AnalyticRadii {
+        discs: vec![f64::INFINITY; network.classes()],
+        gains: vec![1.0; network.classes()],
+    }];
+    // When all units of the layer above move at once.
+    let (mut disc_above, mut gain_above) = (f64::INFINITY, 1.0);
     for l in (0..layers.len() - 1).rev() {
-        let (disc, slope) = layers[l].activation.analytic_disc();
+        let activation = layers[l].activation.certificate();
+        let (disc, slope) = (activation.disc_radius, activation.disc_slope);
         let weights = layers[l + 1].weights;
-        let size = |j| {
-            weights
-                .row(j)
-                .iter()
-                .fold(0.0, |most: f64, w| most.max(w.abs()))
-        };
-        let largest = (0..weights.rows()).map(size);
-        radii.push(largest.map(|w| disc.min(above_all / (slope * w))).collect());
+        let moved = |j| slope * max_abs(weights.row(j));
+        let moved: Vec<f64> = (0..weights.rows()).map(moved).collect();
+        radii.push(AnalyticRadii {
+            discs: moved.iter().map(|m| disc.min(disc_above / m)).collect(),
+            gains: moved.iter().map(|m| gain_above * m).collect(),
+        });
         let mut sizes = vec![0.0; weights.cols()];
         column_abs_sums(weights, &mut sizes);
-        above_all = disc.min(above_all / (slope * max_abs(&sizes)));
+        let moved = slope * max_abs(&sizes);
+        (disc_above, gain_above) = (disc.min(disc_above / moved), gain_above * moved);
     }
     radii.reverse();
     radii
@@ -59,11 +74,20 @@ pub fn analytic_radii(network: &Network<'_, f64>) -> Vec<Vec<f64>> {
 pub struct KinkFinder<'a> {
     forward: &'a Forward<f64>,
     layer: usize,
-    /// The layer's own kink and how far its pre-activations are shifted.
-    own: Option<(f64, f64)>,
-    /// For each layer above that has a kink: its index, the kink, and how far at most its
-    /// pre-activation `k` moves when unit `j` below is shifted, at row `j`, column `k`.
-    above: Vec<(usize, f64, Matrix<f64>)>,
+    /// How far the layer's own pre-activations are shifted, and their kinks.
+    shift: f64,
+    kinks: &'static [f64],
+    /// The layers above that have kinks.
+    above: Vec<KinksAbove>,
+}
+
+/// The kinks of a layer above.
+#[derive(Debug)]
+struct KinksAbove {
+    layer: usize,
+    kinks: &'static [f64],
+    /// How far at most its pre-activation `k` moves when unit `j` below is shifted, at row `j`, column `k`.
+    reach: Matrix<f64>,
 }
 
 impl<'a> KinkFinder<'a> {
@@ -76,27 +100,30 @@ impl<'a> KinkFinder<'a> {
         s: f64,
     ) -> Option<Self> {
         let layers = network.layers();
-        let own = layers[layer]
-            .activation
-            .kink()
-            .map(|kink| (kink, s * MARGIN));
+        let kinks = |l: usize| layers[l].activation.certificate().kinks;
         let mut above = Vec::new();
-        let last_kink = layers.iter().rposition(|l| l.activation.kink().is_some());
+        let last = (0..layers.len()).rfind(|&l| !kinks(l).is_empty());
         let mut reach: Option<Matrix<f64>> = None;
-        for l in layer + 1..last_kink.map_or(0, |last| last + 1) {
-            let slope = layers[l - 1].activation.slope();
-            reach = Some(match reach {
+        for l in layer + 1..last.map_or(0, |last| last + 1) {
+            let slope = layers[l - 1].activation.certificate().slope;
+            let moved = match reach {
                 None => scaled_abs(layers[l].weights, s * slope * MARGIN),
                 Some(below) => spread(below.view(), layers[l].weights, slope * MARGIN),
-            });
-            if let (Some(kink), Some(reach)) = (layers[l].activation.kink(), &reach) {
-                above.push((l, kink, reach.clone()));
+            };
+            if !kinks(l).is_empty() {
+                above.push(KinksAbove {
+                    layer: l,
+                    kinks: kinks(l),
+                    reach: moved.clone(),
+                });
             }
+            reach = Some(moved);
         }
-        (own.is_some() || !above.is_empty()).then_some(Self {
+        (!kinks(layer).is_empty() || !above.is_empty()).then(|| Self {
             forward,
             layer,
-            own,
+            shift: s * MARGIN,
+            kinks: kinks(layer),
             above,
         })
     }
@@ -104,17 +131,21 @@ impl<'a> KinkFinder<'a> {
     /// Whether shifting unit `j` for sample `n` may cross a kink.
     #[must_use]
     pub fn crosses(&self, n: usize, j: usize) -> bool {
-        let near = |a: f64, kink: f64, reach: f64| (a - kink).abs() <= reach;
-        let own = self
-            .own
-            .is_some_and(|(kink, reach)| near(self.forward.pre(self.layer).row(n)[j], kink, reach));
-        own || self.above.iter().any(|(l, kink, reach)| {
-            let a = self.forward.pre(*l).row(n);
-            a.iter()
-                .zip(reach.row(j))
-                .any(|(&a, &reach)| reach > 0.0 && near(a, *kink, reach))
-        })
+        let a = self.forward.pre(self.layer).row(n)[j];
+        is_near(a, self.kinks, self.shift)
+            || self.above.iter().any(|above| {
+                let moved = above.reach.row(j).iter();
+                let a = self.forward.pre(above.layer).row(n);
+                a.iter()
+                    .zip(moved)
+                    .any(|(&a, &reach)| reach > 0.0 && is_near(a, above.kinks, reach))
+            })
     }
+}
+
+/// Whether a pre-activation that moves as far as `reach` may come to one of `kinks`.
+fn is_near(a: f64, kinks: &[f64], reach: f64) -> bool {
+    kinks.iter().any(|kink| (a - kink).abs() <= reach)
 }
 
 fn scaled_abs(matrix: MatrixRef<'_, f64>, scale: f64) -> Matrix<f64> {

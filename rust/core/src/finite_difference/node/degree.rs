@@ -1,14 +1,15 @@
 //! How the node evaluator finds the quotients of a layer: how many terms its polynomials have, and where
 //! they hold.
 
-use crate::finite_difference::node::analyticity::{KinkFinder, SCORE_BOUND};
+use crate::finite_difference::node::analyticity::{AnalyticRadii, KinkFinder};
 use crate::finite_difference::node::interpolation::{higher_terms, terms_for, OddInterpolation};
 use crate::finite_difference::perturb::PerturbedLoss;
 use crate::parallel::Threads;
 
 /// The largest error of interpolation in the quotient of one sample, and the most that terms which are
 /// left out may add up to in a quotient: the size of the rounding in the literal quotient of a loss of
-/// about 10 with `h = 1e-4`. Of targets that weigh less than 1 it is as much less, as their loss is.
+/// about 10 with `h = 1e-4`, whose derivatives by the scores are about 1. It goes by their
+/// [scale](crate::network::losses::LossCertificate::scale).
 const TOLERANCE: f64 = 1e-11;
 
 /// The inverse of a smaller half-width could overflow.
@@ -37,18 +38,20 @@ pub struct LayerDegree<'a> {
 }
 
 impl<'a> LayerDegree<'a> {
-    /// For the pre-activations of layer `layer`, analytic within `radii`, and a half-width.
+    /// For the pre-activations of layer `layer`, whose radii follow from that of the scores, and a
+    /// half-width.
     #[must_use]
     pub fn new(
         perturbed: &PerturbedLoss<'a>,
         layer: usize,
-        (radii, h): (&[f64], f64),
+        (radii, h): (&AnalyticRadii, f64),
         threads: Threads<'_>,
     ) -> Self {
         let largest = perturbed.largest_input(layer, threads).max(1.0);
         let s = h * largest;
-        let mass = perturbed.targets().mass();
-        let (bound, tolerance) = (SCORE_BOUND * mass / h, TOLERANCE * mass.min(1.0));
+        let loss = perturbed.certificate(radii.useful_score_radius());
+        let radii = radii.of_score_radius(loss.radius);
+        let (bound, tolerance) = (loss.bound / h, TOLERANCE * loss.scale);
         let fits = h >= SMALLEST_WIDTH;
         let terms_of = |radius: f64| terms_for(s / radius, bound, tolerance).filter(|_| fits);
         let least = radii.iter().copied().fold(f64::INFINITY, f64::min);

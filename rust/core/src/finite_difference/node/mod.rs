@@ -22,7 +22,7 @@ pub(crate) mod interpolation;
 use crate::error::Error;
 use crate::finite_difference::flops_of_perturbation;
 use crate::finite_difference::incremental::unit_quotients;
-use crate::finite_difference::node::analyticity::analytic_radii;
+use crate::finite_difference::node::analyticity::{analytic_radii, AnalyticRadii};
 use crate::finite_difference::node::coefficients::Coefficients;
 use crate::finite_difference::node::degree::LayerDegree;
 use crate::finite_difference::perturb::PerturbedLoss;
@@ -61,7 +61,7 @@ pub fn node(
 ) -> Result<Found, Error> {
     let radii = analytic_radii(perturbed.network());
     let degree =
-        |(l, radii): (usize, &Vec<f64>)| LayerDegree::new(perturbed, l, (radii, h), threads);
+        |(l, radii): (usize, &AnalyticRadii)| LayerDegree::new(perturbed, l, (radii, h), threads);
     let degrees: Vec<LayerDegree<'_>> = radii.iter().enumerate().map(degree).collect();
     let moves = |degree: &LayerDegree<'_>| {
         let inputs = perturbed.network().layers()[degree.layer].inputs();

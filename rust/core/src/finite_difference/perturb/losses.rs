@@ -1,9 +1,7 @@
 //! The losses after a change of any size of a unit: the layers above it, and the loss, all over again.
 
 use super::{Block, Both, Lanes, PerturbedLoss, Scratch, BOTH};
-use crate::network::losses::lane_losses;
 use crate::numeric::simd::{Level, LANES};
-use crate::numeric::softmax::softmax_weights;
 
 impl PerturbedLoss<'_> {
     /// The losses after a change of any size: the layers above, and the loss, all over again.
@@ -35,9 +33,9 @@ impl PerturbedLoss<'_> {
             self.forward_layer::<L>(depth, current, next);
             std::mem::swap(current, next);
         }
-        let weights = &mut current[..self.network.classes()];
-        let total = softmax_weights::<f64, L, BOTH>(weights);
-        lane_losses::<f64, L, BOTH>(weights, &total, self.wanted[n])
+        let scores = &mut current[..self.network.classes()];
+        let loss = self.network.loss();
+        loss.lane_losses::<L, BOTH>(scores, self.wanted[n])
     }
 
     /// Each lane's own score moves, and no other.

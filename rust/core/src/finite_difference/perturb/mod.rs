@@ -8,7 +8,7 @@
 //! part of `phi`, and the two are work enough to keep the arithmetic units busy.
 //!
 //! The node evaluator asks for all units of a layer after the same shift, the incremental one for a unit after
-//! many. Where scores move little, or one alone, [`change`](crate::network::score_moves) and [`scores`](crate::network::single_score_moves)
+//! many. Where scores move little, or one alone, [`unit_moves`](crate::network::losses::softmax_cross_entropy::unit_moves) and [`score_moves`](crate::network::losses::softmax_cross_entropy::score_moves)
 //! answer; else what is above the unit is computed all over again.
 
 mod losses;
@@ -18,13 +18,15 @@ mod unit;
 use std::sync::OnceLock;
 
 use crate::network::activations::Activation;
-use crate::network::class_sums::ClassSums;
 use crate::network::forward::Forward;
 use crate::network::incoming::Incoming;
 use crate::network::input::Input;
-use crate::network::losses::{Target, Targets};
-use crate::network::score_moves::{delta_fractions, Sample, ScoreWeights};
-use crate::network::single_score_moves::{Others, ScoreRow, ScoreSums};
+use crate::network::losses::softmax_cross_entropy::class_sums::ClassSums;
+use crate::network::losses::softmax_cross_entropy::score_moves::{Others, ScoreRow, ScoreSums};
+use crate::network::losses::softmax_cross_entropy::unit_moves::{
+    delta_fractions, Sample, ScoreWeights,
+};
+use crate::network::losses::{Loss, LossCertificate, SoftmaxCrossEntropy, Target, Targets};
 use crate::network::{Layer, Network};
 use crate::numeric::matrix::Matrix;
 use crate::numeric::simd::LANES;
@@ -76,6 +78,7 @@ pub struct PerturbedLoss<'a> {
     forward: &'a Forward<f64>,
     /// See [`delta_fractions`].
     shares: Matrix<f64>,
+    epsilon: f64,
     targets: &'a Targets<'a, f64>,
     /// The target of each sample.
     wanted: Vec<Target<'a, f64>>,
@@ -101,11 +104,13 @@ impl<'a> PerturbedLoss<'a> {
         cancel: &'a Cancel<'a>,
     ) -> Self {
         let layers = network.layers();
+        let Loss::SoftmaxCrossEntropy(SoftmaxCrossEntropy { epsilon }) = network.loss();
         Self {
             network,
             input,
             forward,
-            shares: delta_fractions(forward.probabilities()),
+            shares: delta_fractions(forward.outputs(), epsilon),
+            epsilon,
             targets,
             wanted: (0..targets.samples()).map(|n| targets.sample(n)).collect(),
             score_weights: match layers {
@@ -134,10 +139,11 @@ impl<'a> PerturbedLoss<'a> {
         self.forward
     }
 
-    /// What the units are meant to answer.
+    /// What is known of the loss of the batch; see [`certificate`](Loss::certificate).
     #[must_use]
-    pub fn targets(&self) -> &'a Targets<'a, f64> {
-        self.targets
+    pub fn certificate(&self, useful: f64) -> LossCertificate {
+        let batch = self.forward.scored(self.targets);
+        self.network.loss().certificate(&batch, useful)
     }
 
     /// What layer `l` reads.
@@ -150,7 +156,7 @@ impl<'a> PerturbedLoss<'a> {
     #[must_use]
     pub fn largest_input(&self, l: usize, threads: Threads<'_>) -> f64 {
         let below = l.checked_sub(1).map(|below| self.activation(below));
-        match below.and_then(Activation::bound) {
+        match below.and_then(|below| below.certificate().bound) {
             Some(bound) if bound <= 1.0 => bound,
             _ => self.input_of(l).max_abs(threads),
         }

@@ -1,7 +1,8 @@
 //! All units of a layer, each shifted by as much: what the node evaluator asks.
 
 use super::{Lanes, PerturbedLoss, Scratch, BOTH};
-use crate::network::single_score_moves::{copy_filled, LARGE};
+use crate::network::activations::Same;
+use crate::network::losses::softmax_cross_entropy::score_moves::{copy_filled, LARGE};
 use crate::numeric::simd::{Level, LANES};
 
 impl PerturbedLoss<'_> {
@@ -23,7 +24,8 @@ impl PerturbedLoss<'_> {
         }
         let own = (&scratch.pre[..], &scratch.post[..]);
         let changes = (&mut scratch.above[..], &mut scratch.below[..]);
-        self.activation(l).changes_in::<L>(own, shift, changes);
+        self.activation(l)
+            .changes::<L, _>(own, Same(shift), changes);
         match self.score_weights(l) {
             Some(score_weights) if scratch.is_small => {
                 let changes = (&mut scratch.above[..], &mut scratch.below[..]);
@@ -53,7 +55,7 @@ impl PerturbedLoss<'_> {
         let width = pre.len().next_multiple_of(LANES);
         scratch.above.resize(width, 0.0);
         scratch.below.resize(width, 0.0);
-        let y = self.forward.probabilities().row(n);
+        let y = self.forward.outputs().row(n);
         if self.are_scores(l) {
             scratch.is_small = most <= LARGE;
             if scratch.is_small {
@@ -69,7 +71,7 @@ impl PerturbedLoss<'_> {
         copy_filled(post, &mut scratch.post);
         scratch.is_small = false;
         if let Some(score_weights) = self.score_weights(l) {
-            let reach = self.activation(l).reach(most);
+            let reach = self.activation(l).max_change(most);
             // An infinite pre-activation moves to no number.
             if score_weights.is_small(reach) && are_finite(&scratch.pre) {
                 score_weights.sums::<L>(y, &self.sample(n), reach, &mut scratch.sums);

@@ -1,10 +1,11 @@
 //! One unit, shifted by many amounts: what the incremental evaluator asks.
 
 use super::{Block, Both, Lanes, PerturbedLoss, Scratch, BOTH};
-use crate::network::class_sums::Moments;
+use crate::network::activations::Each;
+use crate::network::losses::softmax_cross_entropy::class_sums::Moments;
+use crate::network::losses::softmax_cross_entropy::score_moves::{Others, Score, ScoreSums, LARGE};
+use crate::network::losses::softmax_cross_entropy::unit_moves::{Sample, ScoreWeights};
 use crate::network::losses::Target;
-use crate::network::score_moves::{Sample, ScoreWeights};
-use crate::network::single_score_moves::{Others, Score, ScoreSums, LARGE};
 use crate::numeric::simd::{dispatch, Kernel, Level, LANES};
 
 /// One unit of one layer in one sample, about to be shifted.
@@ -33,8 +34,7 @@ impl PerturbedLoss<'_> {
         // No closure: it would not be compiled with the kernel's instructions.
         let score_weights = match self.score_weights(l) {
             Some(score_weights) => {
-                let moments =
-                    score_weights.moments_of_unit::<L>(self.forward.probabilities().row(n), j);
+                let moments = score_weights.moments_of_unit::<L>(self.forward.outputs().row(n), j);
                 Some((score_weights, self.sample(n), moments))
             }
             None => None,
@@ -66,11 +66,12 @@ impl PerturbedLoss<'_> {
         if self.are_scores(place.layer) {
             return self.differences_by_score::<L>(place, shifts, scratch);
         }
-        let mut change = both(shifts);
-        let moved = change.map(|shift| place.pre + shift);
-        let unit = (place.pre, place.post);
+        let moved = both(shifts).map(|shift| place.pre + shift);
+        let unit = (&[place.pre; LANES][..], &[place.post; LANES][..]);
+        let mut change = [0.0; BOTH];
+        let (above, below) = change.split_at_mut(LANES);
         self.activation(place.layer)
-            .changes_of_unit::<L, BOTH>(unit, &mut change);
+            .changes::<L, _>(unit, Each(shifts), (above, below));
         self.differences_after::<L>(place, (&change, moved), scratch)
     }
 
@@ -158,13 +159,13 @@ impl PerturbedLoss<'_> {
         match self.wanted[n] {
             target if reach <= LARGE => {
                 let score = Score {
-                    y: self.forward.probabilities().row(n)[j],
+                    y: self.forward.outputs().row(n)[j],
                     t: target.weight(j),
                     share: self.shares.row(n)[j],
                 };
                 sums.differences::<L>(score, moves, reach)
             }
-            Target::Label(k) => others.differences::<L>(scores, (k, j), moves),
+            Target::Label(k) => others.differences::<L>(scores, (k, j), self.epsilon, moves),
             Target::Dense(_) => {
                 let at = (place.layer, n);
                 difference(&self.losses_after::<L>(at, Lanes::Unit(j), &both(moves), scratch))

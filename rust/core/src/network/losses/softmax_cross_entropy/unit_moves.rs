@@ -21,11 +21,11 @@
 //!
 //! and all sums over the classes, those of `t_k w_k` and `t_k q_k w_k^m / m!` too, are found beforehand.
 
-use crate::network::class_sums::{
+use crate::network::incoming::{next_power, Incoming};
+use crate::network::losses::softmax_cross_entropy::class_sums::{
     denominator, growth_to_label, numerator, ClassSums, Moments, Rows, Series, SHARED_TERMS,
 };
-use crate::network::incoming::{next_power, Incoming};
-use crate::network::losses::{Target, DELTA};
+use crate::network::losses::Target;
 use crate::numeric::matrix::{Matrix, MatrixRef};
 use crate::numeric::reduce::max_abs;
 use crate::numeric::simd::{dispatch, Kernel, Level, LANES};
@@ -362,21 +362,27 @@ pub struct Sample<'a> {
 
 /// For each class, the share of `1e-7` in `y + 1e-7`.
 #[must_use]
-pub fn delta_fractions(y: MatrixRef<'_, f64>) -> Matrix<f64> {
+pub fn delta_fractions(y: MatrixRef<'_, f64>, epsilon: f64) -> Matrix<f64> {
     let mut shares = Matrix::from_vec(y.data().to_vec(), y.rows(), y.cols());
-    dispatch(Shares(shares.data_mut()));
+    dispatch(Shares {
+        epsilon,
+        shares: shares.data_mut(),
+    });
     shares
 }
 
-struct Shares<'a>(&'a mut [f64]);
+struct Shares<'a> {
+    epsilon: f64,
+    shares: &'a mut [f64],
+}
 
 impl Kernel for Shares<'_> {
     type Output = ();
 
     #[inline(always)]
     fn run<L: Level>(self) {
-        for y in self.0 {
-            *y = DELTA / (*y + DELTA);
+        for y in self.shares {
+            *y = self.epsilon / (*y + self.epsilon);
         }
     }
 }
@@ -384,12 +390,13 @@ impl Kernel for Shares<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::network::losses::softmax_cross_entropy::COURSE_EPSILON;
     use crate::numeric::simd::Fused;
 
     /// The loss by its definition.
     fn loss(scores: &[f64], t: &[f64]) -> f64 {
         let total: f64 = scores.iter().map(|s| s.exp()).sum();
-        let of = |(s, t): (&f64, &f64)| -t * (s.exp() / total + DELTA).ln();
+        let of = |(s, t): (&f64, &f64)| -t * (s.exp() / total + COURSE_EPSILON).ln();
         scores.iter().zip(t).map(of).sum()
     }
 
@@ -399,7 +406,7 @@ mod tests {
         let weights = Matrix::from_vec(vec![0.5, -3.0, 1.5, 4.0], 1, 4);
         let total: f64 = scores.iter().map(|s| s.exp()).sum();
         let y = Matrix::from_vec(scores.iter().map(|s| s.exp() / total).collect(), 1, 4);
-        let shares = delta_fractions(y.view());
+        let shares = delta_fractions(y.view(), COURSE_EPSILON);
         let score_weights = ScoreWeights::of_weights(weights.view());
         let soft = [0.2, 0.5, -0.1, 3.0];
         for d in [1e-3 * 0.9, 1e-4, 1e-5, 1e-9] {

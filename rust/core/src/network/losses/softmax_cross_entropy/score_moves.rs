@@ -16,8 +16,8 @@
 //!
 //! Moves of any size need the sum of all other exponentials, found once a sample too.
 
-use crate::network::losses::{Target, DELTA};
-use crate::network::score_moves::{are_squares_small, Sample};
+use crate::network::losses::softmax_cross_entropy::unit_moves::{are_squares_small, Sample};
+use crate::network::losses::Target;
 use crate::numeric::simd::{Level, LANES};
 use crate::numeric::vecmath::series::{
     exp_m1_series, ln_1p_series, LN_1P_COEFFICIENTS, MAX_MOVE_3_TERMS, MAX_MOVE_4_TERMS,
@@ -350,6 +350,7 @@ impl Others {
         &self,
         scores: &[f64],
         (k, j): (usize, usize),
+        epsilon: f64,
         moves: &[f64; LANES],
     ) -> [f64; LANES] {
         let (score, over) = (scores[j], scores[j] - scores[k]);
@@ -366,7 +367,7 @@ impl Others {
                 };
                 // Softmax gives no numbers where a score is infinite.
                 *loss = if score + d < f64::INFINITY {
-                    -ln::<f64, L>(1.0 / total + DELTA)
+                    -ln::<f64, L>(1.0 / total + epsilon)
                 } else {
                     f64::NAN
                 };

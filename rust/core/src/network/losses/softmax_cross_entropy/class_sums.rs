@@ -1,12 +1,12 @@
 //! Sums over the classes of a sample, and how its loss grows by them when the activation of a unit changes:
-//! see [`change`](crate::network::score_moves).
+//! see [`unit_moves`](super::unit_moves).
 
 use crate::numeric::simd::Level;
 use crate::numeric::vecmath::horner;
 use crate::numeric::vecmath::series::{exp_m1_series, ln_1p_series, TERMS};
 
 /// The terms of the series of `exp(-v) - 1` that are weighed with shares: what three leave out is below
-/// `q v^4 / 24`, with `q v < 2e-9` (see [`are_squares_small`](crate::network::score_moves::are_squares_small)) and `v` [`MAX_MOVE_5_TERMS`](crate::numeric::vecmath::series::MAX_MOVE_5_TERMS) below `5e-18`.
+/// `q v^4 / 24`, with `q v < 2e-9` (see [`are_squares_small`](super::unit_moves::are_squares_small)) and `v` [`MAX_MOVE_5_TERMS`](crate::numeric::vecmath::series::MAX_MOVE_5_TERMS) below `5e-18`.
 pub const SHARED_TERMS: usize = 3;
 
 /// `sum_k y_k w_k^m / m!` of one unit and sample, `m = 1` first.

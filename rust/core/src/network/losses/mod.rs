@@ -1,0 +1,165 @@
+//! Losses, a file or folder each: from the scores of a batch to what the network answers and how far that
+//! is off, and what the evaluators must know of every one.
+//!
+//! A new one is a file with a [`LossFunction`] and a line in the list below.
+
+pub(crate) mod softmax_cross_entropy;
+mod targets;
+
+use crate::error::Error;
+use crate::numeric::matrix::MatrixRef;
+use crate::numeric::scalar::Scalar;
+use crate::numeric::simd::Level;
+
+pub use softmax_cross_entropy::SoftmaxCrossEntropy;
+pub use targets::{class_of, Target, Targets};
+
+/// A batch that has passed a network.
+#[derive(Debug, Clone, Copy)]
+pub struct Scored<'a, T> {
+    /// The pre-activations of the last layer, shape (samples, classes).
+    pub scores: MatrixRef<'a, T>,
+    /// What the loss makes of them: see [`LossFunction::output`].
+    pub outputs: MatrixRef<'a, T>,
+    /// What they should have been.
+    pub targets: &'a Targets<'a, T>,
+}
+
+/// A loss of scores and targets, and its output: what the network answers.
+pub trait LossFunction: Copy {
+    /// Whether targets may be labels; dense ones may always be.
+    const TAKES_LABELS: bool;
+
+    /// Replaces the scores of some samples, row after row of `classes` each, by what the network answers.
+    fn output<T: Scalar>(self, scores: &mut [T], classes: usize);
+
+    /// The mean loss of a batch, accumulated in double precision.
+    fn mean<T: Scalar>(self, batch: &Scored<'_, T>) -> T;
+
+    /// Replaces the output of a sample by the derivative of its loss by its scores.
+    fn score_gradient<T: Scalar>(self, scores: &[T], output: &mut [T], target: Target<'_, T>);
+
+    /// The losses of one sample for `W` sets of scores, one a lane, inside a
+    /// [`Kernel`](crate::numeric::simd::Kernel). The scores are gone then.
+    fn lane_losses<L: Level, const W: usize>(
+        self,
+        scores: &mut [[f64; W]],
+        target: Target<'_, f64>,
+    ) -> [f64; W];
+
+    /// What is known of the losses of a batch when all its scores are shifted by complex numbers. The
+    /// evaluators have no use for a radius larger than `useful`, which may be infinite.
+    fn certificate(self, batch: &Scored<'_, f64>, useful: f64) -> LossCertificate;
+}
+
+/// What is known of the loss of each sample of a batch.
+#[derive(Debug, Clone, Copy)]
+pub struct LossCertificate {
+    /// Complex shifts of every score by up to this leave the loss (its branch there, where it has kinks)
+    /// analytic ...
+    pub radius: f64,
+    /// ... and move it by at most this.
+    pub bound: f64,
+    /// The size of a derivative of the loss by a score: errors of quotients are measured by it.
+    pub scale: f64,
+}
+
+macro_rules! losses {
+    ($($module:ident::$function:ident),+ $(,)?) => {
+        /// A loss, one of those there are.
+        #[derive(Debug, Clone, Copy, PartialEq)]
+        pub enum Loss {
+            $(
+                #[doc = concat!("See `", stringify!($module), "`.")]
+                $function($module::$function)
+            ),+
+        }
+
+        $(
+            impl From<$module::$function> for Loss {
+                fn from(loss: $module::$function) -> Self {
+                    Self::$function(loss)
+                }
+            }
+        )+
+
+        impl Loss {
+            fn takes_labels(self) -> bool {
+                match self {
+                    $(Self::$function(_) => $module::$function::TAKES_LABELS),+
+                }
+            }
+
+            /// See [`LossFunction::output`].
+            pub fn output<T: Scalar>(self, scores: &mut [T], classes: usize) {
+                match self {
+                    $(Self::$function(loss) => loss.output(scores, classes)),+
+                }
+            }
+
+            /// See [`LossFunction::mean`].
+            #[must_use]
+            pub fn mean<T: Scalar>(self, batch: &Scored<'_, T>) -> T {
+                match self {
+                    $(Self::$function(loss) => loss.mean(batch)),+
+                }
+            }
+
+            /// Writes the derivative of the loss of each sample by its scores, for the samples of a batch
+            /// from `first` on; `scores` and `outputs` are theirs.
+            pub fn score_gradients<T: Scalar>(
+                self,
+                (scores, outputs): (MatrixRef<'_, T>, MatrixRef<'_, T>),
+                (targets, first): (&Targets<'_, T>, usize),
+                out: &mut [T],
+            ) {
+                out.copy_from_slice(outputs.data());
+                let rows = out.chunks_exact_mut(scores.cols()).enumerate();
+                match self {
+                    $(Self::$function(loss) => rows.for_each(|(i, row)| {
+                        loss.score_gradient(scores.row(i), row, targets.sample(first + i));
+                    })),+
+                }
+            }
+
+            /// See [`LossFunction::lane_losses`].
+            #[inline(always)]
+            pub fn lane_losses<L: Level, const W: usize>(
+                self,
+                scores: &mut [[f64; W]],
+                target: Target<'_, f64>,
+            ) -> [f64; W] {
+                match self {
+                    $(Self::$function(loss) => loss.lane_losses::<L, W>(scores, target)),+
+                }
+            }
+
+            /// See [`LossFunction::certificate`].
+            #[must_use]
+            pub fn certificate(self, batch: &Scored<'_, f64>, useful: f64) -> LossCertificate {
+                match self {
+                    $(Self::$function(loss) => loss.certificate(batch, useful)),+
+                }
+            }
+        }
+    };
+}
+
+// Everything that is matched by name.
+losses! {
+    softmax_cross_entropy::SoftmaxCrossEntropy,
+}
+
+impl Loss {
+    /// Checks that there is one target a sample, over the right number of classes.
+    ///
+    /// # Errors
+    /// If not, if a label is not one of `0..classes`, or if the loss takes no labels.
+    pub fn check<T: Scalar>(
+        self,
+        targets: &Targets<'_, T>,
+        (samples, classes): (usize, usize),
+    ) -> Result<(), Error> {
+        targets.check((samples, classes), self.takes_labels())
+    }
+}
