@@ -40,10 +40,6 @@ class Measured:
     skipped: list[str] = field(default_factory=list)
     rounds: int = 0
 
-    def seconds(self, row: Row) -> float | None:
-        figure = self.figures.get(row)
-        return None if figure is None else figure.seconds
-
     def present(self, rows: Iterable[Row]) -> list[Figure]:
         return [self.figures[row] for row in rows if row in self.figures]
 
@@ -61,12 +57,10 @@ class Measured:
         name = LOOP_OF[row.task]
         return next((figure for r, figure in self.figures.items() if r.task == name), None)
 
-    def by_task(self, task: str) -> float | None:
-        """The seconds of kobai's row of this name; the first, where two state the same task."""
-        for row, figure in self.figures.items():
-            if row.family == KOBAI and row.task == task:
-                return figure.seconds
-        return None
+    def by_task(self, task: str) -> Figure | None:
+        """The figure of kobai's row of this name; the first, if two rows state the same task."""
+        of_kobai = (figure for row, figure in self.figures.items() if row.family == KOBAI)
+        return next((figure for figure in of_kobai if figure.row.task == task), None)
 
     @property
     def wrong(self) -> list[Figure]:
