@@ -141,7 +141,7 @@ def test_the_evaluators_can_be_chosen(capsys, here):
 
 
 def test_direct_is_left_out_with_a_word_where_it_takes_long(capsys, here, monkeypatch):
-    monkeypatch.setattr(checking, "_PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr(checking, "_MAX_DIRECT_SECONDS", 0.0)
     code, lines, _ = check(capsys)
     assert code == 0
     assert re.fullmatch(r"skipped   direct, which would take about [\d.,]+ m?s:", lines[2])

@@ -89,14 +89,14 @@ def test_floats_in_c_order_are_never_copied():
 @pytest.mark.parametrize("layout", [np.asfortranarray, lambda x: np.repeat(x, 2, axis=1)[:, ::2]])
 def test_floats_in_another_layout_are_copied_once_a_fit(layout, monkeypatch):
     copies = []
-    whole = dataset._in_rows  # noqa: SLF001
+    whole = dataset._in_c_order  # noqa: SLF001
 
     def noted(array, old):
         rows = whole(array, old)
         copies.append(rows is not array)
         return rows
 
-    monkeypatch.setattr(dataset, "_in_rows", noted)
+    monkeypatch.setattr(dataset, "_in_c_order", noted)
     x = X.astype(np.float64)
     expected = ends(x, T)
     assert not any(copies)

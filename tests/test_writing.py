@@ -15,7 +15,7 @@ import pytest
 
 from folders import names
 from kobai import TwoLayerNet
-from kobai._io.atomic import check_place, remove_leftovers, write_whole
+from kobai._io.atomic import check_can_write, remove_leftovers, write_whole
 from processes import output_of
 from runs import DATA, bits, new_trainer
 
@@ -189,7 +189,7 @@ def test_a_file_that_is_mounted_is_written(tmp_path, write):
     if mount is None or subprocess.run(command, capture_output=True, check=False).returncode:  # noqa: S603
         pytest.skip("nothing can be mounted here")
     try:
-        check_place("file", file)
+        check_can_write("file", file)
         write(file)
     finally:
         subprocess.run([shutil.which("umount"), file], check=True)  # noqa: S603
@@ -203,7 +203,7 @@ AS_SOMEBODY = """
 import os, sys, zipfile
 import numpy as np
 from kobai import TwoLayerNet
-from kobai._io.atomic import check_place
+from kobai._io.atomic import check_can_write
 
 net = TwoLayerNet(3, 2, 2, rng=0)
 net.save(os.devnull)
@@ -212,7 +212,7 @@ if os.geteuid() == 0:
     os.setgid(SOMEBODY)
     os.setuid(SOMEBODY)
 for file in FILES:
-    for call in (net.save, lambda file: check_place("--save", file)):
+    for call in (net.save, lambda file: check_can_write("--save", file)):
         try:
             call(file)
             print("done")
@@ -370,9 +370,9 @@ def test_what_cannot_be_written_is_found_before_the_training(tmp_path, monkeypat
 
 def test_a_place_is_looked_at_without_a_trace(tmp_path):
     file = tmp_path / "run.npz"
-    assert check_place("file", os.fspath(file)) == file
+    assert check_can_write("file", os.fspath(file)) == file
     assert names(tmp_path) == []
     file.write_bytes(b"before")
-    check_place("file", file)
+    check_can_write("file", file)
     assert names(tmp_path) == ["run.npz"]
     assert file.read_bytes() == b"before"

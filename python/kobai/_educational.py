@@ -142,7 +142,7 @@ def node(params: Params, x: Array, t: Array, h: float = 1e-4, terms: int = 3) ->
         shifts = np.tile(h * largest * points, (len(inputs), 1))
         odd = [(phi(j, shifts) - phi(j, -shifts)) @ weights.T for j in range(units)]
         coefficients = np.stack(odd, axis=1) / (2 * h * len(inputs))  # (N, units, terms)
-        # arccos is made of [-1, 1]: rounding must not leave it.
+        # Rounding may leave [-1, 1], where arccos is defined.
         angle = np.arccos(np.clip(inputs / largest, -1, 1))
         return np.asarray(
             sum(np.cos((2 * q + 1) * angle).T @ coefficients[:, :, q] for q in range(terms))

@@ -1,7 +1,7 @@
-"""Progress bars: drawn where somebody looks, silent elsewhere, and never a reason to fail.
+"""Progress bars: drawn on a terminal and in a notebook, silent elsewhere, and never an error.
 
-Somebody looks at a terminal, and at the output of a notebook's cell. Standard error may also be a
-file, closed, without an `isatty`, or missing altogether, as in programs without a window.
+Standard error may also be a file, closed, without an `isatty`, or None, as in programs without a
+console.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Bar:
                 drawn.disable = True
 
     def advance(self, count: int) -> bool:
-        """Go on by `count`; whether the bar was drawn anew."""
+        """Advance by `count`; returns whether the bar was redrawn."""
         if self._drawn is None:
             return False
         try:
@@ -48,7 +48,7 @@ class Bar:
             return False
 
     def note(self, text: str) -> None:
-        """Show `text` behind the bar from the next drawing on."""
+        """Show `text` after the bar, from the next time it is drawn."""
         if self._drawn is not None:
             try:
                 self._drawn.set_postfix_str(text, refresh=False)
@@ -56,21 +56,21 @@ class Bar:
                 self._give_up()
 
     def _give_up(self) -> None:
-        """Draw no more: what it was drawn on has gone."""
+        """Stop drawing, after the stream has failed."""
         if self._drawn is not None:
             self._drawn.disable = True
             self._drawn = None
 
 
 def progress_bar(total: int, *, initial: int = 0, shown: bool = True, **options: Any) -> Bar:
-    """A bar of `total` steps, `initial` of which are behind it.
+    """A bar of `total` steps, `initial` of which are done.
 
     Parameters
     ----------
     total, initial : int
         How many there are, and how many are done.
     shown : bool, default True
-        Whether to draw it where somebody looks.
+        Whether to draw it, if standard error is a terminal or this is a notebook.
     **options
         What else `tqdm.tqdm` takes: `unit`, `desc`, `leave`, ...
     """
@@ -82,20 +82,19 @@ def progress_bar(total: int, *, initial: int = 0, shown: bool = True, **options:
                 return Bar(bar)
         if not (shown and (_is_notebook() or _is_terminal())):
             return Bar(None)
-        # By way of the package, for it is the class that others may have replaced.
+        # From the package, where programs replace the class to change all bars.
         from tqdm import tqdm
 
         return Bar(_without_thread(tqdm)(**options))
     except Exception:
-        # A stream that answers as a terminal and is none.
+        # The stream says that it is a terminal, but does not behave as one.
         return Bar(None)
 
 
 def _without_thread(bars: Any) -> Any:
-    """The class of bars, but that it starts no thread to watch them, which would outlive them.
+    """A subclass of `bars` that does not start tqdm's monitor thread, which would outlive the bar.
 
-    That thread is for bars that wait for many more steps before they look at the time. Ours look at
-    every step.
+    The thread serves bars that look at the time only every so many steps. Ours look at every step.
     """
     if not isinstance(bars, type):
         return bars
@@ -105,12 +104,12 @@ def _without_thread(bars: Any) -> Any:
 def _is_terminal() -> bool:
     try:
         return sys.stderr is not None and bool(sys.stderr.isatty())
-    except Exception:  # no such method, closed, or a stream of somebody's own
+    except Exception:  # closed, or an object without such a method
         return False
 
 
 def _is_notebook() -> bool:
-    """Whether this is a kernel of Jupyter's, whose standard error is no terminal."""
+    """Whether this is a Jupyter kernel, whose standard error is no terminal."""
     ipython = sys.modules.get("IPython")
     shell = None if ipython is None else ipython.get_ipython()
     if shell is None:
@@ -119,9 +118,9 @@ def _is_notebook() -> bool:
 
 
 def _in_notebook(options: dict[str, Any]) -> Any | None:
-    """The notebook's own bar; None where the kernel or what shows its output has no widgets.
+    """Tqdm's bar for notebooks; None if the kernel or its front end has no widgets.
 
-    `tqdm.auto` chooses alike, but once a process, and warns where there are none.
+    `tqdm.auto` makes the same choice, but once a process, and warns if there are no widgets.
     """
     if any(name == "QT_API" or name.startswith("SPYDER") for name in os.environ):
         return None
@@ -135,20 +134,20 @@ def _in_notebook(options: dict[str, Any]) -> Any | None:
 
 
 def write_line(text: str, stream: Any | None = None) -> None:
-    """Print a line to standard output, or to `stream`, above a bar that may stand on a terminal.
+    """Print a line to standard output, or to `stream`, above a bar if there is one, and flush.
 
-    It is there when this returns. What the stream's encoding lacks is written as an escape.
+    Characters that the stream's encoding lacks are written as escapes. If the stream is None or
+    closed, nothing happens.
 
     Raises
     ------
     Exception
-        If it cannot be written: what the stream raises. One that is missing or closed takes
-        everything.
+        Whatever the stream raises.
     """
     stream = sys.stdout if stream is None else stream
     if stream is None or getattr(stream, "closed", False):
         return
-    # Where no bar was ever made, there is none to write above.
+    # If tqdm was never imported, there is no bar.
     tqdm = getattr(sys.modules.get("tqdm"), "tqdm", None)
     with contextlib.nullcontext() if tqdm is None else tqdm.external_write_mode(file=stream):
         try:
@@ -156,12 +155,12 @@ def write_line(text: str, stream: Any | None = None) -> None:
         except UnicodeEncodeError:
             encoding = getattr(stream, "encoding", None) or "ascii"
             stream.write(f"{text}\n".encode(encoding, "backslashreplace").decode(encoding))
-        # A stream of somebody's own may only take text.
+        # An object in the place of a stream may have no flush.
         getattr(stream, "flush", lambda: None)()
 
 
 def _renew_lock() -> None:
-    """Give tqdm a lock of this process: one that a thread of the parent held stays locked for ever.
+    """Give tqdm a new lock: a lock that a thread of the parent held would never be released.
 
     tqdm takes its lock for every bar, also for one that is not shown.
     """

@@ -1,4 +1,4 @@
-"""What numbers are drawn with: one rule for every `rng` of the package."""
+"""Generators of random numbers: one rule for every argument `rng` of the package."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def generator(rng: Rng) -> np.random.Generator:
     Returns
     -------
     numpy.random.Generator
-        What to draw with.
+        The generator.
 
     Raises
     ------
@@ -49,7 +49,7 @@ def generator(rng: Rng) -> np.random.Generator:
             raise TypeError(f"rng must be a seed or a generator, got the module {rng.__name__}")
         return np.random.Generator(get_bit_generator())
     if isinstance(rng, np.random.RandomState):
-        # NumPy's own conversion does the same, but only since its version 2.
+        # default_rng takes a RandomState only since NumPy 2.
         return np.random.Generator(rng._bit_generator)  # noqa: SLF001
     try:
         return np.random.default_rng(rng)

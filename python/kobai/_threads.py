@@ -1,4 +1,4 @@
-"""The threads of the core: how many there are, and what a fork or the end does to them."""
+"""The threads of the core: their number, and their end before a fork or at exit."""
 
 from __future__ import annotations
 
@@ -71,21 +71,21 @@ def set_num_threads(threads: SupportsIndex) -> None:
 
 
 class _AfterExitHooks:
-    """Known to the registry of exit hooks only, which drops it once all of them have run.
+    """Closes the core after all exit hooks have run, the last moment before the interpreter ends.
 
-    That is the last moment before the interpreter finalizes. An exit hook of any program, whenever
-    it was registered, has then been able to wait for a thread that computes.
+    Only the registry of exit hooks refers to this object, and drops it when all hooks have run. So
+    any program's exit hook, whenever it was registered, can still wait for a thread that computes.
     """
 
     def __del__(self) -> None:
-        # No Python code is running where the interpreter itself empties the registry: it does so
-        # once. `multiprocessing` empties it in its children, too, which go on.
+        # `multiprocessing` also empties the registry, in children that go on. When the interpreter
+        # empties it at its end, no Python code is running: there is no calling frame.
         if sys._getframe().f_back is None:  # noqa: SLF001
             _core.close()
 
 
 def _nothing(_: object) -> None:
-    """The hook of which that is the argument."""
+    """An exit hook that does nothing; its argument lives until all hooks have run."""
 
 
 atexit.register(_nothing, _AfterExitHooks())

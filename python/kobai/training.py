@@ -1,6 +1,6 @@
-"""Mini-batch training: the trainer, the history it keeps, and the optimizer of the course.
+"""Mini-batch training: the trainer, the history it records, and the optimizer of the course.
 
-`Trainable` and `Optimizer` are the protocols of what a trainer takes: types to annotate with.
+`Trainable` and `Optimizer` are protocols for annotations: what a trainer takes.
 """
 
 from kobai._training.history import History

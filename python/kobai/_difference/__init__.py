@@ -1,7 +1,6 @@
 """The central difference of any Python function, one element moved at a time.
 
-The loop is Python's own, so that signals, exceptions, and threads at the end of a program do what
-they do in any other loop.
+The loop is written in Python, so that signals, exceptions and threads act on it as on any other.
 """
 
 from kobai._difference.loop import Gradient, central_difference

@@ -1,4 +1,4 @@
-"""The loop over the elements: moved up, asked about, moved down, asked about, put back."""
+"""The loop over the elements: move one up, call f, move it down, call f, restore it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from kobai._validation import FloatArray
 
 
 class Gradient(NamedTuple):
-    """The quotients, and whether f gave the same number wherever it was asked."""
+    """The quotients, and whether f returned the same number at every call."""
 
     quotients: FloatArray
     is_of_a_constant: bool
@@ -33,12 +33,12 @@ def central_difference(
 ) -> Gradient:
     """``(f(x + h) - f(x - h)) / ((x + h) - (x - h))`` in every element, in the shape of `x`.
 
-    `x` is moved in place, and put back bit for bit; errors call it `name`, and name the `cure`
-    where rounding swallows the step. f is called with `argument`, which shares its memory; without
-    one, with a copy of `x` of its own at each call.
+    `x` is moved in place and restored bit for bit. f is called with `argument`, which shares its
+    memory; without one, each call gets a copy of `x`. Errors call `x` by `name`, and advise `cure`
+    where rounding swallows the step.
     """
     moved = MovedArray(x, x if argument is None else argument, name)
-    functions = moved.watched(f), f
+    functions = moved.checked(f), f
     seen: set[float] | None = None
     if argument is None:
         functions = _of_copies(functions[0]), _of_copies(f)
@@ -48,14 +48,14 @@ def central_difference(
     try:
         for block in blocks(name, x, h, cure):
             differences = _differences(functions, moved, block, indices, seen)
-            quotients[block.places] = _divided(differences, block.step, x.dtype)
+            quotients[block.elements] = _divided(differences, block.step, x.dtype)
             moved.check()
             functions = functions[1], functions[1]
     except BaseException as error:
-        cause = None if moved.is_told else error
-        # Such as the IndexError of an array that f has given other axes.
-        if moved.put_back() and isinstance(error, (IndexError, ValueError)):
-            raise moved.changed() from cause
+        cause = None if moved.has_raised else error
+        # If f gave its argument another shape, that is the cause of an IndexError here.
+        if moved.restore() and isinstance(error, (IndexError, ValueError)):
+            raise moved.change_error() from cause
         raise
     is_of_a_constant = seen is not None and _are_all_values(seen, functions[1], x)
     return Gradient(quotients.reshape(x.shape), is_of_a_constant)
@@ -72,17 +72,18 @@ def _differences(
     indices: Iterator[Index],
     seen: set[float] | None,
 ) -> Iterator[float]:
-    """``f(up) - f(down)`` for each element of a block; adds values of f to `seen`, at least two.
+    """``f(up) - f(down)`` for each element of a block.
 
-    The first of the functions is asked about the first element, the other about the rest.
+    The first of the `functions` is called for the first element, the second for all others. Values
+    of f are added to `seen`, if it is given, until it holds two different ones.
     """
     f, rest = functions
     float64 = np.float64
     x, argument, name, read = moved.x, moved.argument, moved.name, moved.x.item
     for up, down, kept, index in zip(*block[1:4], indices, strict=False):
-        # To put this element back would hide what f did to it while another was moved.
-        if read(index) != kept and kept == kept:  # of a NaN nothing can be told
-            raise moved.changed()
+        # f may have changed this element while another was moved: restoring it would hide that.
+        if read(index) != kept and kept == kept:  # a NaN is unequal to itself
+            raise moved.change_error()
         try:
             x[index] = up
             above = f(argument)
@@ -111,9 +112,9 @@ def _divided(
 
 
 def _are_all_values(values: set[float], f: Function, x: FloatArray) -> bool:
-    """Whether f gives one finite value everywhere: moved wherever it was, and at `x` itself.
+    """Whether `values` is one finite number, which f returns at `x` too.
 
-    The latter tells a constant from the bottom of a symmetric valley.
+    At the bottom of a symmetric valley, f returns another number at `x`.
     """
     if len(values) != 1 or not math.isfinite(*values):
         return False

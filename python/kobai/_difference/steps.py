@@ -1,4 +1,4 @@
-"""Where each element is moved, and how far apart the two ends really are."""
+"""The two numbers each element is moved to, and the step that is really between them."""
 
 from __future__ import annotations
 
@@ -12,24 +12,32 @@ from kobai._validation import FloatArray
 
 Index = int | tuple[int, ...]
 
-# Elements whose numbers are handled as lists, which of so few is faster.
-_FEW = 32
+# For at most so many elements, lists of numbers are faster than arrays.
+_MAX_LISTED = 32
 
-# How many elements are moved between two looks at the whole array: 64 at first, then up to 1024,
-# then 4096 each time. A look takes about as long as one call of the cheapest f that reads all.
+# After each block the whole array is compared with the original: after 64 elements, after 1024,
+# then after every 4096. That takes about as long as one call of an f that reads all elements.
 _FIRST_BLOCK = 64
 _GROWTH = 16
 _LARGEST_BLOCK = 4096
 
 
 class Block(NamedTuple):
-    """Elements that follow each other in C order: where each is moved, and what it was.
+    """Consecutive elements in C order.
 
-    Assigned to the element, a number of `kept` gives the very bits it had. `step` is how far the
-    two ends of a move are apart, in float64.
+    Attributes
+    ----------
+    elements : slice
+        Which they are.
+    up, down : list of float
+        The numbers that each element is moved to.
+    kept : list
+        The original numbers; assigned to the elements, they restore the original bits.
+    step : ndarray or list of float
+        ``up - down``, in float64.
     """
 
-    places: slice
+    elements: slice
     up: list[float]
     down: list[float]
     kept: list[Any]
@@ -37,12 +45,12 @@ class Block(NamedTuple):
 
 
 def blocks(name: str, x: FloatArray, h: float, cure: str) -> Iterator[Block]:
-    """All elements with `h` added and subtracted in float64, then rounded to their own dtype.
+    """All elements, block by block; `h` is added in float64, then the sum is rounded to the dtype.
 
-    Where an end is not finite, the step is ``2 * h``. Before the first block there is a ValueError
-    if rounding swallows any step; it calls the array `name`, and names a `cure`.
+    If a sum is not finite, the step is ``2 * h``. Raises a ValueError before the first block if
+    rounding swallows any step; it calls the array `name` and advises `cure`.
     """
-    if x.size <= _FEW and x.dtype == np.float64:
+    if x.size <= _MAX_LISTED and x.dtype == np.float64:
         yield _all_in_one(name, x, h, cure)
         return
     kept = x.flatten()
@@ -52,8 +60,8 @@ def blocks(name: str, x: FloatArray, h: float, cure: str) -> Iterator[Block]:
     step[~np.isfinite(step)] = 2 * h
     start, stop = 0, _FIRST_BLOCK
     while start < kept.size:
-        own = slice(start, stop)
-        yield Block(own, up[own].tolist(), down[own].tolist(), _numbers(kept[own]), step[own])
+        part = slice(start, stop)
+        yield Block(part, up[part].tolist(), down[part].tolist(), _numbers(kept[part]), step[part])
         start, stop = stop, min(_GROWTH * stop, stop + _LARGEST_BLOCK)
 
 
@@ -87,14 +95,14 @@ def _numbers(kept: FloatArray) -> list[Any]:
     numbers: list[Any] = kept.tolist()
     if kept.dtype == np.float32:
         for i in np.flatnonzero(np.isnan(kept)):
-            numbers[i] = kept[i]  # on its way through float64 a signaling NaN would become quiet
+            numbers[i] = kept[i]  # conversion to float64 and back makes a signaling NaN quiet
     return numbers
 
 
 def _swallowed(name: str, x: FloatArray, i: int, h: float, cure: str) -> ValueError:
     index = tuple(map(int, np.unravel_index(i, x.shape)))
     value = x[index]
-    half = value.dtype.type(0.5)  # that of the largest number is infinite, and warned of
+    half = value.dtype.type(0.5)  # the spacing of the largest number itself is infinite
     spacing = np.spacing(abs(value) * half) / half
     return ValueError(
         f"h must be large enough to move every element of {name}: {element(name, index)} = "
@@ -104,8 +112,8 @@ def _swallowed(name: str, x: FloatArray, i: int, h: float, cure: str) -> ValueEr
 
 
 def element(name: str, index: Index) -> str:
-    """``x[3]``, ``x[1, 2]``; ``x`` where it has no axes."""
+    """The element as Python writes it: ``x[3]``, ``x[1, 2]``; ``x`` if it has no axes."""
     if index == ():
         return name
-    places = index if isinstance(index, tuple) else (index,)
-    return f"{name}[{', '.join(map(str, places))}]"
+    axes = index if isinstance(index, tuple) else (index,)
+    return f"{name}[{', '.join(map(str, axes))}]"

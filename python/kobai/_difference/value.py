@@ -1,4 +1,4 @@
-"""What a function returned, as a number."""
+"""The number that a function returned."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ import numpy as np
 
 from kobai._difference.steps import Index, element
 
-# Times and durations, which turn to plain integers when they leave their array.
+# Kinds of dtype that hold times and durations, whose elements `item()` may turn to integers.
 _TIMES = "mM"
 
 
 def number(value: object, name: str, index: Index) -> float:
-    """`value` as a float: a real number, an array of one, or what Python can make a float of.
+    """`value` as a float, if it is a real number, an array of one, or has `__float__`.
 
-    The error names the element of the argument called `name` that was asked about. Text is no
-    number, nor is a complex one, whatever its imaginary part.
+    Errors name the element `index` of the argument `name`, which was moved for this call. Text and
+    complex numbers are refused.
     """
     if isinstance(value, float):
         return float(value)
@@ -39,12 +39,12 @@ def number(value: object, name: str, index: Index) -> float:
 
 
 def _only_element(value: Any, name: str, index: Index) -> object:
-    """The element of an array, or of what NumPy makes an array of; `value` itself if it cannot."""
+    """The only element of what NumPy can make an array of; `value` itself if NumPy cannot."""
     try:
         array = np.asarray(value)
     except MemoryError:
         raise
-    except Exception:  # such as a tensor that requires its gradient, yet knows its number
+    except Exception:  # a tensor of PyTorch that requires grad; float(value) works
         return value
     if array.size != 1:
         raise ValueError(

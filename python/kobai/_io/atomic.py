@@ -1,4 +1,4 @@
-"""Files by the names that people give them: one rule for paths, and writing whole or not at all."""
+"""One rule for the paths that users give, and files written whole or not at all."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
-# A file that is being written is younger than this, whatever the disk is busy with.
+# A temporary file older than this is no longer being written, however slow the disk is.
 _LEFTOVER_SECONDS = 3600
 
-# Names up to this many bytes stand in those of their temporary files. Longer ones would make names
-# that some file systems do not take, and are told apart by a hash.
+# The names of temporary files contain names of up to so many bytes, and a hash of longer ones: some
+# file systems limit the length of names.
 _LONGEST_STEM = 100
 
-# What a rename answers where another file cannot take the place of one that could be written: a
-# mount point, another file system, or a folder that lets nobody replace the files of others.
-_NO_MOVE = {errno.EBUSY, errno.EXDEV, errno.EPERM, errno.EACCES}
+# Errors of a rename that replaces a file which could be written in place: a mount point, another
+# file system, or a folder in which only the owner of a file may replace it.
+_CANNOT_REPLACE = {errno.EBUSY, errno.EXDEV, errno.EPERM, errno.EACCES}
 
 _KINDS = (
     (stat.S_ISFIFO, "pipe"),
@@ -37,10 +37,10 @@ _KINDS = (
 
 
 def as_path(name: str, file: str | os.PathLike[str]) -> Path:
-    """The path `file`, by the one rule for every path that comes from outside.
+    """The path `file`, by the one rule for every path that a user gives.
 
-    It is text or a path object. A leading ``~`` or ``~user`` stands for a home folder, as in a
-    shell and in pandas; where no such home is known, the name stays what it is.
+    It is text or a path object. A leading ``~`` or ``~user`` means a home folder, as in a shell and
+    in pandas; if that home is not known, the name is not changed.
 
     Raises
     ------
@@ -63,12 +63,12 @@ def as_path(name: str, file: str | os.PathLike[str]) -> Path:
         raise ValueError(f"{name} must be a name that files can have, got {text!r}") from None
     # Path.expanduser raises where there is no such home.
     path = Path(os.path.expanduser(text))  # noqa: PTH111
-    # Of ``./~name``, which is no home, Path keeps no more than ``~name``.
+    # Path turns ``./~name``, which is no home, into ``~name``, which would be expanded later.
     return path if text[0] == "~" or str(path)[0] != "~" else Path.cwd() / path
 
 
-def check_place(name: str, file: str | os.PathLike[str]) -> Path:
-    """The path `file`, after finding what would keep a file from being written there.
+def check_can_write(name: str, file: str | os.PathLike[str]) -> Path:
+    """The path `file`, after checking that a file can be written there.
 
     Raises
     ------
@@ -81,27 +81,27 @@ def check_place(name: str, file: str | os.PathLike[str]) -> Path:
     path = as_path(name, file)
     target = _target(name, file)
     if target is not None:
-        _check_room_beside(name, path, target)
+        _check_folder_is_writable(name, path, target)
     return path
 
 
 def write_whole(file: str | os.PathLike[str], write: Callable[[BinaryIO], object]) -> None:
-    """Let `write` fill a file beside `file`, then move it there.
+    """Let `write` fill a temporary file in the same folder, then move it to `file`.
 
-    Whatever fails, and whenever the process ends, `file` is what it was or what it was to become.
-    Through a symbolic link, the file it leads to is written. Of a file with several hard links,
-    the others keep what was there.
+    Whatever fails, and whenever the process ends, `file` has its old contents or all of the new
+    ones. If it is a symbolic link, the file it leads to is replaced. If it has several hard links,
+    the other names keep the old contents.
 
-    Where nothing can be moved onto a file that can be written (a mount point, a folder that is
-    read-only), it is overwritten when all that it is to hold is there and the disk has room for it;
-    only a process that is killed meanwhile leaves half of it.
+    If `file` can be written but not replaced (a mount point, a read-only folder), it is overwritten
+    after the new contents are complete and the disk has reserved room for them; only a process that
+    is killed during that leaves half of them.
 
     Raises
     ------
     TypeError, ValueError
         If `file` is no path.
     OSError
-        What `check_place` raises, or if it cannot be written; it names `file`.
+        What `check_can_write` raises, or if it cannot be written; it names `file`.
     """
     path = as_path("file", file)
     target = _target("file", file)
@@ -121,7 +121,7 @@ def write_whole(file: str | os.PathLike[str], write: Callable[[BinaryIO], object
 
 
 def remove_leftovers(file: str | os.PathLike[str]) -> None:
-    """Remove what processes that were killed while they wrote `file` left beside it."""
+    """Remove the temporary files of processes that were killed while they wrote `file`."""
     target = _end_of_link(as_path("file", file))
     leftover = re.compile(re.escape(_stem(target)) + r"[0-9a-f]{16}\.tmp")
     with contextlib.suppress(OSError):
@@ -142,7 +142,7 @@ def _end_of_link(path: Path) -> Path:
 
 
 def _target(name: str, file: str | os.PathLike[str]) -> Path | None:
-    """The regular file that is written for `file`, or None for the null device."""
+    """The regular file that is written for `file`, behind links; None for the null device."""
     path = as_path(name, file)
     if os.path.basename(os.fspath(file)) in ("", ".", ".."):  # noqa: PTH119 - Path drops a slash
         raise IsADirectoryError(f"{name} must be a file, got the folder {os.fspath(file)}")
@@ -176,8 +176,8 @@ def _is_null_device(found: os.stat_result) -> bool:
     return False
 
 
-def _check_room_beside(name: str, path: Path, target: Path) -> None:
-    """Make a file beside `target`, where there is none that could be written in place."""
+def _check_folder_is_writable(name: str, path: Path, target: Path) -> None:
+    """Raise if no file can be made in the folder of `target`, and `target` does not exist."""
     temporary = _temporary(target)
     try:
         temporary.open("xb").close()
@@ -192,7 +192,7 @@ def _check_room_beside(name: str, path: Path, target: Path) -> None:
 
 
 def _temporary(target: Path) -> Path:
-    """A name that no other process takes."""
+    """A random name for a temporary file, which no other process uses."""
     return target.with_name(f"{_stem(target)}{secrets.token_hex(8)}.tmp")
 
 
@@ -207,14 +207,14 @@ def _write_and_move(
 ) -> None:
     try:
         with stream:
-            _take_after(temporary, target)
+            _copy_owner_and_mode(temporary, target)
             write(stream)
             stream.flush()
             os.fsync(stream.fileno())
         try:
             temporary.replace(target)
         except OSError as error:
-            if error.errno not in _NO_MOVE or not target.exists():
+            if error.errno not in _CANNOT_REPLACE or not target.exists():
                 raise
             with temporary.open("rb") as complete:
                 _overwrite(target, complete)
@@ -224,8 +224,8 @@ def _write_and_move(
     _sync_folder(target.parent)
 
 
-def _take_after(temporary: Path, target: Path) -> None:
-    """Give a new file the owner and the mode of the one it replaces, where that is allowed."""
+def _copy_owner_and_mode(temporary: Path, target: Path) -> None:
+    """Give a new file the owner and the mode of the file it replaces, if the system permits."""
     with contextlib.suppress(OSError):
         old, new = target.stat(), temporary.stat()
         if (old.st_uid, old.st_gid) != (new.st_uid, new.st_gid):
@@ -252,7 +252,7 @@ def _overwrite(target: Path, complete: BinaryIO) -> None:
 
 
 def _reserve(stream: BinaryIO, size: int) -> None:
-    """Have a full disk fail before a byte of what was there is changed, where it can be asked."""
+    """Reserve room on the disk, so that a full disk fails before the old contents are changed."""
     if not hasattr(os, "posix_fallocate"):
         return
     before = os.fstat(stream.fileno()).st_size
@@ -266,7 +266,7 @@ def _reserve(stream: BinaryIO, size: int) -> None:
 
 @contextlib.contextmanager
 def _errors_name(path: Path) -> Iterator[None]:
-    """Have what fails name the file that was asked for, not a temporary one."""
+    """A context whose OSErrors name `path`, not a temporary file."""
     try:
         yield
     except OSError as error:
@@ -276,7 +276,7 @@ def _errors_name(path: Path) -> Iterator[None]:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Have the move itself survive a loss of power, where folders can be asked for that."""
+    """Flush the folder, so that the move survives a loss of power, where the system can do that."""
     with contextlib.suppress(OSError):
         handle = os.open(folder, os.O_RDONLY)
         try:

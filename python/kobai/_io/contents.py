@@ -1,10 +1,10 @@
-"""What a file holds instead of what was wanted, told from its first bytes."""
+"""The kind of a file, told from its first bytes, for errors about a wrong file."""
 
 from __future__ import annotations
 
 import re
 
-# As many bytes as tell everything that is told here: tar's mark comes last.
+# So many bytes hold all signatures; that of tar comes last.
 ENOUGH = 512
 
 UNSIGNED_BYTES = 8
@@ -19,7 +19,7 @@ _IDX_TYPES = {
 _USUAL = {1: "labels", 3: "images"}
 
 _ZIP = b"PK\x03\x04"
-_MARKS = (
+_SIGNATURES = (
     (b"\x1f\x8b", "packed by gzip"),
     (b"\x1f\x9d", "packed by compress"),
     (b"\xfd7zXZ\0", "packed by xz"),
@@ -45,23 +45,23 @@ _PICKLE = re.compile(rb"\x80[\x02-\x05]")
 _WEB_PAGE = re.compile(rb"\s*<(!doctype\s+html|html|head|body|script|!--)", re.IGNORECASE)
 _NUMBERS = re.compile(rb"[\s\d.,;+\-eE\"]+")
 _LFS_POINTER = b"version https://git-lfs"
-# What text of one byte a character, or UTF-8, does not hold.
+# Bytes that text in UTF-8, or of one byte a character, does not contain.
 _CONTROL = bytes(set(range(32)) - set(b"\t\n\r\f\x1b")) + b"\x7f"
 
 
 def what_it_is(start: bytes) -> str | None:
-    """Say what a file is that begins with `start`, its first `ENOUGH` bytes or all of it.
+    """The kind of a file that begins with `start`: its first `ENOUGH` bytes, or all of it.
 
     Returns
     -------
     str or None
-        What follows "it is"; None for what is not known.
+        Words that follow "it is"; None if the kind is not known.
     """
     if not start:
         return "empty"
     if start.startswith(_ZIP) and b".npy" in start[:100]:
         return "a NumPy archive (.npz)"
-    for mark, meaning in _MARKS:
+    for mark, meaning in _SIGNATURES:
         if start.startswith(mark):
             return meaning
     if start[257:262] == b"ustar":

@@ -16,8 +16,8 @@ from numpy.lib.format import read_array_header_1_0, read_array_header_2_0, read_
 from kobai._io.atomic import as_path, write_whole
 from kobai._io.contents import ENOUGH, what_it_is
 
-# What arrays may take: weights that were trained hardly compress at all.
-_MOST_RATIO = 100
+# Limits of what an archive may unpack to. Trained weights hardly compress at all.
+_MAX_RATIO = 100
 _ALWAYS_ALLOWED = 1 << 26
 
 
@@ -29,8 +29,8 @@ def write(file: str | os.PathLike[str], arrays: Mapping[str, npt.NDArray[Any]]) 
 def read(file: str | os.PathLike[str], keys: Sequence[str]) -> dict[str, npt.NDArray[Any]]:
     """The arrays of `file`, which must be exactly those named.
 
-    Nothing of an archive is unpacked before its own tables promise just those arrays and no more
-    than `_MOST_RATIO` times the size of the file, or `_ALWAYS_ALLOWED` bytes.
+    The archive's table of contents is checked before anything is unpacked: it must list just those
+    arrays, and at most `_MAX_RATIO` times the size of the file, or `_ALWAYS_ALLOWED` bytes.
     """
     name = as_path("file", file)
     with name.open("rb") as stream:
@@ -45,18 +45,19 @@ def read(file: str | os.PathLike[str], keys: Sequence[str]) -> dict[str, npt.NDA
                         member.filename.removesuffix(".npy"): _array(archive, member)
                         for member in members
                     }
-        # Damaged bytes make the layers below raise almost anything, MemoryError included.
+        # Damaged bytes may raise almost anything below, MemoryError included.
         except Exception as error:
             stream.seek(0)
             instead = what_it_is(stream.read(ENOUGH))
             reason = error if instead is None or "archive" in instead else f"it is {instead}"
             raise ValueError(f"{name} must be an .npz archive of plain arrays: {reason}") from error
     got = sorted(entry.removesuffix(".npy") for entry in found)
-    raise ValueError(f"{name} must hold the arrays {sorted(keys)}, got {got}{_known_as(got, keys)}")
+    hint = _checkpoint_hint(got, keys)
+    raise ValueError(f"{name} must hold the arrays {sorted(keys)}, got {got}{hint}")
 
 
-def _known_as(names: Sequence[str], wanted: Sequence[str]) -> str:
-    """What an archive of those arrays is for, where it is a checkpoint and none was wanted."""
+def _checkpoint_hint(names: Sequence[str], wanted: Sequence[str]) -> str:
+    """The advice how to use a checkpoint, if the archive is one and another file was wanted."""
     params = [name for name in names if name.startswith("params/")]
     if not params or "run" not in names or "run" in wanted:
         return ""
@@ -67,7 +68,7 @@ def _known_as(names: Sequence[str], wanted: Sequence[str]) -> str:
 
 
 def _check_start(stream: BinaryIO) -> None:
-    """Refuse an archive behind something else: what reads the one may not see the other."""
+    """Refuse an archive that follows other bytes: other programs may read those instead."""
     stream.seek(0)
     if stream.read(2) != b"PK":
         raise ValueError("it does not begin as one")
@@ -75,17 +76,17 @@ def _check_start(stream: BinaryIO) -> None:
 
 def _check_sizes(members: Sequence[zipfile.ZipInfo], size: int) -> None:
     for member in members:
-        # Others unpack a chunk whole, however much it holds.
+        # Other methods unpack a whole chunk, however large it is.
         if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             raise ValueError(f"{member.filename} is compressed by other means than deflate")
     promised = sum(member.file_size for member in members)
-    if promised > max(_ALWAYS_ALLOWED, _MOST_RATIO * size):
+    if promised > max(_ALWAYS_ALLOWED, _MAX_RATIO * size):
         raise ValueError(f"{promised} bytes are packed into {size}")
 
 
 def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> npt.NDArray[Any]:
     with archive.open(member) as stream:
-        # Never more than the tables promise; short or other data fail the archive's checksum.
+        # Never more than the table of contents says; shorter or other data fail the checksum.
         data = stream.read(member.file_size)
     start = BytesIO(data)
     readers = {(1, 0): read_array_header_1_0, (2, 0): read_array_header_2_0}

@@ -1,4 +1,4 @@
-"""What a trainer is given, in the words of the one who gave it."""
+"""Checks of the arguments of a trainer, which errors call by their names."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from kobai._validation import positive_int, shown
 Split = tuple[Array, Array]
 
 
-def one_of(name: str, value: object, known: tuple[str, ...]) -> None:
-    """Find a setting that is none of those known."""
+def check_choice(name: str, value: object, known: tuple[str, ...]) -> None:
+    """Raise if a setting is none of those known."""
     wanted = f"{name} must be one of {', '.join(map(repr, known))}"
     if not isinstance(value, str):
         raise TypeError(f"{wanted}, got {shown(value)}")
@@ -23,13 +23,13 @@ def one_of(name: str, value: object, known: tuple[str, ...]) -> None:
 
 
 def check_callback(name: str, value: object) -> None:
-    """Find what is neither a function nor None."""
+    """Raise if `value` is neither callable nor None."""
     if value is not None and not callable(value):
         raise TypeError(f"{name} must be callable, got {shown(value)}")
 
 
 def count(name: str, value: SupportsIndex) -> int:
-    """`value` as an int of at least 1; True and floats are none."""
+    """`value` as an int of at least 1; True and floats are refused."""
     if isinstance(value, (bool, np.bool_)):
         raise TypeError(f"{name} must be an integer, got {value}")
     if isinstance(value, (float, np.floating)) and float(value).is_integer():

@@ -1,7 +1,7 @@
-"""A training run on disk: all that it takes to go on as if it had never stopped.
+"""A training run on disk, with all that a run needs to continue as if it had never stopped.
 
-A checkpoint is an ``.npz`` archive without pickle. The arrays are the parameters and what was
-recorded; ``run`` is JSON text, which tells what run it is and where its sampling stands.
+A checkpoint is an ``.npz`` archive without pickle. Its arrays are the parameters and the recorded
+losses and accuracies; ``run`` is JSON text that identifies the run and holds the generator's state.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 
 from kobai._io import npz
-from kobai._io.atomic import check_place, remove_leftovers
-from kobai._training.network import Array, check_parameters, own_parameters
+from kobai._io.atomic import check_can_write, remove_leftovers
+from kobai._training.network import Array, check_parameters, make_writable
 from kobai._training.optimizers import SGD
 from kobai._training.sampling import BIT_GENERATORS, state_like
 from kobai._training.task import TrainingTask
@@ -30,11 +30,10 @@ _VERSION = 1
 _RECORDED = ("train_loss", "train_acc", "test_acc")
 _PARAMETER = "params/"
 
-# The longest state of a generator takes a tenth of this. Text becomes lists and numbers, which take
-# many times its memory.
-_MOST_TEXT = 1 << 16
+# Ten times the longest state of a generator. Parsed text takes many times the memory of the text.
+_MAX_TEXT_BYTES = 1 << 16
 
-# Bytes of data in another layout that are brought into C order together to be hashed.
+# Bytes of data that are copied into C order and hashed together.
 _HASHED_BYTES = 1 << 22
 
 Identity = dict[str, Any]
@@ -72,7 +71,7 @@ class Checkpoint:
 
 
 def fingerprints(train: tuple[Array, Array], test: tuple[Array, Array] | None) -> Identity:
-    """What tells the data of a run from other data."""
+    """Hashes that identify the data of a run."""
     x_test, t_test = (None, None) if test is None else test
     return {
         "x_train": _fingerprint(train[0]),
@@ -83,12 +82,14 @@ def fingerprints(train: tuple[Array, Array], test: tuple[Array, Array] | None) -
 
 
 def identity(task: TrainingTask, rng: np.random.Generator, data: Identity) -> Identity:
-    """What a run on data of those fingerprints must share with another that is to continue it.
+    """What a run must have in common with the run that continues it.
+
+    `data` are the fingerprints of its data.
 
     Raises
     ------
     TypeError
-        If it is no run that a checkpoint can hold.
+        If no checkpoint can hold such a run.
     """
     _sgd(task)
     bit_generator = type(rng.bit_generator).__name__
@@ -109,7 +110,7 @@ def identity(task: TrainingTask, rng: np.random.Generator, data: Identity) -> Id
 def _sgd(task: TrainingTask) -> SGD:
     optimizer = task.optimizer
     if type(optimizer) is not SGD or "update" in vars(optimizer):
-        # Of another one, nobody knows what it remembers from step to step.
+        # Another optimizer may have a state that we do not know of.
         name = type(optimizer).__name__
         changed = f"{name} with an update of its own" if name == "SGD" else name
         raise TypeError(f"checkpoints need the optimizer SGD itself, got {changed}")
@@ -190,7 +191,7 @@ class CheckpointWriter:
         lr_at_start: float | None = None,
     ) -> None:
         self.every = every
-        self._file = check_place("checkpoint", file)
+        self._file = check_can_write("checkpoint", file)
         self._rng = rng
         self._data = data
         self._total = total
@@ -231,7 +232,7 @@ class CheckpointWriter:
 
 
 def _as_numbers(value: Any) -> Any:
-    """What is not JSON in the state of a generator: arrays, and numbers of NumPy."""
+    """The arrays and NumPy numbers in the state of a generator, as JSON can hold them."""
     return value.tolist()
 
 
@@ -242,16 +243,16 @@ def read(
     data: Identity,
     steps_per_epoch: int,
 ) -> Checkpoint:
-    """The checkpoint of a run of just that task, on data of those fingerprints.
+    """Read a checkpoint, which must be that of a run of this task on data of these fingerprints.
 
     Raises
     ------
     OSError
         If the file cannot be read.
     TypeError
-        If there is no checkpoint of such a run.
+        If no checkpoint can hold such a run.
     ValueError
-        If it is anything else.
+        If it is no checkpoint, or that of another run.
     """
     run = identity(task, rng, data)
     params = checked_parameters(task)
@@ -263,14 +264,16 @@ def read(
         recorded = _recorded(arrays, total, steps_per_epoch, has_test=run["x_test"] is not None)
         lr_at_start, lr = _rates(text, real_number("lr", _sgd(task).lr))
         return Checkpoint(
-            params={key: _like(params[key], arrays[_PARAMETER + key], key) for key in params},
+            params={
+                key: _checked_like(params[key], arrays[_PARAMETER + key], key) for key in params
+            },
             recorded=recorded,
             total=total,
             lr_at_start=lr_at_start,
             lr=lr,
             generator=state_like(rng.bit_generator.state, text["generator"]),
         )
-    # Text of many brackets is too deep for JSON's reader.
+    # JSON's reader raises a RecursionError for deeply nested brackets.
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{Path(file)} cannot be resumed: {error}") from error
 
@@ -296,9 +299,9 @@ def _holds_a_network(file: str | os.PathLike[str]) -> bool:
 
 
 def _text(array: Array) -> dict[str, Any]:
-    if array.dtype != np.uint8 or array.ndim != 1 or array.size > _MOST_TEXT:
+    if array.dtype != np.uint8 or array.ndim != 1 or array.size > _MAX_TEXT_BYTES:
         raise ValueError(
-            f"run must be at most {_MOST_TEXT} bytes of text, got {array.dtype} {array.shape}"
+            f"run must be at most {_MAX_TEXT_BYTES} bytes of text, got {array.dtype} {array.shape}"
         )
     text = json.loads(array.tobytes().decode())
     if not isinstance(text, dict) or text.get("version") != _VERSION:
@@ -312,9 +315,9 @@ def _text(array: Array) -> dict[str, Any]:
 def _check_run(saved: object, run: Identity) -> None:
     if not isinstance(saved, dict) or saved.keys() != run.keys():
         raise ValueError(f"run must describe {', '.join(run)}")
-    for name, own in run.items():
-        if saved[name] != own:
-            raise ValueError(f"its run had {name} {_shown(saved[name])}, this one has {own}")
+    for name, value in run.items():
+        if saved[name] != value:
+            raise ValueError(f"its run had {name} {_shown(saved[name])}, this one has {value}")
 
 
 def _shown(value: object) -> str:
@@ -327,23 +330,23 @@ def _whole_number(name: str, value: object) -> int:
     return value
 
 
-def _rates(text: Mapping[str, Any], own: float) -> tuple[float, float]:
-    """The learning rate that the run began with, and the one it had in the end."""
+def _rates(text: Mapping[str, Any], current: float) -> tuple[float, float]:
+    """The learning rates of the run at its start and at its end; the trainer has `current`."""
     for name in ("lr_at_start", "lr"):
         if type(text[name]) is not float:
             raise ValueError(f"{name} must be a number, got {reprlib.repr(text[name])}")
         non_negative_float(name, text[name])
     start, now = text["lr_at_start"], text["lr"]
-    # The trainer that ran has the latter, if a schedule changed it.
-    if own not in (start, now):
-        raise ValueError(f"its run had lr {start}, this one has {own}")
+    # A new trainer has the first, the trainer that ran has the second.
+    if current not in (start, now):
+        raise ValueError(f"its run had lr {start}, this one has {current}")
     return start, now
 
 
 def _recorded(
     arrays: Mapping[str, Array], total: int, steps_per_epoch: int, *, has_test: bool
 ) -> Recorded:
-    """The lists of a history that such a run can have had."""
+    """The recorded lists, after checking that such a run can have had them."""
     for name in _RECORDED:
         if arrays[name].dtype != np.float64 or arrays[name].ndim != 1:
             raise ValueError(
@@ -353,7 +356,7 @@ def _recorded(
     if not 1 <= steps <= total:
         raise ValueError(f"train_loss must hold 1 to {total} losses, got {steps}")
     epochs, beyond = divmod(steps, steps_per_epoch)
-    # The last accuracies are missing where Ctrl-C came between the epoch and them.
+    # The last accuracies are missing if the run ended between an epoch and its accuracies.
     fitting = {1 + epochs} | ({epochs} if beyond == 0 else set())
     if train not in fitting or test != (train if has_test else 0):
         raise ValueError(
@@ -364,7 +367,7 @@ def _recorded(
     return losses, train_acc, test_acc
 
 
-def _like(param: Array, saved: Array, key: str) -> Array:
+def _checked_like(param: Array, saved: Array, key: str) -> Array:
     if saved.dtype != param.dtype or saved.shape != param.shape:
         raise ValueError(
             f"params[{key!r}] must be {param.dtype} {param.shape}, got {saved.dtype} {saved.shape}"
@@ -373,8 +376,8 @@ def _like(param: Array, saved: Array, key: str) -> Array:
 
 
 def restore(saved: Checkpoint, task: TrainingTask, rng: np.random.Generator) -> None:
-    """Bring a trainer to where the run had been."""
-    own_parameters(task.net)
+    """Set the network, the generator and the learning rate to what the checkpoint holds."""
+    make_writable(task.net)
     rng.bit_generator.state = saved.generator
     for key, param in task.net.params.items():
         param[...] = saved.params[key]

@@ -1,14 +1,14 @@
-"""The data of a run, as its steps and its accuracies read it.
+"""The data of a run, as steps and accuracies read it.
 
-What stands in the user's arrays at the beginning of an epoch is what the epoch sees:
+An epoch sees the user's arrays as they are when it begins:
 
-- float32 and float64 in C order are read where they lie;
-- the same in another layout are copied into C order, once, and again where the user's code may have
+- float32 and float64 arrays in C order are read without a copy;
+- those in another layout are copied into C order, once, and again when the user's code may have
   changed them;
-- what must be converted (integers, bools, float16, other byte orders) is gathered and converted
-  batch by batch, so that bytes never become a float copy of themselves.
+- arrays that must be converted (integers, bools, float16, other byte orders) are converted batch by
+  batch, so that a data set of bytes never becomes one of floats.
 
-Data that shares memory with a parameter changes with every step, and is read anew at each.
+Data that shares memory with a parameter changes at every step, and is read again at each.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ from kobai._validation import in_dtype, real_array
 Array = npt.NDArray[Any]
 Samples = npt.NDArray[np.int64]
 
-# What one call of the core may take of converted data, but for a batch that is larger by itself.
-_GATHERED_BYTES = 1 << 22
+# The most bytes of converted data in one call of the core, unless one batch is larger.
+_CONVERTED_BYTES = 1 << 22
 
-# Rows that are copied together from another layout: of each column, a few lines of the cache.
+# Rows that are copied together from another layout: a few cache lines of each column.
 _COPIED_ROWS = 64
 
 _DOUBLE = np.dtype(np.float64)
 
 
 class CoreData(NamedTuple):
-    """Inputs and targets as the core takes them, and which of their rows the steps use."""
+    """Inputs and targets as the core takes them, and the rows of them that the steps use."""
 
     x: Array
     t: Array
@@ -49,22 +49,23 @@ class Dataset:
         self.given = x, t
         self._laid_out = x, t
         self._targets: Array | None = None
-        self._looked_at: list[Any] = []
+        self._checked_params: list[Any] = []
         self._overlaps = False
         self.renew()
 
     def renew(self) -> None:
-        """Take what stands in the user's arrays now."""
+        """Read the user's arrays as they are now."""
         (x, t), (old_x, old_t) = self.given, self._laid_out
-        self._laid_out = _in_rows(x, old_x), _in_rows(t, old_t)
+        self._laid_out = _in_c_order(x, old_x), _in_c_order(t, old_t)
         self._targets = None
 
     def overlaps(self, params: Iterable[Any]) -> bool:
         """Whether a parameter may share memory with the user's arrays."""
         arrays = list(params)
-        # Where an array stands never changes.
-        if len(arrays) != len(self._looked_at) or not all(map(is_, arrays, self._looked_at)):
-            self._looked_at = arrays
+        # The same array objects still have the same memory.
+        known = self._checked_params
+        if len(arrays) != len(known) or not all(map(is_, arrays, known)):
+            self._checked_params = arrays
             self._overlaps = any(
                 np.may_share_memory(array, given)
                 for array in arrays
@@ -74,18 +75,18 @@ class Dataset:
         return self._overlaps
 
     def arrays(self, params: Iterable[Any]) -> tuple[Array, Array]:
-        """Inputs and targets of the user's dtypes, for a network of those parameters."""
+        """Inputs and targets in the user's dtypes; `params` are the parameters of the network."""
         return self.given if self.overlaps(params) else self._laid_out
 
-    def most_rows(self) -> float:
-        """How many rows `for_core` is to be asked for at most, or one batch."""
+    def max_rows(self) -> float:
+        """How many rows one call of `for_core` should take at most, beyond a single batch."""
         if self._is_read_whole():
             return float("inf")
         x, t = self._laid_out
-        return _GATHERED_BYTES / (_DOUBLE.itemsize * (x.size + t.size) / len(x))
+        return _CONVERTED_BYTES / (_DOUBLE.itemsize * (x.size + t.size) / len(x))
 
     def for_core(self, samples: Samples, dtype: np.dtype[Any]) -> CoreData:
-        """The rows `samples`, for a `TwoLayerNet` of that dtype."""
+        """The rows `samples`, for a network of kobai's of that dtype."""
         x, t = self._laid_out
         if not self._is_read_whole():
             rows, targets = _core_inputs(x[samples], dtype), _core_targets(t[samples], dtype)
@@ -95,9 +96,9 @@ class Dataset:
         return CoreData(x, self._targets, samples)
 
     def _is_read_whole(self) -> bool:
-        """Whether the core reads the inputs where they lie, and targets that need little memory."""
+        """Whether the core reads the inputs without a copy, and converted targets are small."""
         x, t = self._laid_out
-        return _is_in_place(x) and t.size * _DOUBLE.itemsize <= max(x.nbytes // 4, _GATHERED_BYTES)
+        return _is_in_place(x) and t.size * _DOUBLE.itemsize <= max(x.nbytes // 4, _CONVERTED_BYTES)
 
 
 def _is_in_place(array: Array) -> bool:
@@ -105,8 +106,8 @@ def _is_in_place(array: Array) -> bool:
     return array.dtype in (np.float32, np.float64) and flags.c_contiguous and flags.aligned
 
 
-def _in_rows(array: Array, old: Array) -> Array:
-    """`array`, or its floats in C order, in the memory of `old` where that was such a copy."""
+def _in_c_order(array: Array, old: Array) -> Array:
+    """`array`, or its floats copied into C order: into `old`, if that is such a copy."""
     if array.dtype not in (np.float32, np.float64) or _is_in_place(array):
         return array
     copy = np.empty(array.shape, array.dtype) if old is array else old
@@ -116,14 +117,14 @@ def _in_rows(array: Array, old: Array) -> Array:
 
 
 def _core_inputs(x: Array, dtype: np.dtype[Any]) -> Array:
-    """Rows in single precision where that holds them, else in the network's dtype."""
+    """Rows in single precision if it represents them exactly, else in the network's dtype."""
     if np.can_cast(x.dtype, np.float32):
         return x.astype(np.float32, copy=False)
     return in_dtype(real_array("x_train", x), dtype)
 
 
 def _core_targets(t: Array, dtype: np.dtype[Any]) -> Array:
-    """Integer labels as int64, rows in the network's dtype; without a copy where they are."""
+    """Integer labels as int64, rows in the network's dtype; not copied if they are that already."""
     if t.ndim == 1:
         is_plain = t.flags.c_contiguous and t.flags.aligned
         return t.astype(np.int64, copy=not is_plain)

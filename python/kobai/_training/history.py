@@ -1,4 +1,4 @@
-"""What a training run records."""
+"""The record of a training run."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ __all__ = ["History"]
 
 @dataclass(repr=False)
 class History:
-    """What training recorded.
+    """The losses and accuracies of a training run.
 
-    It shows itself in a line, and as a small table in a notebook; the numbers are in its lists.
+    Its repr is one line, in a notebook a small table.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""Signals that wait for the end of a step, whoever handles them."""
+"""Delays the handlers of signals until the end of a step."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import Any
 
 Handler = Callable[[int, FrameType | None], Any]
 
-# The signals by which a program is told to stop, or that its time is up. Others are left to those
-# who handle them: a profiler wants its clock's at once.
+# The signals that tell a program to stop, or that its time is up. Others are not delayed: a
+# profiler needs those of its clock at once.
 _NAMES = (
     "SIGINT",
     "SIGBREAK",
@@ -26,26 +26,26 @@ _NAMES = (
 )
 _SIGNALS = tuple(int(getattr(signal, name)) for name in _NAMES if hasattr(signal, name))
 
-# The function behind `signal.getsignal`, which makes an enumeration of what is no function: it is
-# asked at every step.
+# The function behind `signal.getsignal`, without its slow conversion to an enumeration: it is
+# called at every step.
 _handler_of: Callable[[int], Any] = getattr(signal.getsignal, "__wrapped__", signal.getsignal)
 
 
 class Interrupts:
-    """Defers what handlers of signals do while a step is applied.
+    """Defers the handlers of signals while a step is applied.
 
-    As a context manager, and where signals can be handled (in the main thread), it wraps the
-    handlers that are Python functions: Python's own of SIGINT, which raises KeyboardInterrupt, and
-    the program's of the signals above. A wrapped handler runs at once, but within `deferred`, where
-    it runs at the end; what it raises arrives there. Handlers that are installed meanwhile are
-    wrapped when `renew` or `deferred` comes upon them, and stay when this is left.
+    As a context manager, in the main thread, it wraps the handlers of the signals above that are
+    Python functions, such as Python's handler of SIGINT, which raises KeyboardInterrupt. A wrapped
+    handler runs at once, except within `deferred`: there it runs, and raises, at the end. Handlers
+    that are installed meanwhile are wrapped by the next `renew` or `deferred`, and stay installed
+    when this context ends.
     """
 
     def __init__(self) -> None:
         self._deferring = False
         self._pending: dict[int, tuple[Handler, FrameType | None]] = {}
         self._wrappers: dict[int, Handler] = {}
-        # What each wrapper of this one wraps: by its identity, as handlers need not be hashable.
+        # Each wrapper with the handler it wraps, by identity, as handlers need not be hashable.
         self._wrapped: dict[int, tuple[Handler, Any]] = {}
 
     def __enter__(self) -> Interrupts:
@@ -61,13 +61,13 @@ class Interrupts:
         self._run_pending()
 
     def renew(self) -> None:
-        """Wrap the handlers that are in place now."""
+        """Wrap the handlers that are installed now."""
         if threading.current_thread() is threading.main_thread():
             for number in _SIGNALS:
                 self._wrap(number)
 
     def deferred(self) -> Deferred:
-        """A context manager: its block runs whole, signals during it are handled at its end."""
+        """A context manager whose block is not interrupted: handlers run at its end."""
         for number, wrapper in self._wrappers.items():
             if _handler_of(number) is not wrapper:
                 self._wrap(number)
@@ -78,7 +78,7 @@ class Interrupts:
         self._deferring = True
 
     def end(self) -> None:
-        """Handle what has been deferred, and what comes from now on at once."""
+        """Run the deferred handlers, and later ones at once."""
         self._deferring = False
         self._run_pending()
 
@@ -89,13 +89,13 @@ class Interrupts:
 
         def wrapper(number: int, frame: FrameType | None) -> Any:
             if self._deferring:
-                # As signals themselves: one that comes again while it waits comes once.
+                # A signal that comes twice while it waits is handled once, as in the system.
                 self._pending.setdefault(number, (handler, frame))
                 return None
             return handler(number, frame)
 
         self._wrapped[id(wrapper)] = wrapper, handler
-        # An interpreter that is not the main one must leave signals alone.
+        # In a subinterpreter, signal.signal raises a ValueError.
         with contextlib.suppress(ValueError):
             signal.signal(number, wrapper)
             self._wrappers[number] = wrapper
@@ -107,7 +107,7 @@ class Interrupts:
             handler(number, frame)
 
     def _restore(self) -> None:
-        """Put back what was wrapped, where a wrapper is still in place."""
+        """Install the original handlers again, where a wrapper is still installed."""
         for number in self._wrappers:
             handler = original = _handler_of(number)
             while id(original) in self._wrapped:
@@ -118,7 +118,7 @@ class Interrupts:
 
 
 class Deferred:
-    """A block within which signals wait."""
+    """A block within which handlers of signals wait."""
 
     def __init__(self, interrupts: Interrupts) -> None:
         self._interrupts = interrupts

@@ -1,4 +1,4 @@
-"""A training run: its steps, the accuracies between them and its checkpoints."""
+"""A training run: its steps, the accuracies between them, and its checkpoints."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from kobai._training.checkpoint import CheckpointWriter
 from kobai._training.dataset import Dataset
 from kobai._training.history import History, first_nonfinite
 from kobai._training.interrupts import Interrupts
-from kobai._training.network import check_again, own_parameters
+from kobai._training.network import check_again, make_writable
 from kobai._training.sampling import Batches
 from kobai._training.steps import Stepper
 from kobai._training.task import TrainingTask
@@ -20,7 +20,7 @@ from kobai._validation import real_number
 # The share of the newest loss in the running mean that the progress bar shows.
 _RUNNING_SHARE = 0.02
 
-# From the warning to the line that called `fit` or `resume`.
+# The number of frames from the warning up to the line that called `fit` or `resume`.
 _TO_THE_CALLER = 6
 
 
@@ -51,9 +51,9 @@ class Run:
     def go(self, *, progress: bool) -> History:
         """Train until the end, or until something is raised.
 
-        Whatever is raised, the history and a last checkpoint are of the last whole step.
+        Then, too, the history and a last checkpoint are those of the last whole step.
         """
-        own_parameters(self._current_task().net)
+        make_writable(self._current_task().net)
         try:
             with self._interrupts:
                 try:
@@ -83,13 +83,13 @@ class Run:
                     running = loss if running is None else running
                     running += _RUNNING_SHARE * (loss - running)
                 if self._is_finite and running is not None and not math.isfinite(running):
-                    self._look_for_what_is_not_finite(done)
+                    self._warn_if_not_finite(done)
                 if bar.advance(len(drawn)):
                     bar.note(f"loss {running:.4f}")
                 if batches.at_end_of_epoch:
                     self._end_epoch()
 
-    def _look_for_what_is_not_finite(self, start: int) -> None:
+    def _warn_if_not_finite(self, start: int) -> None:
         step = first_nonfinite(self._history.train_loss, start)
         if step is None:
             return
@@ -102,7 +102,7 @@ class Run:
                 stacklevel=_TO_THE_CALLER,
             )
         except RuntimeWarning:
-            # Where warnings are errors: the last checkpoint of finite losses is worth more.
+            # If warnings are errors, keep the last checkpoint, whose losses are finite.
             self._writer = None
             raise
 
@@ -127,13 +127,13 @@ class Run:
                 history.test_acc.append(test_acc)
         if self._on_epoch is not None:
             self._on_epoch(history)
-            self._look_at_what_may_have_changed()
+            self._follow_changes()
 
-    def _look_at_what_may_have_changed(self) -> None:
-        """Take what `on_epoch` left: its handlers of signals, the network, the data."""
+    def _follow_changes(self) -> None:
+        """Look at what `on_epoch` may have changed: handlers of signals, the network, the data."""
         self._interrupts.renew()
         net = self._current_task().net
-        own_parameters(net)
+        make_writable(net)
         self._renew_data()
         check_again(net, self._train.given, ("x_train", "t_train"))
         if self._test is not None:
@@ -145,13 +145,13 @@ class Run:
             self._test.renew()
 
     def _write(self) -> None:
-        """Write a checkpoint, unless there is nothing to write, or a step of which only half is."""
+        """Write a checkpoint, unless there is no step, or an optimizer failed during its update."""
         history, writer = self._history, self._writer
         steps = len(history.train_loss)
         if writer is None or steps == 0 or not self._steps.is_whole:
             return
         with self._interrupts.deferred():
-            # One that cannot be written is not tried again.
+            # If this one cannot be written, no other is tried.
             self._writer = None
             writer.write(
                 self._current_task(),

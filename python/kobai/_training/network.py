@@ -1,17 +1,18 @@
-"""What a trainer asks of a network, kobai's own or the user's."""
+"""What a trainer needs of a network, kobai's own or the user's."""
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Callable, MutableMapping
+from collections.abc import MutableMapping
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from kobai._validation import FloatArray, check_finite, plain_array, real_as_it_lies, shown
+from kobai._validation import FloatArray, any_real_array, check_finite, plain_array, shown
 from kobai.gradient import numerical_gradient
 from kobai.networks import SimpleNet, TwoLayerNet
+from kobai.networks.overrides import is_unchanged
+from kobai.networks.parameters import writable
 
 Array = npt.NDArray[Any]
 
@@ -42,7 +43,7 @@ class Trainable(Protocol):
 
 
 def check_network(net: object, gradient: str) -> None:
-    """Find what `net` lacks to be trained by that gradient.
+    """Raise if `net` lacks something it needs to be trained by that gradient.
 
     Raises
     ------
@@ -64,38 +65,11 @@ def check_network(net: object, gradient: str) -> None:
     if missing:
         raise TypeError(
             f"net must be a network with params, loss(x, t), accuracy(x, t) and gradient(x, t), "
-            f"got {_kind(net)}, which has no {', no '.join(missing)}"
+            f"got {_type_name(net)}, which has no {', no '.join(missing)}"
         )
     params: Any = getattr(net, "params")  # noqa: B009
     if not isinstance(params, MutableMapping):
-        raise TypeError(f"net.params must be a dict of arrays, got {_kind(params)}")
-
-
-# What a `TwoLayerNet` is made of: all of it but how it is scored and stored.
-_PARTS = tuple(
-    name
-    for name in dir(TwoLayerNet)
-    if not name.startswith("__") and name not in ("accuracy", "save", "load")
-)
-_NAMES = frozenset(_PARTS)
-_parts_of: Callable[[type], tuple[Any, ...]] = operator.attrgetter(*_PARTS)
-_CAME_WITH = _parts_of(TwoLayerNet)
-
-
-def is_unchanged(net: object) -> bool:
-    """Whether nothing of what a `TwoLayerNet` is made of has been replaced in `net`.
-
-    Neither in its class nor in the instance, and no parameter is made up when it is asked for.
-    """
-    kind = type(net)
-    if not issubclass(kind, TwoLayerNet) or kind.__getattribute__ is not object.__getattribute__:
-        return False
-    own = net.__dict__
-    return (
-        type(own.get("params")) is dict
-        and _NAMES.isdisjoint(own)
-        and all(map(operator.is_, _parts_of(kind), _CAME_WITH))
-    )
+        raise TypeError(f"net.params must be a dict of arrays, got {_type_name(params)}")
 
 
 def loss_and_gradient(
@@ -120,9 +94,9 @@ def loss_and_gradient(
 def _differences(net: Any, x: Array, t: Array) -> dict[str, FloatArray]:
     """The central difference of the loss in every parameter, each of them moved in place."""
     for key, param in net.params.items():
-        # A copy would be moved in the place of others, and `loss` would not see it.
+        # numerical_gradient would move a copy of these, which `loss` does not read.
         if not isinstance(param, np.ndarray) or param.dtype.kind != "f":
-            got = param.dtype if isinstance(param, np.ndarray) else _kind(param)
+            got = param.dtype if isinstance(param, np.ndarray) else _type_name(param)
             raise TypeError(f"params[{key!r}] must be an array of floats, got {got}")
         if not param.flags.writeable:
             raise ValueError(f"params[{key!r}] must be writable, got a read-only array")
@@ -137,7 +111,7 @@ def _loss(net: object, method: str, loss: Any) -> float:
         return float(loss)
     except (TypeError, ValueError, OverflowError) as error:
         raise TypeError(
-            f"{_kind(net)}.{method}(x, t) must return a loss that is a real number, "
+            f"{_type_name(net)}.{method}(x, t) must return a loss that is a real number, "
             f"got {shown(loss)}"
         ) from error
 
@@ -145,25 +119,25 @@ def _loss(net: object, method: str, loss: Any) -> float:
 def _grads(net: object, method: str, grads: Any) -> Any:
     if not hasattr(grads, "keys"):
         raise TypeError(
-            f"{_kind(net)}.{method}(x, t) must return a dict with the keys of params, "
+            f"{_type_name(net)}.{method}(x, t) must return a dict with the keys of params, "
             f"got {shown(grads)}"
         )
     return grads
 
 
 def checked_data(net: Any, x: Any, t: Any, names: tuple[str, str]) -> tuple[Array, Array]:
-    """`x` and `t` as arrays that a fit can be begun with; float arrays are finite.
+    """`x` and `t` as arrays, after checking that a fit can begin with them; floats are finite.
 
-    A network of kobai's checks that it can be asked about all of them. Of another one, only the
-    number of samples is known.
+    A network of kobai's checks shapes, dtypes and labels. For other networks only the number of
+    samples is checked.
     """
-    data = real_as_it_lies(names[0], x)
+    data = any_real_array(names[0], x)
     if isinstance(net, TwoLayerNet):
         if data.ndim != 2:
             raise ValueError(f"{names[0]} must have shape (N, D), got shape {data.shape}")
         data, answers = net.checked_data(data, t, names)
     else:
-        answers = real_as_it_lies(names[1], t)
+        answers = any_real_array(names[1], t)
         if data.ndim == 0 or len(data) == 0:
             raise ValueError(f"{names[0]} must hold at least one sample, got shape {data.shape}")
     if answers.shape[:1] != data.shape[:1]:
@@ -176,12 +150,12 @@ def checked_data(net: Any, x: Any, t: Any, names: tuple[str, str]) -> tuple[Arra
 
 
 def check_again(net: Any, data: tuple[Array, Array], names: tuple[str, str]) -> None:
-    """Find labels that name no class in data that may have been changed in place."""
+    """Raise if data that may have been changed in place holds labels outside ``0..K-1``."""
     if isinstance(net, TwoLayerNet):
         net.checked_data(*data, names)
 
 
-def own_parameters(net: Any) -> None:
+def make_writable(net: Any) -> None:
     """Replace parameters that cannot be written by copies that can, if all of them fit.
 
     Arrays that joblib or shared memory handed over, or a file that was mapped, are read-only.
@@ -189,15 +163,17 @@ def own_parameters(net: Any) -> None:
     check_parameters(net)
     params = net.params
     for key, param in list(params.items()):
-        if isinstance(param, np.ndarray) and not param.flags.writeable:
-            params[key] = np.array(plain_array(f"params[{key!r}]", param))
+        copy = writable(param)
+        if copy is not param:
+            plain_array(f"params[{key!r}]", param)
+            params[key] = copy
 
 
 def check_parameters(net: Any) -> None:
-    """Find parameters that do not fit a network of kobai's; of others, nothing is known."""
+    """Raise if the parameters of a network of kobai's do not fit; others are not checked."""
     if is_unchanged(net):
         net.core_layers()
 
 
-def _kind(value: object) -> str:
+def _type_name(value: object) -> str:
     return type(value).__name__

@@ -1,4 +1,4 @@
-"""Optimizers: what changes parameters along a gradient."""
+"""Optimizers, which change parameters along a gradient."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["SGD", "Optimizer"]
 
 
 class Optimizer(Protocol):
-    """What a `Trainer` asks of an optimizer."""
+    """What a `Trainer` needs of an optimizer."""
 
     def update(self, params: Any, grads: Any, /) -> object:
         """Change the arrays of `params`, a dict, in place by a step along those of `grads`."""
@@ -95,38 +95,39 @@ class SGD:
         if params.keys() != grads.keys():
             wanted, got = (sorted(map(repr, keys)) for keys in (params, grads))
             raise ValueError(f"grads must have the keys {', '.join(wanted)}, got {', '.join(got)}")
-        slopes = [grads[key] for key in params]
-        # One pass over plain arrays, with the same numbers.
-        if _core.descend([*params.values()], slopes, lr):
+        # The core does the same in one pass, if all are plain arrays.
+        if _core.descend([*params.values()], [grads[key] for key in params], lr):
             return
-        # All steps before the first is taken: a gradient may be a view of another parameter.
+        # All steps are computed first: a gradient may be a view of another parameter.
         steps = {key: _step(key, param, grads[key], lr) for key, param in params.items()}
-        # As in the core, beyond the range of numbers is infinity, without a warning: one that is
-        # an error would end the update half-way.
+        # Numbers beyond the range become infinite without a warning, as in the core. If warnings
+        # are errors, one would end the update half-way.
         with np.errstate(all="ignore"):
             for key, param in params.items():
                 param -= steps[key]
 
 
 def _step(key: str, param: Any, grad: npt.ArrayLike, lr: float) -> FloatArray:
-    """What to take from `param`, after finding what would stop the update half-way."""
+    """What to subtract from `param`, after checking all that would stop the update half-way."""
     if not isinstance(param, np.ndarray):
         raise TypeError(f"params[{key!r}] must be an array, got {type(param).__name__}")
     if param.dtype.kind != "f":
         raise TypeError(f"params[{key!r}] must hold floats, got dtype {param.dtype}")
-    slope = plain_array(f"grads[{key!r}]", grad)
-    if slope.shape != param.shape:
-        raise ValueError(f"grads[{key!r}] must have shape {param.shape}, got shape {slope.shape}")
-    if slope.dtype.kind not in "fiub":
-        raise TypeError(f"grads[{key!r}] must hold real numbers, got dtype {slope.dtype}")
+    gradient = plain_array(f"grads[{key!r}]", grad)
+    if gradient.shape != param.shape:
+        raise ValueError(
+            f"grads[{key!r}] must have shape {param.shape}, got shape {gradient.shape}"
+        )
+    if gradient.dtype.kind not in "fiub":
+        raise TypeError(f"grads[{key!r}] must hold real numbers, got dtype {gradient.dtype}")
     if not param.flags.writeable:
         raise ValueError(f"params[{key!r}] must be writable, got a read-only array")
     if overlaps_itself(param):
         raise ValueError(f"params[{key!r}] must not overlap itself in memory")
-    # In the precision of the gradient, on every version of NumPy.
-    dtype = slope.dtype.newbyteorder("=") if slope.dtype.kind == "f" else np.dtype(np.float64)
+    # NumPy 1 and 2 differ in the dtype of a Python float times an array: take the gradient's.
+    dtype = gradient.dtype.newbyteorder("=") if gradient.dtype.kind == "f" else np.dtype(np.float64)
     with np.errstate(all="ignore"):
-        step: FloatArray = dtype.type(lr) * slope
+        step: FloatArray = dtype.type(lr) * gradient
     return step
 
 
@@ -134,28 +135,22 @@ _UPDATE = SGD.update
 
 
 def is_plain_descent(optimizer: object) -> bool:
-    """Whether `optimizer` does what `SGD` does, and its rate stays what it is between two calls."""
+    """Whether `optimizer` does what `SGD` does, with a number as its attribute `lr`."""
     kind = type(optimizer)
     if not issubclass(kind, SGD):
         return False
-    own = vars(optimizer)
+    attributes = vars(optimizer)
     return (
         kind.update is _UPDATE
         and kind.__getattribute__ is object.__getattribute__
-        and "update" not in own
+        and "update" not in attributes
         and not hasattr(kind, "lr")
-        and isinstance(own.get("lr"), (float, int, np.floating, np.integer))
+        and isinstance(attributes.get("lr"), (float, int, np.floating, np.integer))
     )
 
 
 def check_optimizer(optimizer: object) -> None:
-    """Find out what is given in the place of an optimizer.
-
-    Raises
-    ------
-    TypeError
-        If it is none.
-    """
+    """Raise a TypeError if `optimizer` has no update(params, grads)."""
     if isinstance(optimizer, type):
         raise TypeError(
             f"optimizer must be an optimizer, got the class {optimizer.__name__}: "

@@ -1,4 +1,4 @@
-"""Pictures of a training run; the only module that knows matplotlib."""
+"""Pictures of a training run; the only module that imports matplotlib."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import numpy as np
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-# Steps over which the loss is averaged for its bold line: about this many points in the picture.
+# The bold line of the loss has about this many points, each the mean of several steps.
 _SMOOTH_POINTS = 100
 
 
 class Curves(Protocol):
-    """What is drawn."""
+    """The lists that are drawn."""
 
     @property
     def train_loss(self) -> Sequence[float]: ...
@@ -51,7 +51,7 @@ def draw_history(history: Curves, figure: Figure | None) -> Figure:
 
 
 def save_history(history: Curves, stream: BinaryIO, kind: str) -> None:
-    """Draw into a stream, in one of the formats of `known_formats`, with no window behind it."""
+    """Draw into a stream, in one of `known_formats`, without opening a window."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(10, 4), layout="constrained")
@@ -60,7 +60,7 @@ def save_history(history: Curves, stream: BinaryIO, kind: str) -> None:
 
 
 def known_formats() -> list[str]:
-    """The endings of names that tell Matplotlib what to write."""
+    """The file name endings of the formats that Matplotlib writes."""
     from matplotlib.figure import Figure
 
     return sorted(Figure().canvas.get_supported_filetypes())
@@ -76,7 +76,7 @@ def _new_figure() -> Figure:
         ) from error
     figure = pyplot.figure(figsize=(10, 4), layout="constrained")
     if "inline" in matplotlib.get_backend().lower():
-        # What IPython asks an object before it shows it.
+        # IPython calls this method to show an object.
         figure.__dict__["_ipython_display_"] = partial(_leave_pyplot, figure)
     return figure
 
@@ -90,5 +90,5 @@ def _leave_pyplot(figure: Figure) -> NoReturn:
     from matplotlib import pyplot
 
     pyplot.close(figure)
-    # IPython's word for "as usual".
+    # This tells IPython to show the figure as usual.
     raise NotImplementedError

@@ -1,4 +1,4 @@
-"""Which samples each step sees, and how to come back to the same ones."""
+"""The samples of each step, and how a resumed run draws the same ones."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import numpy.typing as npt
 
 Samples = npt.NDArray[np.int64]
 
-# NumPy's own bit generators, and the most each number of their states may be: beyond it, they would
-# read memory that is not theirs.
+# NumPy's own bit generators, and the largest value of each number in their states: with a larger
+# one, they would read memory out of bounds.
 BIT_GENERATORS: tuple[type[np.random.BitGenerator], ...] = (
     np.random.PCG64,
     np.random.PCG64DXSM,
@@ -21,7 +21,7 @@ BIT_GENERATORS: tuple[type[np.random.BitGenerator], ...] = (
     np.random.Philox,
     np.random.SFC64,
 )
-_MOST = {
+_STATE_LIMITS = {
     "state": 2**128 - 1,
     "inc": 2**128 - 1,
     "pos": 624,
@@ -34,8 +34,8 @@ _MOST = {
 class Batches:
     """The samples of each step, epoch after epoch.
 
-    `taken` steps are behind it: the generator then is as it was at the start of the epoch they end
-    in, and what they drew of it is drawn again.
+    With `taken`, the batches after so many steps. The generator must have the state that it had at
+    the start of the epoch in which those steps end; their draws of that epoch are repeated.
     """
 
     def __init__(
@@ -64,16 +64,16 @@ class Batches:
     def at_end_of_epoch(self) -> bool:
         return self._left == 0
 
-    def draw(self, most: int) -> list[Samples]:
-        """The samples of the next steps, as many as `most` or to the end of the epoch."""
+    def draw(self, limit: int) -> list[Samples]:
+        """The samples of the next steps: `limit` of them, or fewer at the end of the epoch."""
         if self._left == 0:
             self._begin_epoch()
-        drawn = list(itertools.islice(self._epoch, most))
+        drawn = list(itertools.islice(self._epoch, limit))
         self._left -= len(drawn)
         return drawn
 
     def _begin_epoch(self) -> None:
-        # In this order: an interrupt may come between any two, and `state_at` must hold then.
+        # In this order: an interrupt may come after any line, and `state_at` must then be right.
         self._start = self._rng.bit_generator.state
         self._epoch_end += self.steps_per_epoch
         order = self._rng.permutation(self._samples) if self._sampling == "shuffle" else None
@@ -86,20 +86,20 @@ class Batches:
         return order[k * self._batch_size : (k + 1) * self._batch_size]
 
     def state_at(self, taken: int) -> Mapping[str, Any]:
-        """The generator's state at the start of the epoch that `taken` steps end in.
+        """The generator's state at the start of the epoch in which step `taken` ends.
 
-        More steps than those may have been drawn, as long as they are of one epoch.
+        More steps than those may have been drawn, as long as they are of the same epoch.
         """
         return self._start if taken < self._epoch_end else self._rng.bit_generator.state
 
 
 def state_like(template: Any, saved: object, name: str = "generator") -> Any:
-    """`saved`, which was read from a file, as a state that a generator with `template` takes.
+    """`saved`, read from a file, as a state for a generator whose state now is `template`.
 
     Raises
     ------
     ValueError
-        If it is none.
+        If it is no state of such a generator.
     """
     if isinstance(template, dict):
         if not isinstance(saved, dict) or saved.keys() != template.keys():
@@ -112,12 +112,12 @@ def state_like(template: Any, saved: object, name: str = "generator") -> Any:
     if isinstance(template, np.ndarray):
         if not isinstance(saved, list) or len(saved) != len(template):
             raise ValueError(f"{name} must be {len(template)} numbers")
-        most = int(np.iinfo(template.dtype).max)
-        return np.array([_natural(name, number, most) for number in saved], template.dtype)
-    return _natural(name, saved, _MOST[name])
+        limit = int(np.iinfo(template.dtype).max)
+        return np.array([_natural(name, number, limit) for number in saved], template.dtype)
+    return _natural(name, saved, _STATE_LIMITS[name])
 
 
-def _natural(name: str, number: object, most: int) -> int:
-    if type(number) is not int or not 0 <= number <= most:
-        raise ValueError(f"{name} must be made of integers in 0..{most}")
+def _natural(name: str, number: object, limit: int) -> int:
+    if type(number) is not int or not 0 <= number <= limit:
+        raise ValueError(f"{name} must be made of integers in 0..{limit}")
     return number

@@ -1,8 +1,8 @@
-"""How steps are taken: one after the other, or many in one call of the core.
+"""Steps, taken one after the other, or fused: many in one call of the core.
 
-Both give the same parameters and losses, bit for bit. Whether the core may take steps is decided
-anew before each call, by what the trainer, the network and the optimizer are at that moment;
-whether it does, and how many in a call, by how long they last.
+Both give the same parameters and losses, bit for bit. Before each call is decided whether steps can
+be fused, which depends on the network, the optimizer and the trainer at that moment, and how many
+are, which depends on how long they last.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from kobai._training.interrupts import Interrupts
 from kobai._training.task import TrainingTask
 from kobai._validation import HALF_WIDTH, non_negative_float, real_number
 
-# How long one call of the core may last: within it, neither Ctrl-C nor the progress bar is served.
+# The longest that one call of the core should last: Ctrl-C and the progress bar wait for its end.
 _CALL_SECONDS = 0.05
 
 
@@ -31,10 +31,10 @@ class Stepper:
     Attributes
     ----------
     is_whole : bool
-        Whether the parameters are those after the last step that was recorded: false where the
-        optimizer failed in the midst of an update.
+        Whether the parameters are those after the last recorded step: false if an optimizer failed
+        during its update.
     may_run_user_code : bool
-        Whether the steps that were planned last were not the core's.
+        Whether the planned steps call anything but kobai's own code.
     """
 
     def __init__(
@@ -47,13 +47,13 @@ class Stepper:
         self._is_fused = False
         self._kind: object = None
         self._step_seconds: float | None = None
-        # Parameters that were found apart from each other.
-        self._apart: list[Any] = []
+        # Parameters that are known not to overlap each other.
+        self._disjoint: list[Any] = []
         self.is_whole = True
         self.may_run_user_code = True
 
     def plan(self) -> int:
-        """Decide how the next steps are taken; returns how many of them together at most."""
+        """Decide how the next steps are taken; returns how many `take` may be given at most."""
         task = self._task = self._current_task()
         kind = id(task.net), task.gradient, task.method
         if kind != self._kind:
@@ -61,18 +61,18 @@ class Stepper:
         seconds = self._step_seconds
         is_standard = task.is_standard()
         self.may_run_user_code = not is_standard
-        # The first step is taken by itself to see how long one lasts. Long ones stay by themselves,
-        # where Ctrl-C can reach them.
+        # The first step is taken alone, to measure how long a step lasts. Long steps are taken
+        # alone too, as Ctrl-C is served between two calls of the core.
         self._is_fused = (
             seconds is not None
             and seconds <= _CALL_SECONDS
             and is_standard
-            and self._core_may_own([*task.net.params.values()])
+            and self._can_be_fused([*task.net.params.values()])
         )
         if seconds is None or not self._is_fused:
             return 1
         in_time = _CALL_SECONDS / max(seconds, 1e-9)
-        return max(1, int(min(in_time, self._data.most_rows() / task.batch_size)))
+        return max(1, int(min(in_time, self._data.max_rows() / task.batch_size)))
 
     def take(self, steps: Sequence[Samples], losses: list[float]) -> None:
         """Take a step for each batch of samples, and add its loss to `losses`."""
@@ -83,12 +83,12 @@ class Stepper:
         self._step_seconds = (time.perf_counter() - start) / len(steps)
 
     def _take_fused(self, steps: Sequence[Samples], losses: list[float]) -> bool:
-        """Take all steps in the core, or none where one of them is refused."""
+        """Take all steps in one call of the core; or none, if the core refuses one of them."""
         try:
             with self._interrupts.deferred():
                 losses.extend(self._call(steps))
         except ValueError:
-            # The steps before it can be taken; by itself, it says why it cannot.
+            # Taken one by one, the steps before it succeed, and its own error says what is wrong.
             return False
         return True
 
@@ -103,21 +103,21 @@ class Stepper:
             losses.append(loss)
             self.is_whole = True
 
-    def _core_may_own(self, arrays: list[Any]) -> bool:
-        """Whether the core can take whole steps: it copies parameters, and so must own them.
+    def _can_be_fused(self, arrays: list[Any]) -> bool:
+        """Whether the core can take steps with those parameters, which it copies and writes back.
 
-        Such as overlap each other or the data, or cannot be written, are left to NumPy.
+        They must be writable, and not overlap each other or the data.
         """
         if not all(isinstance(array, np.ndarray) and array.flags.writeable for array in arrays):
             return False
-        if len(arrays) != len(self._apart) or not all(map(is_, arrays, self._apart)):
+        if len(arrays) != len(self._disjoint) or not all(map(is_, arrays, self._disjoint)):
             if any(itertools.starmap(np.may_share_memory, itertools.combinations(arrays, 2))):
                 return False
-            self._apart = arrays
+            self._disjoint = arrays
         return not self._data.overlaps(arrays)
 
     def _call(self, steps: Sequence[Samples]) -> list[float]:
-        """The losses of the steps; the core changes all parameters or none."""
+        """The losses of the steps, taken in one call; the core changes all parameters or none."""
         task = self._task
         net: Any = task.net
         optimizer: Any = task.optimizer

@@ -1,4 +1,4 @@
-"""What is trained and how, as it stands at one moment."""
+"""What is trained and how: a snapshot of a trainer's settings."""
 
 from __future__ import annotations
 
@@ -7,23 +7,24 @@ from typing import Any, NamedTuple
 
 import numpy.typing as npt
 
-from kobai._training.network import Trainable, is_unchanged
+from kobai._training.network import Trainable
 from kobai._training.optimizers import Optimizer, is_plain_descent
+from kobai.networks.overrides import is_unchanged
 
 Array = npt.NDArray[Any]
 
 
 class TrainingTask(NamedTuple):
-    """A trainer's settings, frozen: those of one step, or of the steps of one call of the core.
+    """A trainer's settings, frozen for one step, or for the steps of one call of the core.
 
     Attributes
     ----------
     net, optimizer, batch_size, gradient, method, sampling
         As `Trainer` has them.
     loss_and_gradient : callable
-        The trainer's, of a batch.
+        The trainer's method, which takes a batch.
     is_overridden : bool
-        Whether a class or an instance put one in the place of the trainer's own.
+        Whether a subclass or the instance replaces that method.
     """
 
     net: Trainable
@@ -36,7 +37,7 @@ class TrainingTask(NamedTuple):
     is_overridden: bool
 
     def is_standard(self) -> bool:
-        """Whether the core takes such steps: nothing of them is the user's own."""
+        """Whether the core computes such steps: network, optimizer and trainer are kobai's own."""
         return (
             not self.is_overridden and is_unchanged(self.net) and is_plain_descent(self.optimizer)
         )

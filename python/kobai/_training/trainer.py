@@ -3,50 +3,34 @@
 from __future__ import annotations
 
 import math
-import operator
 import os
 from collections.abc import Callable
-from typing import Any, Literal, SupportsIndex
+from typing import SupportsIndex
 
 import numpy.typing as npt
 
-from kobai._random import Rng, generator
 from kobai._training import checkpoint as checkpoints
-from kobai._training.arguments import all_data, check_callback, count, one_of, total_steps
+from kobai._training.arguments import all_data, check_callback, count, total_steps
 from kobai._training.checkpoint import CheckpointWriter
 from kobai._training.dataset import Dataset
 from kobai._training.history import History
 from kobai._training.interrupts import Interrupts
 from kobai._training.loop import Run
-from kobai._training.network import (
-    Array,
-    Trainable,
-    check_network,
-    loss_and_gradient,
-)
-from kobai._training.optimizers import SGD, Optimizer, check_optimizer
+from kobai._training.network import Array
 from kobai._training.sampling import Batches
-from kobai._training.task import TrainingTask
-from kobai._validation import FloatArray
+from kobai._training.settings import Settings
 
 __all__ = ["Trainer"]
-
-_GRADIENTS = ("backprop", "numerical")
-_METHODS = ("auto", "node", "incremental", "direct")
-_SAMPLINGS = ("shuffle", "replacement")
-
-# What may be replaced in the midst of a fit.
-_REPLACEABLE = {"net", "optimizer", "gradient", "method"}
 
 Split = tuple[Array, Array]
 
 
-class Trainer:
+class Trainer(Settings):
     """Trains a network on mini-batches.
 
     Parameters
     ----------
-    net : TwoLayerNet or network of one's own
+    net : TwoLayerNet or other network
         The network; its `params` are updated in place. A subclass of `TwoLayerNet` is trained by
         the methods that it overrides. Any other object with the members of the course's class is
         trained too; `kobai.training.Trainable` has them as a protocol:
@@ -104,38 +88,6 @@ class Trainer:
     True
     """
 
-    def __init__(
-        self,
-        net: Trainable,
-        optimizer: Optimizer | None = None,
-        *,
-        batch_size: SupportsIndex = 100,
-        gradient: Literal["backprop", "numerical"] = "backprop",
-        method: str = "auto",
-        sampling: Literal["shuffle", "replacement"] = "shuffle",
-        rng: Rng = None,
-    ) -> None:
-        # Of whatever class it came, which is more than the trainer asks of it.
-        self.net: Any = net
-        self.optimizer: Optimizer = SGD(lr=0.1) if optimizer is None else optimizer
-        self.batch_size = count("batch_size", batch_size)
-        self.gradient: str = gradient
-        self.method = method
-        self.sampling: str = sampling
-        self.history = History()
-        self._checked: tuple[object, ...] = (None,) * len(TrainingTask._fields)
-        self._task()
-        self._rng = generator(rng)
-
-    def __repr__(self) -> str:
-        gradient = repr(self.gradient)
-        if self.gradient == "numerical":
-            gradient += f", method={self.method!r}"
-        return (
-            f"{type(self).__name__}({_in_short(self.net)}, {_in_short(self.optimizer)}, "
-            f"batch_size={self.batch_size}, gradient={gradient}, sampling={self.sampling!r})"
-        )
-
     def fit(
         self,
         x_train: npt.ArrayLike,
@@ -165,19 +117,18 @@ class Trainer:
         Parameters
         ----------
         x_train, t_train : array_like
-            Inputs (N, D), and targets as `TwoLayerNet.loss` takes them; all finite. What stands in
-            these arrays at the beginning of an epoch is what the epoch sees: `on_epoch` may change
-            them in place. Arrays of float32 or float64 in C order are read where they lie, those
-            in another layout are copied once (and again after `on_epoch`, where one is given);
-            integers, bools and other dtypes are converted batch by batch. A network of one's own
-            may have inputs of any shape (N, ...), and targets of any numbers.
+            Inputs (N, D), and targets as `TwoLayerNet.loss` takes them; all finite. An epoch
+            sees these arrays as they are when it begins: `on_epoch` may change them in place.
+            Arrays of float32 or float64 in C order are not copied, those in another layout are
+            copied once (and again after `on_epoch`, if it is given); integers, bools and other
+            dtypes are converted batch by batch. A network that is not kobai's may have inputs of
+            any shape (N, ...), and targets of any numbers.
         x_test, t_test : array_like, optional
             Data whose accuracy is recorded besides.
         iterations, epochs : int
             How long; exactly one of the two.
         progress : bool, default True
-            Show a progress bar with the running loss where somebody looks: on a terminal, or in a
-            notebook.
+            Show a progress bar with the running loss, on a terminal or in a notebook.
         on_epoch : callable, optional
             Called with the history whenever accuracies have been recorded.
         checkpoint : str or path, optional
@@ -344,65 +295,6 @@ class Trainer:
         batches = self._batches(len(train[0]), taken=saved.steps)
         return self._train(train, test, history, total, batches, writer, on_epoch, progress)
 
-    def loss_and_gradient(self, x: Array, t: Array) -> tuple[float, dict[str, FloatArray]]:
-        """The loss of a batch, and its gradient as this trainer takes it.
-
-        A subclass may override it: every step asks it then.
-
-        Parameters
-        ----------
-        x, t : ndarray
-            A batch, as `TwoLayerNet.loss` takes it.
-
-        Returns
-        -------
-        loss : float
-            The mean loss.
-        grads : dict of ndarray
-            The keys, shapes and dtype of the network's `params`.
-
-        Examples
-        --------
-        >>> import numpy as np
-        >>> from kobai import Trainer, TwoLayerNet
-        >>> trainer = Trainer(TwoLayerNet(4, 8, 4, rng=0), gradient="numerical")
-        >>> loss, grads = trainer.loss_and_gradient(np.eye(4), np.arange(4))
-        >>> f"{loss:.4f}", grads["W1"].shape
-        ('1.3863', (4, 8))
-        """
-        return loss_and_gradient(self.net, self.gradient, self.method, x, t)
-
-    def _task(self) -> TrainingTask:
-        """The settings as they are now."""
-        settings = (
-            self.net,
-            self.optimizer,
-            self.batch_size,
-            self.gradient,
-            self.method,
-            self.sampling,
-        )
-        # Networks and optimizers need not be comparable.
-        if not all(map(operator.is_, settings, self._checked)):
-            count("batch_size", self.batch_size)
-            one_of("gradient", self.gradient, _GRADIENTS)
-            one_of("method", self.method, _METHODS)
-            one_of("sampling", self.sampling, _SAMPLINGS)
-            check_network(self.net, self.gradient)
-            check_optimizer(self.optimizer)
-            self._checked = settings
-        return TrainingTask(*settings, self.loss_and_gradient, self._is_overridden())
-
-    def _is_overridden(self) -> bool:
-        kind, own = type(self), self.__dict__
-        return (
-            kind.loss_and_gradient is not _LOSS_AND_GRADIENT
-            or "loss_and_gradient" in own
-            or kind.__getattribute__ is not object.__getattribute__
-            # As they are where a class makes them up when they are asked for.
-            or not own.keys() >= _REPLACEABLE
-        )
-
     def _batches(self, samples: int, taken: int = 0) -> Batches:
         return Batches(self._rng, samples, self.batch_size, self.sampling, taken=taken)
 
@@ -423,13 +315,5 @@ class Trainer:
         try:
             return run.go(progress=progress)
         finally:
-            # A fit within `on_epoch` had one of its own.
+            # A fit that `on_epoch` has called has set another one.
             self.history = history
-
-
-_LOSS_AND_GRADIENT = Trainer.loss_and_gradient
-
-
-def _in_short(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 and "\n" not in text else f"<{type(value).__name__}>"

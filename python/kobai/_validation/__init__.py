@@ -1,16 +1,16 @@
-"""What users pass, as what the core takes: every rule about dtypes, shapes and numbers.
+"""Arguments of users, checked and converted: every rule about dtypes, shapes and numbers.
 
-Each function is given the name of the argument as its caller knows it, for the error to use.
+Each function takes the name of the argument as its user knows it, for the error message.
 """
 
 from kobai._validation.arrays import (
     FloatArray,
+    any_real_array,
     converted,
     in_dtype,
     overlaps_itself,
     plain_array,
     real_array,
-    real_as_it_lies,
     result_dtype,
 )
 from kobai._validation.data import check_finite, inputs
@@ -29,6 +29,7 @@ from kobai._validation.targets import check_label_range, column_cure, targets
 __all__ = [
     "HALF_WIDTH",
     "FloatArray",
+    "any_real_array",
     "check_finite",
     "check_label_range",
     "column_cure",
@@ -43,7 +44,6 @@ __all__ = [
     "positive_float",
     "positive_int",
     "real_array",
-    "real_as_it_lies",
     "real_number",
     "result_dtype",
     "shown",

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 import numpy as np
 import numpy.typing as npt
 
-from kobai._validation.messages import is_sparse, place, shown
+from kobai._validation.messages import at_index, is_sparse, shown
 
 FloatArray = npt.NDArray[np.floating[Any]]
 
@@ -17,14 +17,14 @@ _COMPUTED = {np.dtype(np.float32), np.dtype(np.float64)}
 _REAL = {*_COMPUTED, np.dtype(np.float16)}
 _REAL_NUMBERS = "real numbers (float16, float32, float64, integers or bools)"
 
-# What stands for a missing value in an array of objects, besides None: pandas.NA and pandas.NaT.
+# The types of pandas.NA and pandas.NaT, which mark a missing value, as None does.
 _MISSING_TYPES = ("NAType", "NaTType")
 
 
 def plain_array(name: str, value: npt.ArrayLike) -> npt.NDArray[Any]:
-    """`value` as a plain array, without a copy where it is one.
+    """`value` as an array of the class ndarray itself; not copied if it is an array already.
 
-    A mask that hides something is refused: NumPy would drop it and compute with what it hides.
+    A mask that hides elements is refused: NumPy would drop the mask and use the hidden elements.
     """
     if type(value) is np.ndarray:
         return value
@@ -33,8 +33,8 @@ def plain_array(name: str, value: npt.ArrayLike) -> npt.NDArray[Any]:
         array = np.asarray(value)
     except MemoryError:
         raise
-    # Ragged lists are a ValueError; `__array__` raises what it likes, that of a tensor which
-    # requires grad a RuntimeError.
+    # NumPy raises a ValueError for ragged lists. `__array__` may raise anything: a tensor of
+    # PyTorch that requires grad raises a RuntimeError.
     except Exception as error:
         is_ragged = isinstance(error, ValueError) and isinstance(value, (list, tuple))
         raise (ValueError if is_ragged else TypeError)(
@@ -63,15 +63,15 @@ def _refuse_sparse(name: str, value: Any) -> NoReturn:
     )
 
 
-def real_as_it_lies(name: str, value: npt.ArrayLike) -> npt.NDArray[Any]:
-    """`value` as an array of bools, integers, float16, float32 or float64, without a copy of one.
+def any_real_array(name: str, value: npt.ArrayLike) -> npt.NDArray[Any]:
+    """`value` as an array of bools, integers, float16, float32 or float64, not copied if it is one.
 
-    Of any byte order, layout and alignment. An array of objects, as a data frame with columns of
-    several dtypes gives, is converted where every element is a real number.
+    Byte order, layout and alignment stay as they are. An array of objects, such as that of a data
+    frame whose columns differ in dtype, is converted if every element is a real number.
     """
     array = plain_array(name, value)
     if array.dtype.kind == "O":
-        return numbers_in(name, array)
+        return numbers_from_objects(name, array)
     if array.dtype.kind not in "iub" and not (
         array.dtype.kind == "f" and array.dtype.newbyteorder("=") in _REAL
     ):
@@ -80,13 +80,13 @@ def real_as_it_lies(name: str, value: npt.ArrayLike) -> npt.NDArray[Any]:
 
 
 def real_array(name: str, value: npt.ArrayLike) -> FloatArray:
-    """`value` as an aligned float32 or float64 array, without a copy where it is one.
+    """`value` as an aligned array of native float32 or float64, not copied if it is one.
 
     Integers and bools become float64, float16 becomes float32.
     """
     if type(value) is np.ndarray and value.dtype in _COMPUTED and value.flags.aligned:
         return value
-    array = real_as_it_lies(name, value)
+    array = any_real_array(name, value)
     if array.dtype.kind != "f":
         return array.astype(np.float64)
     native = array.dtype.newbyteorder("=")
@@ -96,18 +96,18 @@ def real_array(name: str, value: npt.ArrayLike) -> FloatArray:
 
 
 def is_real(kind: type) -> bool:
-    """Whether objects of that type are real numbers."""
+    """Whether the objects of a type are real numbers."""
     real = (numbers.Real, np.bool_, decimal.Decimal)
     return issubclass(kind, real) and not issubclass(kind, np.timedelta64)
 
 
 def is_missing(value: object) -> bool:
-    """Whether `value` stands for one that is missing."""
+    """Whether `value` marks a missing value."""
     return value is None or type(value).__name__ in _MISSING_TYPES
 
 
-def numbers_in(name: str, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """An array of objects as one of bools, of integers or of float64: what all elements are."""
+def numbers_from_objects(name: str, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """An array of objects as one of bools or integers, if all elements are such, or of float64."""
     kinds = set(map(type, array.flat))
     if not all(map(is_real, kinds)):
         _refuse_element(name, array)
@@ -130,7 +130,9 @@ def _refuse_element(name: str, array: npt.NDArray[Any]) -> NoReturn:
     index, value = next(
         (index, value) for index, value in np.ndenumerate(array) if not is_real(type(value))
     )
-    message = f"{name} must hold {_REAL_NUMBERS}, got dtype object ({shown(value)}{place(index)})"
+    message = (
+        f"{name} must hold {_REAL_NUMBERS}, got dtype object ({shown(value)}{at_index(index)})"
+    )
     if is_sparse(value):
         message += ": sparse rows are made dense by their toarray()"
     if is_missing(value) and array.ndim:
@@ -139,30 +141,31 @@ def _refuse_element(name: str, array: npt.NDArray[Any]) -> NoReturn:
 
 
 def result_dtype(*arrays: npt.ArrayLike) -> np.dtype[Any]:
-    """The dtype of a result: that of the float arguments, float64 where none is float."""
+    """The dtype of a result: the widest of the float arguments, float64 if no argument is float."""
     dtypes = (np.asarray(array).dtype for array in arrays)
     floats = [dtype.newbyteorder("=") for dtype in dtypes if dtype.kind == "f"]
     return np.result_type(*floats) if floats else np.dtype(np.float64)
 
 
 def overlaps_itself(array: npt.NDArray[Any]) -> bool:
-    """Whether two elements of `array` share memory: to change one would change the other."""
+    """Whether two elements of `array` share memory, so that writing one changes the other."""
     axes = sorted((abs(s), n) for s, n in zip(array.strides, array.shape, strict=True) if n > 1)
-    extent = array.itemsize
-    nested = array.size > 0
+    # The usual case: each axis steps over all that the axes before it cover.
+    covered = array.itemsize
+    is_nested = array.size > 0
     for stride, count in axes:
-        nested = nested and stride >= extent
-        extent += stride * (count - 1)
-    if nested or array.size == 0:
+        is_nested = is_nested and stride >= covered
+        covered += stride * (count - 1)
+    if is_nested or array.size == 0:
         return False
-    places = np.zeros(1, np.int64)
+    offsets = np.zeros(1, np.int64)
     for stride, count in axes:
-        places = np.add.outer(places, stride * np.arange(count)).ravel()
-    return bool(np.any(np.diff(np.sort(places)) < array.itemsize))
+        offsets = np.add.outer(offsets, stride * np.arange(count)).ravel()
+    return bool(np.any(np.diff(np.sort(offsets)) < array.itemsize))
 
 
 def in_dtype(array: FloatArray, dtype: np.dtype[Any]) -> FloatArray:
-    """`array` in that dtype; what lies beyond its range becomes infinite, without a warning."""
+    """`array` in a dtype; numbers beyond its range become infinite, without a warning."""
     if array.dtype == dtype:
         return array
     with np.errstate(over="ignore"):
@@ -170,14 +173,14 @@ def in_dtype(array: FloatArray, dtype: np.dtype[Any]) -> FloatArray:
 
 
 def converted(array: npt.NDArray[Any], dtype: np.dtype[Any]) -> FloatArray:
-    """An array of any real dtype as an aligned one of `dtype`, by one copy or none.
+    """An array of any real dtype as an aligned array of `dtype`, by at most one copy.
 
-    The numbers are those of `real_array`, brought to `dtype` by `in_dtype`.
+    The numbers are those of `in_dtype(real_array(...), dtype)`.
     """
     if array.dtype == dtype and array.flags.aligned:
         return array
     if array.dtype.kind in "iu" and array.dtype.itemsize > 4:
-        # Single precision rounds what double precision has rounded.
+        # As `real_array` does: rounded to double precision first, then to single.
         array = array.astype(np.float64)
     with np.errstate(over="ignore"):
         return array.astype(dtype)

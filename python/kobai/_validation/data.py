@@ -1,4 +1,4 @@
-"""Inputs, and data that must be finite."""
+"""The shape of inputs, and the finiteness of data."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from kobai._validation.arrays import real_as_it_lies
-from kobai._validation.messages import place, shown
+from kobai._validation.arrays import any_real_array
+from kobai._validation.messages import at_index, shown
 
-# Elements looked at together: what NumPy answers of them fits into a processor's cache.
+# Elements checked together, so that NumPy's intermediate arrays fit into a processor's cache.
 _BLOCK = 1 << 17
 
 
 def inputs(name: str, x: npt.ArrayLike, columns: int | None = None) -> npt.NDArray[Any]:
-    """The inputs `x` as they lie: (N, D), or (D,) for one sample, of any real dtype.
+    """The inputs `x` as an array of shape (N, D), or (D,) for one sample, of any real dtype.
 
-    Only an array of objects is copied, and what is no array. `columns` is D where it is known.
+    Copied only if it is no array, or one of objects. `columns` is D where it is known.
     """
-    array = real_as_it_lies(name, x)
+    array = any_real_array(name, x)
     if array.ndim not in (1, 2):
         raise ValueError(f"{name} must have shape (N, D) or (D,), got shape {array.shape}")
     if columns is not None and array.shape[-1] != columns:
@@ -30,7 +30,7 @@ def inputs(name: str, x: npt.ArrayLike, columns: int | None = None) -> npt.NDArr
 def check_finite(name: str, array: npt.NDArray[Any]) -> None:
     """Raise a ValueError that shows the first element of `array` that is NaN or infinite.
 
-    One pass, block by block, in the order of the rows. Integers and bools are finite.
+    The rows are read once, block by block.
     """
     if array.dtype.kind != "f" or array.size == 0:
         return
@@ -45,4 +45,4 @@ def check_finite(name: str, array: npt.NDArray[Any]) -> None:
             first, *rest = map(int, np.unravel_index(is_finite.argmin(), is_finite.shape))
             index = (start + first, *rest)
             value = shown(array[index])
-            raise ValueError(f"{name} must be finite, got {value}{place(index)}")
+            raise ValueError(f"{name} must be finite, got {value}{at_index(index)}")

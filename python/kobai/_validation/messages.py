@@ -1,4 +1,4 @@
-"""How error messages show a value, say where it stands, and name the caller's own array."""
+"""Parts of error messages: a value, the position of an element, the expression of an array."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-# Digits of an integer that are still shown: Python refuses to print the longest ones.
+# Longer integers are not printed digit by digit: Python refuses to print the longest ones.
 _SHOWN_BITS = 256
 
 
 def shown(value: object) -> str:
-    """`value` as its owner would write it, in a few words whatever it is."""
+    """A short text for `value`: its literal where it has one, whatever object it is."""
     if isinstance(value, np.generic) and value.dtype.kind in "biufcUS":
         value = value.item()
     if isinstance(value, int) and value.bit_length() > _SHOWN_BITS:
@@ -27,8 +27,8 @@ def shown(value: object) -> str:
         return f"an object of type {type(value).__name__}"
 
 
-def place(index: Sequence[int]) -> str:
-    """Where the element of that index stands: `` at position 3``, `` in row 3, column 5``."""
+def at_index(index: Sequence[int]) -> str:
+    """The position of an element, in words: `` at position 3``, `` in row 3, column 5``."""
     if len(index) == 0:
         return ""
     if len(index) == 1:
@@ -39,14 +39,14 @@ def place(index: Sequence[int]) -> str:
 
 
 def is_sparse(value: object) -> bool:
-    """Whether `value` is a sparse matrix or array of SciPy's, which NumPy takes for one object."""
+    """Whether `value` is a sparse matrix or array of SciPy: for NumPy, a single object."""
     sparse = sys.modules.get("scipy.sparse")
     return sparse is not None and bool(sparse.issparse(value))
 
 
 def as_array(name: str, value: Any) -> str:
-    """The expression that makes an array of the argument called `name`, for the reader to copy."""
-    # A np.matrix has no flat form of its own.
+    """The Python expression, for the user to copy, that makes an array of the argument `name`."""
+    # ravel() of a np.matrix is still a matrix of two axes.
     if isinstance(value, np.ndarray) and not isinstance(value, np.matrix):
         return name
     if is_sparse(value):

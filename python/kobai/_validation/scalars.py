@@ -1,4 +1,4 @@
-"""Single numbers: integers, and floats of a range."""
+"""Single numbers: integers, and floats within a range."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from kobai._validation.messages import shown
 
-# The half-width of central differences: the course's.
+# The half-width of central differences, as in the course.
 HALF_WIDTH = 1e-4
 
 
@@ -48,7 +48,7 @@ def positive_float(name: str, value: SupportsFloat) -> float:
 
 
 def real_number(name: str, value: SupportsFloat) -> float:
-    """`value` as a float; text is no number, and an int beyond the floats' range is refused."""
+    """`value` as a float; text and integers beyond the range of floats are refused."""
     if isinstance(value, (str, bytes, bytearray)):
         raise TypeError(f"{name} must be a number, got {shown(value)}")
     try:
@@ -65,7 +65,7 @@ def float_dtype(name: str, value: npt.DTypeLike) -> np.dtype[Any]:
     """`value` as the dtype float32 or float64."""
     try:
         dtype = np.dtype(value)
-    # What is no dtype makes NumPy raise a TypeError, a ValueError or a SyntaxError.
+    # NumPy raises a TypeError, a ValueError or a SyntaxError for what is no dtype.
     except Exception as error:
         raise TypeError(f"{name} must be float32 or float64, got {shown(value)}") from error
     if dtype not in (np.float32, np.float64):

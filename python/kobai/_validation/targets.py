@@ -10,18 +10,18 @@ import numpy as np
 import numpy.typing as npt
 
 from kobai._validation.arrays import (
+    any_real_array,
     is_missing,
     is_real,
     plain_array,
-    real_as_it_lies,
 )
-from kobai._validation.messages import as_array, place, shown
+from kobai._validation.messages import as_array, at_index, shown
 
 
 def targets(
     name: str, t: npt.ArrayLike, samples: tuple[int, ...], classes: int | None = None
 ) -> npt.NDArray[Any]:
-    """The targets `t` as they lie: one integer label a sample, or one row of real numbers a sample.
+    """The targets `t` as an array: for each sample an integer label, or a row of real numbers.
 
     Parameters
     ----------
@@ -38,8 +38,8 @@ def targets(
     Returns
     -------
     ndarray
-        Of shape `samples` and an integer dtype where they are labels, all of them in ``0..K-1``;
-        else of any real dtype. Only an array of objects is copied, and what is no array.
+        Labels have the shape `samples` and an integer dtype, and lie in ``0..K-1``; rows have any
+        real dtype. Copied only if `t` is no array, or one of objects.
 
     Raises
     ------
@@ -57,11 +57,11 @@ def targets(
                 f"{name} must hold {samples[0] if samples else 1} targets, one a sample, "
                 f"got shape {array.shape}"
             )
-        return real_as_it_lies(name, array)
+        return any_real_array(name, array)
     if array.shape == samples:
         return _labels(name, t, array, classes)
     if array.shape == (*samples, classes):
-        return real_as_it_lies(name, array)
+        return any_real_array(name, array)
     raise _wrong_shape(name, t, array, (*samples, classes))
 
 
@@ -71,13 +71,13 @@ def check_label_range(name: str, labels: npt.NDArray[Any], classes: int) -> None
         return
     is_wrong = (labels < 0) | (labels >= classes)
     index = tuple(map(int, np.unravel_index(is_wrong.argmax(), labels.shape)))
-    got = f"{shown(labels[index])}{place(index)}"
+    got = f"{shown(labels[index])}{at_index(index)}"
     wrong = f"{name} must hold labels in 0..{classes - 1} only, got {got}"
     raise ValueError(f"{wrong}: {_numbered(name, labels, classes)}" if labels.ndim else wrong)
 
 
 def _numbered(expression: str, labels: npt.NDArray[Any], classes: int) -> str:
-    """How labels are numbered from 0, if there are not too many of them."""
+    """The advice to number labels from 0, unless there are more of them than classes."""
     try:
         different = len(np.unique(labels))
     except TypeError:  # text and numbers, say, have no order
@@ -89,10 +89,10 @@ def _numbered(expression: str, labels: npt.NDArray[Any], classes: int) -> str:
 
 
 def _labels(name: str, t: npt.ArrayLike, array: npt.NDArray[Any], classes: int) -> npt.NDArray[Any]:
-    """Labels as they lie, if all of them are integers in ``0..classes - 1``."""
+    """The labels, after checking that all are integers in ``0..classes - 1``."""
     if not _are_integers(array):
-        index, value = _telling_element(array)
-        got = shown(value) + place(index)
+        index, value = _decisive_element(array)
+        got = shown(value) + at_index(index)
         if array.dtype.kind != "O":
             got = f"dtype {array.dtype} ({got})"
         cure = _cure(as_array(name, t), array, classes)
@@ -112,11 +112,11 @@ def _is_integer(kind: type) -> bool:
 
 
 def _cure(expression: str, array: npt.NDArray[Any], classes: int) -> str:
-    """What makes labels of `array`, which the caller can write as `expression`.
+    """The advice how to make labels of `array`, an array that the user can write as `expression`.
 
-    Nothing where they are labels.
+    Empty if they are labels already.
     """
-    value = _telling_element(array)[1]
+    value = _decisive_element(array)[1]
     if is_missing(value) or (_is_number(value) and math.isnan(_as_float(value))):
         return "leave samples without a label out"
     if isinstance(value, (str, bytes)):
@@ -141,10 +141,11 @@ def _as_float(value: Any) -> float:
         return math.inf
 
 
-def _telling_element(array: npt.NDArray[Any]) -> tuple[tuple[int, ...], Any]:
-    """The first element that `astype(int)` would not make the label that was meant; else the first.
+def _decisive_element(array: npt.NDArray[Any]) -> tuple[tuple[int, ...], Any]:
+    """The element that shows what is wrong with labels, and its index.
 
-    Integers among objects tell nothing.
+    That is the first that `astype(int)` would not turn into the label that was meant. If there is
+    none, it is the first that is not an integer.
     """
     first = None
     for index, value in np.ndenumerate(array):
@@ -168,9 +169,9 @@ def _wrong_shape(
 def column_cure(
     name: str, t: npt.ArrayLike, array: npt.NDArray[Any], shape: tuple[int, ...]
 ) -> str:
-    """What to do where `array` holds one label a sample in a column or a row; else nothing.
+    """The advice to flatten an `array` that holds one label a sample in a column or a row.
 
-    `shape` is that of the rows that were wanted.
+    Empty otherwise. `shape` is the shape that rows of numbers would have.
     """
     if len(shape) != 2 or array.ndim != 2 or array.shape == shape or 1 not in array.shape:
         return ""

@@ -16,17 +16,17 @@ _INTERRUPTED = 130
 
 _COMMANDS = {"train": train.run, "evaluate": evaluate.run, "check": check.run}
 
-# What a command raises where it was asked for what cannot be done; a warning, where Python was told
-# to make errors of them.
+# The errors that a command may raise because of its options, its files or the machine; a Warning,
+# if Python was told to raise warnings.
 _EXPECTED = (ValueError, TypeError, ImportError, OSError, MemoryError, OverflowError, Warning)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line.
 
-    Whatever becomes of standard output, the command goes on: a reader that has left (as in
-    ``kobai train | head``) ends the report, not the training. Where it cannot be written for
-    another reason, the last line on standard error says so, and the status is 2.
+    If standard output cannot be written, the command goes on. If its reader has left (as in
+    ``kobai train | head``), nothing more is printed; otherwise the last line on standard error says
+    why, and the status is 2.
 
     Parameters
     ----------
@@ -37,13 +37,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     -------
     int
         The exit status: 0; 1 if `kobai check` finds gradients that disagree; 2 after an error,
-        which is told in one line on standard error; 130 after Ctrl-C.
+        with one line about it on standard error; 130 after Ctrl-C.
 
     Raises
     ------
     SystemExit
-        From ``--help`` and ``--version``, and with status 2 where the arguments are none that a
-        command takes.
+        From ``--help`` and ``--version``, and with status 2 if the arguments are wrong.
 
     Examples
     --------
@@ -63,10 +62,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         output.quiet = getattr(options, "quiet", False)
         status = _run(options.command, options, output)
     except SystemExit as end:
-        if not _is_told(output, "kobai"):
+        if not _is_printed(output, "kobai"):
             raise SystemExit(FAILED) from end
         raise
-    return status if _is_told(output, f"kobai {options.command}") else status or FAILED
+    return status if _is_printed(output, f"kobai {options.command}") else status or FAILED
 
 
 def _run(command: str, options: Any, output: Output) -> int:
@@ -84,8 +83,8 @@ def _run(command: str, options: Any, output: Output) -> int:
             return _INTERRUPTED
 
 
-def _is_told(output: Output, program: str) -> bool:
-    """Whether all that was to be printed has been, or was not wanted any more."""
+def _is_printed(output: Output, program: str) -> bool:
+    """Whether everything was printed, or the reader of standard output has left."""
     output.close()
     if output.failure is not None:
         complain(f"{program}: error: standard output could not be written: {output.failure}")

@@ -23,24 +23,24 @@ Gradient = dict[str, npt.NDArray[Any]]
 
 _DISAGREE = 1
 
-# Hidden units of the network that is checked where none is given: those of `kobai train`.
+# Hidden units of the network that is checked if none is given, as in `kobai train`.
 _HIDDEN = 50
 
-# The literal definition is skipped where it would take longer than this.
-_PATIENCE_SECONDS = 60.0
+# `direct` is skipped if it would take longer than this.
+_MAX_DIRECT_SECONDS = 60.0
 
-# A call that is over sooner is timed several times.
-_SOON_SECONDS = 0.1
+# A shorter call is timed several times.
+_REPEATED_BELOW_SECONDS = 0.1
 _REPEATS = 9
 
 _DOUBLE, _SINGLE = np.dtype(np.float64), np.dtype(np.float32)
 
-# What gradients may differ by: so much, and this share of the largest element. The evaluators
-# compute the same quotients, which rounding puts off by about 1e-11 where the loss is about 10;
-# single precision rounds each to 6e-8 of itself.
+# The bounds of differences between gradients: absolute, and relative to the largest element. The
+# evaluators compute the same quotients; rounding moves them by about 1e-11 if the loss is about 10,
+# and single precision by 6e-8 of each.
 _NUMERICAL = {_DOUBLE: (1e-9, 1e-9), _SINGLE: (1e-9, 1e-6)}
-# Backpropagation differs from them by h**2 / 6 of the third derivative, h = 1e-4, and in single
-# precision by what it rounds on its way.
+# Backpropagation differs from them by h**2 / 6 times the third derivative, h = 1e-4, and in single
+# precision by its own rounding.
 _BACKPROP = {_DOUBLE: (1e-8, 1e-6), _SINGLE: (1e-7, 1e-4)}
 
 
@@ -86,13 +86,13 @@ def _fresh(data: Data, rng: np.random.Generator) -> TwoLayerNet:
 def _chosen(
     wanted: tuple[str, ...] | None, net: TwoLayerNet, x: npt.NDArray[Any], t: npt.NDArray[Any]
 ) -> tuple[list[str], list[str]]:
-    """The evaluators to use, the most literal first, and what to say where that is left out."""
+    """The evaluators to use, `direct` first, and a remark if `direct` is skipped."""
     if wanted is not None:
         return [method for method in METHODS if method in wanted], []
     _, a_loss = _timed(lambda: net.loss(x, t))
     moves = 2 * sum(param.size for param in net.params.values())
     expected = moves * a_loss / kobai.num_threads()
-    if expected <= _PATIENCE_SECONDS:
+    if expected <= _MAX_DIRECT_SECONDS:
         return list(METHODS), []
     return list(METHODS[1:]), [
         f"direct, which would take about {duration(expected)}:",
@@ -103,7 +103,7 @@ def _chosen(
 def _computed(
     net: TwoLayerNet, x: npt.NDArray[Any], t: npt.NDArray[Any], methods: list[str]
 ) -> tuple[dict[str, Gradient], dict[str, float]]:
-    """Gradients by their names, the reference first, and how long each takes."""
+    """Gradients by the names of their methods, the reference first, and the time of each."""
     gradients, seconds = {}, {}
     for method in methods:
         gradients[method], seconds[method] = _timed(
@@ -114,13 +114,13 @@ def _computed(
 
 
 def _timed(call: Callable[[], Any]) -> tuple[Any, float]:
-    """What a call answers, and its time: the median of several, if it is a short one."""
+    """The result of a call, and its time: the median of several calls, if it is short."""
     times: list[float] = []
     while len(times) < _REPEATS:
         start = time.perf_counter()
         answer = call()
         times.append(time.perf_counter() - start)
-        if times[0] > _SOON_SECONDS:
+        if times[0] > _REPEATED_BELOW_SECONDS:
             break
     return answer, statistics.median(times)
 
@@ -144,7 +144,7 @@ def _judge(
     output.line(_row("time", [duration(taken) for taken in seconds.values()]))
     output.line()
     output.line(f"{reference}: its largest element; others: their largest difference from it")
-    # Whatever is not a number lies within no bound.
+    # A NaN lies within no bound.
     apart = {
         other: [key for key, value in worst[other].items() if not value <= bounds[other]]
         for other in others

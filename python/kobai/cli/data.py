@@ -1,4 +1,4 @@
-"""The data and the networks that commands are given."""
+"""The data sets and networks that options of the commands name."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from kobai.networks import TwoLayerNet
 
 Split = tuple[npt.NDArray[Any], npt.NDArray[Any]]
 
-# What tells the archives apart that `kobai train` writes.
-_OF_A_NETWORK, _OF_A_CHECKPOINT = "W1.npy", "run.npy"
+# An array by which a saved network and a checkpoint are told apart.
+_NETWORK_ARRAY, _CHECKPOINT_ARRAY = "W1.npy", "run.npy"
 
 
 class Data(NamedTuple):
@@ -28,11 +28,11 @@ class Data(NamedTuple):
     Attributes
     ----------
     source : str
-        What to call it.
+        Its name in the output.
     train, test : tuple of ndarray
         Images as rows, and labels.
     is_stand_in : bool
-        Whether it is the sample in place of MNIST, which could not be had.
+        Whether it is the sample, because MNIST could not be downloaded.
     """
 
     source: str
@@ -42,7 +42,7 @@ class Data(NamedTuple):
 
 
 def load_data(chosen: str, command: str, output: Output) -> Data:
-    """What `--data` names.
+    """The data set that `--data` names.
 
     Raises
     ------
@@ -76,7 +76,7 @@ def _announce_sample(reason: str, command: str, output: Output) -> None:
 
 
 def load_network(file: str) -> TwoLayerNet:
-    """The network that `--save` wrote.
+    """The network in a file that `--save` wrote.
 
     Raises
     ------
@@ -84,7 +84,7 @@ def load_network(file: str) -> TwoLayerNet:
         If it is none, or cannot be read.
     """
     path = as_path("FILE.npz", file)
-    if _OF_A_CHECKPOINT in _names_in(path):
+    if _CHECKPOINT_ARRAY in _names_in(path):
         raise ValueError(
             f"{path} is a checkpoint, and no network: `kobai train --resume {path} --save net.npz` "
             "writes the one it holds"
@@ -93,7 +93,7 @@ def load_network(file: str) -> TwoLayerNet:
 
 
 def check_resumable(file: str) -> Path:
-    """The path of a checkpoint, unless it is plainly something else.
+    """The path of a checkpoint, after checking that it is no other file of kobai's.
 
     Raises
     ------
@@ -105,7 +105,7 @@ def check_resumable(file: str) -> Path:
     path = as_path("--resume", file)
     if not path.is_file():
         raise FileNotFoundError(f"--resume must be a file that exists, got {path}")
-    if _OF_A_NETWORK in _names_in(path):
+    if _NETWORK_ARRAY in _names_in(path):
         raise ValueError(
             f"--resume must be a file that --checkpoint wrote, got {path}, a network that --save "
             "wrote: it lacks what a run continues with"
@@ -114,8 +114,8 @@ def check_resumable(file: str) -> Path:
 
 
 def _names_in(path: Path) -> list[str]:
-    """What an archive holds; nothing, where it is none or cannot be read."""
-    # Damaged bytes make the reader raise almost anything. Who reads it in earnest says what it is.
+    """The names in an archive; none if it is no archive or cannot be read."""
+    # Damaged bytes may raise almost anything. The error comes when the file is really read.
     with contextlib.suppress(Exception), zipfile.ZipFile(path) as archive:
         return archive.namelist()
     return []
@@ -124,12 +124,12 @@ def _names_in(path: Path) -> list[str]:
 def check_fit(
     net: TwoLayerNet, name: str, x: npt.NDArray[Any], t: npt.NDArray[Any], source: str
 ) -> None:
-    """Find whether a network takes such images and answers such classes.
+    """Raise if a network does not fit the size of images or the number of classes.
 
     Raises
     ------
     ValueError
-        That names both.
+        The message names both.
     """
     inputs, classes = net.params["W1"].shape[0], net.params["b2"].size
     if x.shape[1] != inputs:
@@ -145,7 +145,7 @@ def check_fit(
 
 
 def described(net: TwoLayerNet, *more: str) -> list[str]:
-    """The sizes of a network, and more that is to be said about it."""
+    """The sizes of a network and the remarks `more`, as the words of a line."""
     inputs, hidden = net.params["W1"].shape
     count = sum(param.size for param in net.params.values())
     said = [f"{inputs}-{hidden}-{net.params['b2'].size}", f"{count:,} parameters", *more]

@@ -1,4 +1,4 @@
-"""`kobai evaluate`: how many images a saved network gets right, and what it takes for what."""
+"""`kobai evaluate`: the accuracy of a saved network, and the classes it confuses."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from kobai.cli.options import check_numbers
 from kobai.cli.output import Output
 from kobai.networks import TwoLayerNet
 
-# Images whose answers are computed together: bounds the memory.
+# Images that are computed together, which bounds the memory.
 _ROWS = 1000
 
-# Pairs of classes that are listed where a table of all would be too wide.
+# Pairs of classes that are listed if a table of all would be too wide.
 _LISTED = 10
 
 
@@ -43,9 +43,9 @@ def run(options: argparse.Namespace, output: Output) -> int:
 
 
 def _evaluated(net: TwoLayerNet, split: Split) -> tuple[float, npt.NDArray[np.int64]]:
-    """The mean loss, and how many of each class (a row) got which answer (a column).
+    """The mean loss, and the confusion matrix: a row for each class, a column for each answer.
 
-    The last column counts samples without an answer, whose probabilities are not all numbers.
+    The last column counts the samples whose probabilities hold a NaN, which have no answer.
     """
     x, t = split
     classes = net.params["b2"].size
@@ -62,15 +62,15 @@ def _evaluated(net: TwoLayerNet, split: Split) -> tuple[float, npt.NDArray[np.in
 
 
 def _table(confusion: npt.NDArray[Any]) -> list[str]:
-    """The confusion as a table; nothing where that would be wider than a terminal."""
+    """The lines of the confusion matrix; none if it would be wider than a terminal."""
     classes = len(confusion)
     shown = confusion if confusion[:, -1].any() else confusion[:, :-1]
     heads = [*map(str, range(classes)), "none"][: shown.shape[1]]
     cell = max(*map(len, heads), len(str(shown.max())))
-    room = WIDTH - len("  class") - len("   100.0 %")
-    # Two blanks between numbers where there is room.
-    cell += 2 if (cell + 2) * len(heads) <= room else 1
-    if cell * len(heads) > room:
+    width = WIDTH - len("  class") - len("   100.0 %")
+    # Two blanks between numbers if they fit.
+    cell += 2 if (cell + 2) * len(heads) <= width else 1
+    if cell * len(heads) > width:
         return []
     lines = [
         "         answered",

@@ -1,4 +1,4 @@
-"""How lines are laid out: 80 columns, numbers with the digits that say something."""
+"""The layout of lines: 80 columns, numbers with their significant digits."""
 
 from __future__ import annotations
 
@@ -11,32 +11,32 @@ _LABEL = 10
 
 
 def printable(text: str) -> str:
-    """`text` with escapes for what moves a terminal's cursor, or is no character at all."""
+    """`text` with escapes for characters that cannot be printed or move a terminal's cursor."""
     return "".join(
         sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text
     )
 
 
 def columns(text: str) -> int:
-    """How many columns of a terminal `text` takes: signs of East Asia take two."""
+    """The columns of a terminal that `text` takes: East Asian characters take two."""
     return sum(
         0 if unicodedata.combining(sign) else 2 if unicodedata.east_asian_width(sign) in "WF" else 1
         for sign in text
     )
 
 
-def shown_path(path: str | os.PathLike[str], most: int = 40) -> str:
-    """The name of a file, its beginning left out where it takes more than so many columns."""
+def shown_path(path: str | os.PathLike[str], limit: int = 40) -> str:
+    """The name of a file, without its beginning if it takes more than `limit` columns."""
     text = printable(os.fspath(path))
-    if columns(text) <= most:
+    if columns(text) <= limit:
         return text
-    while columns(text) > most - 3:
+    while columns(text) > limit - 3:
         text = text[1:]
     return f"...{text}"
 
 
 def labelled(label: str, parts: Iterable[str]) -> str:
-    """A label and what belongs to it, parts of it on as many lines as they take."""
+    """A label followed by `parts`, wrapped into as many lines as they need."""
     lines = [label.ljust(_LABEL - 1)]
     for part in parts:
         if columns(lines[-1]) + 1 + columns(part) > WIDTH and lines[-1].strip():
@@ -46,13 +46,13 @@ def labelled(label: str, parts: Iterable[str]) -> str:
 
 
 def per_second(count: int, seconds: float) -> str:
-    """How many there were a second, in three digits or to the unit."""
+    """The number per second: three digits, or a whole number if it is 100 or more."""
     rate = count / max(seconds, 1e-9)
     return f"{rate:,.0f}" if rate >= 100 else f"{rate:.3g}"
 
 
 def duration(seconds: float) -> str:
-    """A time in seconds, or in milliseconds where it is short."""
+    """A time in seconds, or in milliseconds if it is below a second."""
     if seconds >= 100:
         return f"{seconds:,.0f} s"
     return f"{seconds:.3g} s" if seconds >= 1 else f"{seconds * 1e3:.3g} ms"

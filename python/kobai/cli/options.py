@@ -14,9 +14,9 @@ FAILED = 2
 
 ITERATIONS = 10_000
 
-# The largest numbers that options take. What lies beyond would run for ever, or ask for memory that
-# no machine has; a seed holds as many bits as NumPy draws for one.
-_MOST = {
+# The largest values of options. Larger ones would run for ever, or need memory that no machine has;
+# a seed has as many bits as those that NumPy draws.
+_LIMITS = {
     "iterations": 10**12,
     "epochs": 10**9,
     "batch_size": 10**9,
@@ -30,7 +30,7 @@ METHODS = ("direct", "incremental", "node")
 
 
 class _Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line, and what it is asked for by way of `output`."""
+    """A parser whose errors are one line, and whose help is printed by `output`."""
 
     output: Output
 
@@ -39,12 +39,12 @@ class _Parser(argparse.ArgumentParser):
         self.exit(FAILED)
 
     def _print_message(self, message: str, _file: Any = None) -> None:
-        # Errors do not come here: all is meant for standard output.
+        # Only help and version come here; errors go to `error`.
         self.output.line(message.rstrip("\n"))
 
 
 def parser(output: Output) -> argparse.ArgumentParser:
-    """What reads the command line, and answers ``--help`` and ``--version``."""
+    """The parser of the command line, which prints help and version to `output`."""
     top = _Parser(
         prog="kobai",
         description="Neural networks from scratch, trained by true numerical gradients.",
@@ -215,14 +215,14 @@ def _methods(text: str) -> tuple[str, ...]:
 
 
 def check_numbers(options: argparse.Namespace) -> None:
-    """Find before anything is loaded which number is out of range, and set the threads.
+    """Raise if a number is out of range, before anything is loaded; then set the threads.
 
     Raises
     ------
     ValueError
-        That names the option.
+        The message names the option.
     """
-    for name, most in _MOST.items():
+    for name, limit in _LIMITS.items():
         number = getattr(options, name, None)
         if number is None:
             continue
@@ -231,8 +231,8 @@ def check_numbers(options: argparse.Namespace) -> None:
         if number < least:
             wanted = "not be negative" if least == 0 else "be at least 1"
             raise ValueError(f"{flag} must {wanted}, got {shown(number)}")
-        if number > most:
-            bound = "below 2**128" if name == "seed" else f"at most {most:,}"
+        if number > limit:
+            bound = "below 2**128" if name == "seed" else f"at most {limit:,}"
             raise ValueError(f"{flag} must be {bound}, got {shown(number)}")
     if hasattr(options, "lr"):
         non_negative_float("--lr", options.lr)

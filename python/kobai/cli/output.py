@@ -1,4 +1,4 @@
-"""Standard output and standard error, which may fail without ending what they report on."""
+"""Standard output and standard error, whose failure does not end the command."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from kobai.cli.layout import printable
 
 
 class Output:
-    """Lines on standard output, for as long as somebody reads them.
+    """Prints lines to standard output, until it fails or its reader leaves.
 
     Attributes
     ----------
     quiet : bool
-        Whether only what was asked for besides is printed.
+        Whether only lines marked `always` are printed.
     failure : str or None
-        Why lines were lost, unless the reader has just left.
+        Why lines were lost, except that the reader has left.
     """
 
     def __init__(self) -> None:
@@ -36,7 +36,7 @@ class Output:
                 self._end(error)
 
     def close(self) -> None:
-        """Have all of it written, and nothing left that fails when the interpreter ends."""
+        """Flush, so that nothing is left that could fail when the interpreter ends."""
         try:
             if not getattr(sys.stdout, "closed", True):
                 sys.stdout.flush()
@@ -47,7 +47,7 @@ class Output:
         self._is_over = True
         if not _has_left(error):
             self.failure = self.failure or str(getattr(error, "strerror", None) or error)
-        # What is still buffered would fail again, and be complained about, at the end.
+        # At its end, the interpreter would try, and fail, to flush what is still buffered.
         with contextlib.suppress(OSError, ValueError, AttributeError):
             nowhere = os.open(os.devnull, os.O_WRONLY)
             try:
@@ -57,13 +57,13 @@ class Output:
 
 
 def _has_left(error: Exception) -> bool:
-    """Whether a pipe has no reader any more, which Windows calls an invalid argument."""
+    """Whether the reader of a pipe has left; Windows calls that an invalid argument."""
     code = getattr(error, "errno", None)
     return code == errno.EPIPE or (os.name == "nt" and code == errno.EINVAL)
 
 
 def complain(text: str) -> None:
-    """Print one line to standard error, where there is one."""
+    """Print one line to standard error, if there is one."""
     if sys.stderr is not None:
         with contextlib.suppress(Exception):
             write_line(printable(" ".join(text.split())), sys.stderr)

@@ -1,4 +1,4 @@
-"""`kobai train`: the notebook's run, reported as it goes on."""
+"""`kobai train`: the notebook's training run, with a report of its progress."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kobai.cli import places
+from kobai.cli import results as files
 from kobai.cli.data import Data, check_resumable, described, load_data
 from kobai.cli.layout import labelled, per_second, shown_path
 from kobai.cli.options import FAILED, ITERATIONS, check_numbers
@@ -19,12 +19,12 @@ from kobai.training import SGD, History, Trainer
 
 _INTERRUPTED = 130
 
-# Classes that a network answers at least: a folder may hold images of a few digits only.
+# The fewest classes of a network, as a folder may hold images of only a few digits.
 _FEWEST_CLASSES = 10
 
 
 def run(options: argparse.Namespace, output: Output) -> int:
-    """Train, and write what was asked for.
+    """Train, and write the files that options name.
 
     Returns
     -------
@@ -34,7 +34,7 @@ def run(options: argparse.Namespace, output: Output) -> int:
     check_numbers(options)
     _check_together(options)
     resumed = None if options.resume is None else check_resumable(options.resume)
-    results = places.results(options, resumed)
+    results = files.results(options, resumed)
     data = load_data(options.data, "train", output)
     _check_batch(options, data)
     trainer = _trainer(options, data)
@@ -44,7 +44,7 @@ def run(options: argparse.Namespace, output: Output) -> int:
     try:
         history = _fit(options, data, trainer, resumed, output)
     except OSError:
-        # A checkpoint could not be written. What was trained is whole.
+        # A checkpoint could not be written; the trained network is complete.
         _write(results, trainer, trainer.history)
         raise
     seconds = time.perf_counter() - start
@@ -57,7 +57,7 @@ def run(options: argparse.Namespace, output: Output) -> int:
 
 
 def _check_together(options: argparse.Namespace) -> None:
-    """Find which options do not go together."""
+    """Raise if options do not go together."""
     if options.iterations is None and options.epochs is None and options.resume is None:
         options.iterations = ITERATIONS
     if options.method and options.gradient == "backprop":
@@ -114,10 +114,10 @@ def _fit(
         return trainer.history
 
 
-def _write(results: list[places.Result], trainer: Trainer, history: History) -> bool:
-    """Write each result, whatever becomes of the others; whether all are there.
+def _write(results: list[files.Result], trainer: Trainer, history: History) -> bool:
+    """Write each result, even if others fail; returns whether all were written.
 
-    Nothing is written of a run that has not taken a step: what is there may be better.
+    A run without a step writes nothing, as its files may exist from a better run.
     """
     if not history.train_loss:
         return True
@@ -170,7 +170,7 @@ def _footer(
     if steps == 0:
         return "interrupted before the first iteration"
     ended = "interrupted after " if history.interrupted else ""
-    # How many of them a resumed run took itself is not told.
+    # Of a resumed run, the history does not tell how many steps were taken since.
     speed = (
         f" in {seconds:.1f} s, {per_second(steps, seconds)} a second"
         if options.resume is None

@@ -60,8 +60,7 @@ def cache_folder() -> Path:
     Raises
     ------
     DownloadError
-        If that is below a home folder that is not known: to make a folder of the name ``~`` is
-        never meant.
+        If that is below a home folder that is not known: a folder called ``~`` is never meant.
     """
     chosen = os.environ.get("KOBAI_DATA_DIR") or _users_cache()
     folder = as_path("KOBAI_DATA_DIR", chosen)
@@ -116,7 +115,8 @@ def _sha256(body: bytes) -> str:
 def _download(missing: list[str], folder: Path) -> None:
     answers = []
     for mirror in os.environ.get("KOBAI_MNIST_MIRRORS", "").split() or MIRRORS:
-        # A mirror that fails once is left for good: without a network, that is one wait a mirror.
+        # A mirror that fails once is not asked again: without a network, each mirror is waited for
+        # once.
         while missing:
             url = f"{mirror.rstrip('/')}/{missing[0]}"
             try:
@@ -145,7 +145,8 @@ def _store(body: bytes, path: Path) -> None:
         remove_leftovers(path)
         write_whole(path, lambda stream: stream.write(body))
     except OSError as error:
-        # Windows does not replace a file that another process, which was first, is reading.
+        # Another process may have stored it first: Windows does not replace a file that is being
+        # read.
         if not _is_cached(path):
             failure = f"MNIST could not be stored: {error}"
             raise DownloadError(_advice(failure, path.parent)) from error

@@ -19,7 +19,7 @@ CHUNK = 1 << 16
 
 
 def fetch(url: str, size: int) -> bytes:
-    """Fetch a file, with a progress bar where somebody looks.
+    """Fetch a file, with a progress bar on a terminal or in a notebook.
 
     Parameters
     ----------
@@ -69,8 +69,8 @@ def _read(url: str, size: int) -> bytearray:
 
 
 def _open(url: str) -> HTTPResponse:
-    # A socket's timeout bounds neither the look-up of a name nor the walk through a host's
-    # addresses. Only a thread that can be left behind does.
+    # A socket's timeout bounds neither the look-up of a name nor the attempts at several addresses.
+    # So this waits for a thread, which may go on alone.
     from concurrent.futures import Future
     from concurrent.futures import TimeoutError as FutureTimeoutError
 
@@ -110,7 +110,7 @@ def _answer(url: str, answer: Future[HTTPResponse]) -> None:
 
 
 def _opener() -> OpenerDirector:
-    # Python's default opener also opens file:, ftp: and data:, which no mirror has a need for.
+    # Python's default opener would also open file:, ftp: and data: addresses.
     from urllib import request
 
     opener = request.OpenerDirector()

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from kobai._io.contents import ENOUGH, UNSIGNED_BYTES, what_it_is
 
 GZIP_MAGIC = b"\x1f\x8b"
-# Deflate spends at least two bits on a match, and a match is at most 258 bytes long.
+# The highest ratio of deflate: a match takes at least two bits, and is at most 258 bytes long.
 GZIP_MAX_RATIO = 1032
 CHUNK = 1 << 20
 
@@ -122,15 +122,15 @@ def read_idx(path: Path, dimensions: int) -> NDArray[np.uint8]:
             raise IDXFormatError(f"{path}: corrupt gzip: {error}") from error
 
 
-def _parse(stream: BufferedIOBase, dimensions: int, most: int, path: Path) -> NDArray[np.uint8]:
+def _parse(stream: BufferedIOBase, dimensions: int, limit: int, path: Path) -> NDArray[np.uint8]:
     shape = _read_shape(stream, dimensions, path)
     count = math.prod(shape)
     if count == 0:
         raise IDXFormatError(f"{path}: shape {shape} holds no data; wanted no dimension of 0")
-    if count > most:
+    if count > limit:
         raise IDXFormatError(
             f"{path}: truncated: shape {shape} wants {count} bytes of data, "
-            f"and a file of this size holds at most {most}{_other_order(shape, most)}"
+            f"and a file of this size holds at most {limit}{_other_order(shape, limit)}"
         )
     data = _read_at_most(stream, count + 1)
     if len(data) != count:
@@ -160,10 +160,10 @@ def _read_shape(stream: BufferedIOBase, dimensions: int, path: Path) -> tuple[in
     return struct.unpack(f">{dimensions}I", header[len(magic) :])
 
 
-def _other_order(shape: tuple[int, ...], most: int) -> str:
+def _other_order(shape: tuple[int, ...], limit: int) -> str:
     """A word where the sizes make sense with their bytes reversed."""
     swapped = struct.unpack(f"<{len(shape)}I", struct.pack(f">{len(shape)}I", *shape))
-    if not 0 < math.prod(swapped) <= most:
+    if not 0 < math.prod(swapped) <= limit:
         return ""
     return f"; in reversed (little-endian) byte order its shape is {swapped}"
 

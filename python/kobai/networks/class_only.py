@@ -1,4 +1,4 @@
-"""Class methods that an instance does not have."""
+"""Class methods that cannot be called on an instance."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ if TYPE_CHECKING:
 else:
 
     class class_only(classmethod):  # noqa: N801
-        """A class method that an instance refuses: what it answers would be lost there."""
+        """A class method that raises when an instance calls it, which would ignore the result."""
 
         def __get__(self, instance, owner=None):
-            """Bind it to the class, or answer an instance with what refuses the call."""
+            """The method bound to the class; for an instance, a function that raises."""
             if instance is None:
                 return super().__get__(instance, owner)
 

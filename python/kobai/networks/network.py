@@ -1,4 +1,4 @@
-"""What networks share: from named parameters and a batch to the calls of the core."""
+"""The base of all networks: it hands named parameters and a batch to the core."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from kobai._validation import (
 )
 from kobai.networks.overrides import Overridable
 
-# Samples that are asked about together where a call may be cut: as many as fill a processor's
-# cache, but enough of them for threads to share.
-_LEAST_ROWS = 1000
-_MOST_ELEMENTS = 1 << 20
+# Many samples are computed in blocks, so that Ctrl-C is served between two calls of the core. A
+# block fills a processor's cache, and has rows enough for threads to share.
+_MIN_BLOCK_ROWS = 1000
+_BLOCK_ELEMENTS = 1 << 20
 
 _SINGLE = np.dtype(np.float32)
 _DOUBLE = np.dtype(np.float64)
@@ -32,7 +32,7 @@ _Answer = TypeVar("_Answer")
 
 
 class Layer(NamedTuple):
-    """What one layer is called in `params`, and its activation."""
+    """The names of a layer's parameters in `params`, and the name of its activation."""
 
     weights: str
     bias: str | None
@@ -40,11 +40,11 @@ class Layer(NamedTuple):
 
 
 class Network(Overridable):
-    """What the networks share: from named parameters to the calls of the core."""
+    """A network whose parameters the core is given by name, layer by layer."""
 
     _layers: tuple[Layer, ...]
     _shapes: dict[str, tuple[int, ...]]
-    # The inputs, the units of each hidden layer, and the outputs.
+    # The number of inputs, of units in each hidden layer, and of outputs.
     _sizes: tuple[int, ...]
 
     def _set_shapes(self, shapes: dict[str, tuple[int, ...]]) -> None:
@@ -62,15 +62,15 @@ class Network(Overridable):
         return f"<{type(self).__name__} {sizes}: {count} parameters, {self.dtype}>"
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """Become what was pickled, with parameters of one's own that can be written.
+        """Take the state of a pickle or a copy, read-only parameters replaced by copies.
 
         joblib and shared memory hand arrays over read-only.
         """
         self.__dict__.update(state)
         self._set_shapes(self._shapes)
-        self._own_parameters()
+        self._make_parameters_writable()
 
-    def _own_parameters(self) -> None:
+    def _make_parameters_writable(self) -> None:
         raise NotImplementedError
 
     def loss(self, x: npt.ArrayLike, t: npt.ArrayLike) -> Any:
@@ -142,14 +142,14 @@ class Network(Overridable):
         >>> net.accuracy([[0.5, 1.0], [2.0, -1.0], [0.0, 0.0]], [1, 0, 1])
         0.6666666666666666
         """
-        is_own = "predict" not in self._replaced_methods()
-        layers = self.core_layers() if is_own else []
+        predict_is_ours = "predict" not in self._replaced_methods()
+        layers = self.core_layers() if predict_is_ours else []
         data, answers = self.checked_data(x, t)
         if data.ndim == 1:
             data, answers = data[np.newaxis], answers[np.newaxis]
         correct = 0
         for rows in self._blocks(len(data)):
-            if is_own:
+            if predict_is_ours:
                 batch = self._batch(data[rows], answers[rows], keep_single=True)
                 correct += _core.network_correct(layers, *batch)
             else:
@@ -190,26 +190,26 @@ class Network(Overridable):
         ('i', (2,))
         """
         columns, *_, classes = self._sizes
-        is_own = "predict" not in self._replaced_methods()
-        data = inputs(names[0], x, columns if is_own else None)
+        predict_is_ours = "predict" not in self._replaced_methods()
+        data = inputs(names[0], x, columns if predict_is_ours else None)
         if len(data) == 0:
             raise ValueError(f"{names[0]} must hold at least one sample, got shape {data.shape}")
-        return data, targets(names[1], t, data.shape[:-1], classes if is_own else None)
+        return data, targets(names[1], t, data.shape[:-1], classes if predict_is_ours else None)
 
     def _blocks(self, samples: int) -> list[slice]:
-        """The samples in the pieces that are asked about together."""
-        rows = max(_LEAST_ROWS, _MOST_ELEMENTS // max(self._sizes))
+        """Slices of the samples that one call of the core computes together."""
+        rows = max(_MIN_BLOCK_ROWS, _BLOCK_ELEMENTS // max(self._sizes))
         return [slice(start, start + rows) for start in range(0, samples, rows)]
 
     def _predict(self, question: Callable[..., FloatArray], x: npt.ArrayLike) -> FloatArray:
-        """What the core answers to a question about each row of `x`, however many there are."""
+        """The answer of the core function `question` for each row of `x`, block by block."""
         columns, *_, outputs = self._sizes
         data = x if self._is_plain_batch(x) else inputs("x", x, columns)
         layers = self.core_layers()
         if data.ndim == 1:
             row: FloatArray = question(layers, self._rows(data[np.newaxis]))[0]
             return row
-        if len(data) <= _LEAST_ROWS:
+        if len(data) <= _MIN_BLOCK_ROWS:
             return question(layers, self._rows(data))
         answers = np.empty((len(data), outputs), self.dtype)
         for rows in self._blocks(len(data)):
@@ -217,7 +217,7 @@ class Network(Overridable):
         return answers
 
     def _ask(self, question: Callable[..., _Answer], x: npt.ArrayLike, t: npt.ArrayLike) -> _Answer:
-        """What the core answers to a question about this network and a batch."""
+        """The answer of the core function `question` for this network and a batch."""
         layers = self.core_layers()
         batch = self._batch(x, t)
         try:
@@ -226,10 +226,16 @@ class Network(Overridable):
             raise self._explained(error, x, t) from None
 
     def _explained(
-        self, error: ValueError, x: npt.ArrayLike, t: npt.ArrayLike
+        self, error: ValueError, x: npt.ArrayLike, t: npt.ArrayLike, moved_by: float | None = None
     ) -> TypeError | ValueError:
-        """What is wrong with a batch that the core refused, in terms of the caller's own arrays."""
+        """The error of the core in terms of the arrays that the caller knows.
+
+        `moved_by` is the half-width by which every parameter was to be moved, if any was.
+        """
         try:
+            if moved_by is not None:
+                for key, param in self._parameters().items():
+                    check_steps(key, param.astype(_DOUBLE, copy=False), moved_by)
             self.checked_data(x, t)
         except (TypeError, ValueError) as better:
             return better
@@ -278,7 +284,7 @@ class Network(Overridable):
         ]
 
     def _check_parameter(self, key: str, value: Any, shape: tuple[int, ...]) -> None:
-        name = self._called(key)
+        name = self._display_name(key)
         if not isinstance(value, np.ndarray):
             raise TypeError(f"{name} must be an array, got {type(value).__name__}")
         if value.dtype != self.dtype:
@@ -290,15 +296,12 @@ class Network(Overridable):
             raise ValueError(f"{name} must be aligned in memory, got an unaligned array")
 
     def _rows(self, data: npt.NDArray[Any], *, keep_single: bool = False) -> FloatArray:
-        """Inputs as the core takes them: of the network's dtype.
-
-        With `keep_single`, floats that single precision holds are left in it, or brought there.
-        """
+        """Inputs in the network's dtype; with `keep_single`, float16 and float32 as float32."""
         is_single = data.dtype.kind == "f" and data.dtype.itemsize <= _SINGLE.itemsize
         return converted(data, _SINGLE if keep_single and is_single else self.dtype)
 
     def _is_plain_batch(self, x: npt.ArrayLike) -> TypeGuard[FloatArray]:
-        """Whether the core takes `x` as it is: a short cut past all that it might be."""
+        """Whether the core takes `x` unchanged: nothing needs to be checked or converted."""
         return (
             type(x) is np.ndarray
             and x.dtype == self.dtype
@@ -312,7 +315,7 @@ class Network(Overridable):
     ) -> tuple[FloatArray, npt.NDArray[Any]]:
         """Inputs as rows, and targets as int64 labels or as rows of the network's dtype.
 
-        Labels of an integer array are not looked at: the core does that.
+        The core checks the range of labels in an integer array, which is not done twice.
         """
         if self._is_plain_batch(x):
             rows, samples = x, x.shape[:1]
@@ -326,7 +329,7 @@ class Network(Overridable):
             answers = targets("t", t, samples, self._sizes[-1])
             if answers.shape != samples:
                 return rows, np.atleast_2d(converted(answers, self.dtype))
-        # The core copies labels, but only aligned ones.
+        # The core takes aligned int64 labels, and copies them.
         return rows, answers.reshape(-1).astype(np.int64, copy=not answers.flags.aligned)
 
     def _backpropagation(
@@ -339,9 +342,6 @@ class Network(Overridable):
         self, x: npt.ArrayLike, t: npt.ArrayLike, h: float, method: str
     ) -> tuple[float, dict[str, FloatArray]]:
         layers = self.core_layers()
-        if method == "direct":  # the others move no parameter itself
-            for key, param in self._parameters().items():
-                check_steps(key, param.astype(_DOUBLE, copy=False), h)
         rows, answers = self._batch(x, t, keep_single=True)
         is_double = self.dtype == _DOUBLE
         if not is_double:
@@ -354,7 +354,9 @@ class Network(Overridable):
         try:
             loss, gradient = _core.network_numerical_gradient(layers, rows, answers, h, method)
         except ValueError as error:
-            raise self._explained(error, x, t) from None
+            # The other methods move pre-activations, never a parameter itself.
+            moved_by = h if method == "direct" else None
+            raise self._explained(error, x, t, moved_by) from None
         named = self._named(gradient)
         if is_double:
             return loss, named

@@ -1,15 +1,14 @@
-"""What a network computes where its methods are overridden.
+"""Networks whose methods may be overridden.
 
-A subclass, an attribute of the instance or a patch of the class may replace what kobai's own class
-came with. The core knows only the latter, so every method first asks what is replaced: what builds
-on it follows it, and what cannot is refused.
+A subclass, an instance or a patch of the class may replace methods of kobai's own class. The core
+computes only the original ones, so every method first looks which are replaced. Methods that build
+on a replaced one call it; where that is impossible, they raise.
 """
 
 from __future__ import annotations
 
-import operator
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, ClassVar, SupportsFloat, TypeVar
 
@@ -17,9 +16,10 @@ import numpy as np
 import numpy.typing as npt
 
 from kobai._difference import check_steps
-from kobai._validation import HALF_WIDTH, FloatArray, positive_float, real_as_it_lies, targets
+from kobai._validation import HALF_WIDTH, FloatArray, any_real_array, positive_float, targets
 from kobai.functions import cross_entropy_error
 from kobai.gradient import numerical_gradient
+from kobai.networks.snapshot import Snapshot
 
 _METHODS = (
     "predict",
@@ -31,35 +31,28 @@ _METHODS = (
     "loss_and_numerical_gradient",
     "core_layers",
 )
-_NAMES = frozenset(_METHODS)
 _FORWARD = frozenset(("predict", "loss"))
-_NOTHING: frozenset[str] = frozenset()
-_methods_of: Callable[[type], tuple[Any, ...]] = operator.attrgetter(*_METHODS)
 
-# Which method of which network asks its parent's for an answer, in each thread.
-_asking = threading.local()
+# What a network computes does not depend on these.
+_IRRELEVANT = ("accuracy", "save", "load")
+
+# In each thread, the overridden methods that are being called on behalf of the base class.
+_active = threading.local()
 
 _Gradient = dict[str, FloatArray]
 _Class = TypeVar("_Class", bound="type[Overridable]")
 
 
 class Overridable:
-    """A network that follows what is put in the place of its methods."""
+    """A network whose gradients follow the methods that a user replaces."""
 
-    _came_with: ClassVar[tuple[Any, ...]]
+    _methods: ClassVar[Snapshot]
+    _parts: ClassVar[Snapshot]
     dtype: np.dtype[Any]
 
     def _replaced_methods(self) -> frozenset[str]:
-        """The names of the methods that are not those of kobai's own class.
-
-        Those of a subclass, of the instance or of a patched class.
-        """
-        methods = _methods_of(type(self))
-        if methods == self._came_with and _NAMES.isdisjoint(self.__dict__):
-            return _NOTHING
-        both = zip(_METHODS, methods, self._came_with, strict=True)
-        by_class = {name for name, now, then in both if now is not then}
-        return frozenset(by_class | (_NAMES & self.__dict__.keys()))
+        """The names of the methods that are not those of kobai's own class."""
+        return self._methods.replaced_in(self)
 
     def loss_and_gradient(self, x: npt.ArrayLike, t: npt.ArrayLike) -> tuple[float, _Gradient]:
         """Loss and gradient by backpropagation, from one forward pass.
@@ -83,8 +76,8 @@ class Overridable:
         """
         replaced = self._replaced_methods()
         if replaced:
-            if _is_answered_by("gradient", "loss_and_gradient", replaced):
-                with self._while_asking("gradient"):
+            if _follows("loss_and_gradient", "gradient", replaced):
+                with self._calling("gradient"):
                     return float(self.loss(x, t)), self._by_name(self.gradient(x, t))
             self._check_backpropagation("loss_and_gradient", replaced)
         return self._backpropagation(x, t)
@@ -92,8 +85,8 @@ class Overridable:
     def _gradient(self, x: npt.ArrayLike, t: npt.ArrayLike) -> _Gradient:
         replaced = self._replaced_methods()
         if replaced:
-            if _is_answered_by("loss_and_gradient", "gradient", replaced):
-                with self._while_asking("loss_and_gradient"):
+            if _follows("gradient", "loss_and_gradient", replaced):
+                with self._calling("loss_and_gradient"):
                     return self.loss_and_gradient(x, t)[1]
             self._check_backpropagation("gradient", replaced)
         return self._backpropagation(x, t)[1]
@@ -127,14 +120,15 @@ class Overridable:
         """
         h = positive_float("h", h)
         replaced = self._replaced_methods()
-        if _is_answered_by("numerical_gradient", "loss_and_numerical_gradient", replaced):
-            # The course's takes nothing but `x` and `t`.
-            options = {} if (h, method) == (HALF_WIDTH, "auto") else {"h": h, "method": method}
-            with self._while_asking("numerical_gradient"):
-                gradient = self._by_name(self.numerical_gradient(x, t, **options))
-            return float(self.loss(x, t)), gradient
-        if not replaced.isdisjoint(_FORWARD):
-            return float(self.loss(x, t)), self._differences_of_loss(x, t, h, method)
+        if replaced:
+            if _follows("loss_and_numerical_gradient", "numerical_gradient", replaced):
+                # The course's numerical_gradient takes nothing but `x` and `t`.
+                options = {} if (h, method) == (HALF_WIDTH, "auto") else {"h": h, "method": method}
+                with self._calling("numerical_gradient"):
+                    gradient = self._by_name(self.numerical_gradient(x, t, **options))
+                return float(self.loss(x, t)), gradient
+            if not replaced.isdisjoint(_FORWARD):
+                return float(self.loss(x, t)), self._differences_of_loss(x, t, h, method)
         return self._central_differences(x, t, h, method)
 
     def _numerical_gradient(
@@ -142,17 +136,18 @@ class Overridable:
     ) -> _Gradient:
         h = positive_float("h", h)
         replaced = self._replaced_methods()
-        if _is_answered_by("loss_and_numerical_gradient", "numerical_gradient", replaced):
-            with self._while_asking("loss_and_numerical_gradient"):
-                return self.loss_and_numerical_gradient(x, t, h, method)[1]
-        if not replaced.isdisjoint(_FORWARD):
-            return self._differences_of_loss(x, t, h, method)
+        if replaced:
+            if _follows("numerical_gradient", "loss_and_numerical_gradient", replaced):
+                with self._calling("loss_and_numerical_gradient"):
+                    return self.loss_and_numerical_gradient(x, t, h, method)[1]
+            if not replaced.isdisjoint(_FORWARD):
+                return self._differences_of_loss(x, t, h, method)
         return self._central_differences(x, t, h, method)[1]
 
     @contextmanager
-    def _while_asking(self, name: str) -> Iterator[None]:
-        """While the overridden method of that name is asked, which must not come back here."""
-        entries = _asking.__dict__.setdefault("entries", set())
+    def _calling(self, name: str) -> Iterator[None]:
+        """A context that calls the overridden method `name`; a TypeError if that calls back."""
+        entries = _active.__dict__.setdefault("entries", set())
         entry = (id(self), name)
         if entry in entries:
             raise TypeError(
@@ -166,9 +161,9 @@ class Overridable:
             entries.discard(entry)
 
     def _check_backpropagation(self, asked: str, replaced: frozenset[str]) -> None:
-        """Refuse the derivative of a loss that is no longer the network's.
+        """Raise if backpropagation would not give the derivative of the overridden loss.
 
-        An overridden `gradient` may add to the parent's what its own `loss` adds.
+        An overridden `gradient` may call the parent's and add the derivative of what `loss` adds.
         """
         if "predict" in replaced or ("loss" in replaced and asked not in replaced):
             name = "predict" if "predict" in replaced else "loss"
@@ -179,13 +174,13 @@ class Overridable:
             )
 
     def _loss_of_prediction(self, x: npt.ArrayLike, t: npt.ArrayLike) -> Any:
-        """The loss of what an overridden `predict` answers."""
+        """The cross-entropy of the values that an overridden `predict` returns."""
         return self.dtype.type(cross_entropy_error(self._probabilities(self._predicted(x)), t))
 
     def _predicted(self, x: npt.ArrayLike) -> npt.NDArray[Any]:
-        """What an overridden `predict` answers, one row a sample."""
+        """The values that an overridden `predict` returns, after checking their shape."""
         name = f"what {type(self).__name__}.predict returns"
-        answer = real_as_it_lies(name, self.predict(x))
+        answer = any_real_array(name, self.predict(x))
         samples = np.shape(x)[:1] if np.ndim(x) >= 2 else ()
         if answer.ndim != len(samples) + 1 or answer.shape[:-1] != samples:
             wanted = f"({samples[0]}, K)" if samples else "(K,)"
@@ -193,7 +188,7 @@ class Overridable:
         return answer
 
     def _correct_predictions(self, x: npt.NDArray[Any], t: npt.NDArray[Any]) -> int:
-        """How many of the samples an overridden `predict` puts into the class of the target."""
+        """The number of samples that an overridden `predict` classifies as their targets say."""
         scores = self._predicted(x)
         answers = targets("t", t, scores.shape[:-1], scores.shape[-1])
         is_right = ~np.isnan(scores).any(axis=-1)
@@ -205,7 +200,7 @@ class Overridable:
     def _differences_of_loss(
         self, x: npt.ArrayLike, t: npt.ArrayLike, h: float, method: str
     ) -> _Gradient:
-        """The central difference of an overridden loss in every parameter, one after the other."""
+        """The central difference of an overridden loss: one parameter after the other is moved."""
         if method not in ("auto", "direct"):
             raise ValueError(
                 f"method must be 'auto' or 'direct' where predict or loss is overridden, "
@@ -213,7 +208,7 @@ class Overridable:
             )
         params = dict(self._parameters())
         for key, param in params.items():
-            _check_movable(self._called(key), param)
+            _check_movable(self._display_name(key), param)
             check_steps(key, param, h)
         return {
             key: numerical_gradient(lambda _: self.loss(x, t), param, h)
@@ -240,39 +235,39 @@ class Overridable:
         """The parameters by name."""
         raise NotImplementedError
 
-    def _called(self, key: str) -> str:
-        """How users write the parameter of that name."""
+    def _display_name(self, key: str) -> str:
+        """The parameter `key` as users write it."""
         return f"params[{key!r}]"
 
     def _by_name(self, gradient: Any) -> _Gradient:
-        """What `gradient` answers, by the names of the parameters."""
+        """The value that `gradient` returns, as a dict with the names of the parameters."""
         raise NotImplementedError
 
     def _probabilities(self, predicted: FloatArray) -> FloatArray:
-        """What the loss compares with targets, from what `predict` answers."""
+        """The probabilities that belong to the values `predict` returns."""
         raise NotImplementedError
 
     def _backpropagation(self, x: npt.ArrayLike, t: npt.ArrayLike) -> tuple[float, _Gradient]:
-        """Loss and gradient of the network itself."""
+        """Loss and gradient by the core."""
         raise NotImplementedError
 
     def _central_differences(
         self, x: npt.ArrayLike, t: npt.ArrayLike, h: float, method: str
     ) -> tuple[float, _Gradient]:
-        """Loss and numerical gradient of the network itself."""
+        """Loss and numerical gradient by the core."""
         raise NotImplementedError
 
 
-def _is_answered_by(other: str, asked: str, replaced: frozenset[str]) -> bool:
-    """Whether the parent's method `asked` is to answer what the overridden `other` does.
+def _follows(method: str, overridden: str, replaced: frozenset[str]) -> bool:
+    """Whether our `method` must return what the user's `overridden` method computes.
 
-    Not where `asked` is overridden too: that has called its parent's.
+    If `method` is replaced too, the user's version has called ours, which must not call back.
     """
-    return other in replaced and asked not in replaced
+    return overridden in replaced and method not in replaced
 
 
 def _check_movable(name: str, param: Any) -> None:
-    """Refuse a parameter that numerical_gradient would copy: `loss` does not see a copy."""
+    """Raise if numerical_gradient would move a copy of `param`, which `loss` does not read."""
     if not (
         isinstance(param, np.ndarray)
         and param.dtype in (np.float32, np.float64)
@@ -285,7 +280,22 @@ def _check_movable(name: str, param: Any) -> None:
         )
 
 
-def came_with(cls: _Class) -> _Class:
-    """Note the methods of one of kobai's own networks, so that what replaces them is found."""
-    cls._came_with = _methods_of(cls)
+def remember_original(cls: _Class) -> _Class:
+    """Take snapshots of one of kobai's own networks, by which replaced attributes are found."""
+    names = [name for name in dir(cls) if not name.startswith("__") and name not in _IRRELEVANT]
+    cls._methods, cls._parts = Snapshot(cls, _METHODS), Snapshot(cls, names)
     return cls
+
+
+def is_unchanged(net: object) -> bool:
+    """Whether `net` is a network of kobai's with `params`, and computes what kobai's class does.
+
+    Then nothing is replaced by which it does so, and no parameter is made up when it is asked for.
+    """
+    kind = type(net)
+    return (
+        issubclass(kind, Overridable)
+        and kind.__getattribute__ is object.__getattribute__
+        and type(net.__dict__.get("params")) is dict
+        and not kind._parts.replaced_in(net)  # noqa: SLF001
+    )

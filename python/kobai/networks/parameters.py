@@ -1,4 +1,4 @@
-"""Parameters of a new network, and of one that was unpickled."""
+"""The parameters of a network that is made, loaded or unpickled."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _SINGLE_CLASS = "output_size is 1"
 
 
 @contextmanager
-def room_for(parameters: int, **sizes: int) -> Iterator[None]:
-    """Within, a network of those sizes is made: where there is no memory for it, they are named."""
+def memory_for(parameters: int, **sizes: int) -> Iterator[None]:
+    """A context that makes a network: a MemoryError within it names the sizes of the network."""
     named = ", ".join(f"{name}={shown(size)}" for name, size in sizes.items())
     too_large = f"there is no memory for the {shown(parameters)} parameters of a network of {named}"
-    # Beyond this, NumPy finds fault with the shape.
+    # For larger arrays, NumPy raises a ValueError about the shape instead.
     if parameters * np.dtype(np.float64).itemsize > sys.maxsize:
         raise MemoryError(too_large)
     try:
@@ -30,7 +30,7 @@ def room_for(parameters: int, **sizes: int) -> Iterator[None]:
 
 
 def warn_of_single_class(output_size: int) -> None:
-    """Tell who makes a classifier of one class that it has nothing to learn."""
+    """Warn that a classifier of one class has nothing to learn."""
     if output_size == 1:
         warnings.warn(
             f"{_SINGLE_CLASS}: the softmax of a single score is always 1, so every sample has the "
@@ -41,8 +41,8 @@ def warn_of_single_class(output_size: int) -> None:
 
 
 @contextmanager
-def told_before(output_size: int) -> Iterator[None]:
-    """Within, nothing is said about a single class: who made such a network has been told."""
+def single_class_known(output_size: int) -> Iterator[None]:
+    """A context without that warning, for a network that was made, and warned of, before."""
     if output_size != 1:
         yield
         return
@@ -51,8 +51,8 @@ def told_before(output_size: int) -> Iterator[None]:
         yield
 
 
-def owned(value: Any) -> Any:
-    """`value`, or a writable copy of an array that is read-only."""
-    if isinstance(value, np.ndarray) and not value.flags.writeable:
-        return np.array(value)
-    return value
+def writable(param: Any) -> Any:
+    """`param`, or a copy of an array that is read-only."""
+    if isinstance(param, np.ndarray) and not param.flags.writeable:
+        return np.array(param)
+    return param

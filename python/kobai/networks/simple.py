@@ -13,11 +13,11 @@ from kobai._random import Rng, generator
 from kobai._validation import HALF_WIDTH, FloatArray, positive_int
 from kobai.functions import softmax
 from kobai.networks.network import Layer, Network
-from kobai.networks.overrides import came_with
-from kobai.networks.parameters import owned, room_for, warn_of_single_class
+from kobai.networks.overrides import remember_original
+from kobai.networks.parameters import memory_for, warn_of_single_class, writable
 
 
-@came_with
+@remember_original
 class SimpleNet(Network):
     """One layer of weights and nothing else: scores ``x @ W``, softmax, cross-entropy.
 
@@ -79,17 +79,17 @@ class SimpleNet(Network):
         warn_of_single_class(classes)
         self._set_shapes({"W": (inputs, classes)})
         self.dtype = np.dtype(np.float64)
-        with room_for(inputs * classes, input_size=inputs, output_size=classes):
+        with memory_for(inputs * classes, input_size=inputs, output_size=classes):
             self.W: FloatArray = draw.standard_normal((inputs, classes))
 
     def _parameters(self) -> Mapping[str, Any]:
         return {"W": self.W}
 
-    def _called(self, key: str) -> str:
+    def _display_name(self, key: str) -> str:
         return key
 
-    def _own_parameters(self) -> None:
-        self.W = owned(self.W)
+    def _make_parameters_writable(self) -> None:
+        self.W = writable(self.W)
 
     def _by_name(self, gradient: Any) -> dict[str, FloatArray]:
         return {"W": gradient}

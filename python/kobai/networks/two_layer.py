@@ -21,13 +21,13 @@ from kobai._validation import (
 )
 from kobai.networks.class_only import class_only
 from kobai.networks.network import Layer, Network
-from kobai.networks.overrides import came_with
-from kobai.networks.parameters import owned, room_for, told_before, warn_of_single_class
+from kobai.networks.overrides import remember_original
+from kobai.networks.parameters import memory_for, single_class_known, warn_of_single_class, writable
 
 _Net = TypeVar("_Net", bound="TwoLayerNet")
 
 
-@came_with
+@remember_original
 class TwoLayerNet(Network):
     """A layer of sigmoid units and a layer of scores: the course's two-layer network.
 
@@ -120,7 +120,7 @@ class TwoLayerNet(Network):
             {"W1": (inputs, hidden), "b1": (hidden,), "W2": (hidden, classes), "b2": (classes,)}
         )
         sizes = {"input_size": inputs, "hidden_size": hidden, "output_size": classes}
-        with room_for((inputs + 1) * hidden + (hidden + 1) * classes, **sizes):
+        with memory_for((inputs + 1) * hidden + (hidden + 1) * classes, **sizes):
             self.params: dict[str, FloatArray] = {
                 key: (
                     (std * draw.standard_normal(shape)).astype(self.dtype, copy=False)
@@ -136,10 +136,10 @@ class TwoLayerNet(Network):
             raise TypeError(f"params must be a dict of arrays, got {type(params).__name__}")
         return params
 
-    def _own_parameters(self) -> None:
+    def _make_parameters_writable(self) -> None:
         params = self.__dict__.get("params", {})
-        if any(owned(param) is not param for param in params.values()):
-            self.params = {key: owned(param) for key, param in params.items()}
+        if any(writable(param) is not param for param in params.values()):
+            self.params = {key: writable(param) for key, param in params.items()}
 
     def _by_name(self, gradient: Any) -> dict[str, FloatArray]:
         return gradient  # type: ignore[no-any-return]
@@ -269,8 +269,8 @@ class TwoLayerNet(Network):
     def save(self, file: str | os.PathLike[str]) -> None:
         """Write the parameters to an ``.npz`` file, without pickle.
 
-        The file is written beside its place and then moved there, so a failure leaves what was
-        there before. Through a symbolic link, the file it leads to is written.
+        A temporary file is written and then moved to `file`, so a failure leaves what was there
+        before. If `file` is a symbolic link, the file it leads to is replaced.
 
         Parameters
         ----------
@@ -339,7 +339,7 @@ class TwoLayerNet(Network):
                 f"got shapes {W1.shape} and {W2.shape}"
             )
         try:
-            with told_before(W2.shape[1]):
+            with single_class_known(W2.shape[1]):
                 net = cls(len(W1), len(W2), W2.shape[1], weight_init_std=0.0, dtype=W1.dtype)
             net.params.update(params)
             net.core_layers()

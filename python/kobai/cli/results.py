@@ -1,4 +1,4 @@
-"""Where `kobai train` writes to, looked at before it trains."""
+"""The files that `kobai train` writes, checked before it trains."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import NamedTuple
 
-from kobai._io.atomic import check_place, remove_leftovers, write_whole
+from kobai._io.atomic import check_can_write, remove_leftovers, write_whole
 from kobai.training import History, Trainer
 
 
@@ -22,7 +22,7 @@ class Result(NamedTuple):
     Attributes
     ----------
     option : str
-        What asked for it.
+        The option that asked for it.
     write : callable
         Writes it, given the trainer and the history.
     """
@@ -32,7 +32,7 @@ class Result(NamedTuple):
 
 
 def results(options: argparse.Namespace, resumed: Path | None) -> list[Result]:
-    """What is to be written in the end, after finding what would keep it from being written.
+    """The files to write after the training, after checking that they can be written.
 
     Raises
     ------
@@ -44,12 +44,12 @@ def results(options: argparse.Namespace, resumed: Path | None) -> list[Result]:
     written = {}
     for option in ("save", "plot", "checkpoint"):
         if getattr(options, option) is not None:
-            written[f"--{option}"] = check_place(f"--{option}", getattr(options, option))
+            written[f"--{option}"] = check_can_write(f"--{option}", getattr(options, option))
     named = dict(written)
     if resumed is not None:
-        # The file that is resumed takes the further checkpoints too, unless another does.
+        # Further checkpoints go to the resumed file, unless --checkpoint names another.
         if "--checkpoint" not in written:
-            written["--resume"] = check_place("--resume", resumed)
+            written["--resume"] = check_can_write("--resume", resumed)
         if os.path.realpath(named.get("--checkpoint", "")) != os.path.realpath(resumed):
             named["--resume"] = resumed
     _check_apart(named)
@@ -64,13 +64,13 @@ def results(options: argparse.Namespace, resumed: Path | None) -> list[Result]:
 
 
 def _check_apart(named: dict[str, Path]) -> None:
-    """Find whether two options name one file, or one names what standard output is written to."""
+    """Raise if two options name the same file, or one names the file behind standard output."""
     seen: dict[str, str] = {}
     for option, path in named.items():
-        if path.is_char_device():  # the null device, where nothing is in the way of anything
+        if path.is_char_device():  # several options may name the null device
             continue
-        place = os.path.normcase(os.path.realpath(path))
-        other = seen.setdefault(place, option)
+        target = os.path.normcase(os.path.realpath(path))
+        other = seen.setdefault(target, option)
         if other != option:
             raise ValueError(f"{other} and {option} must be different files, got {path} for both")
         if _is_standard_output(path):
@@ -97,10 +97,11 @@ def _picture(path: Path) -> Result:
     if kind not in formats:
         known = " ".join(f".{name}" for name in formats)
         raise ValueError(f"--plot must end in one of {known}, or have no ending, got {path}")
-    # What a format needs besides, as .pgf does LaTeX, shows only when something is drawn.
-    rehearsal = History([1.0, 0.5], [0.1, 0.2], [0.1, 0.2], steps_per_epoch=2)
+    # Some formats need another program, as .pgf needs LaTeX: only a trial shows whether it is
+    # there.
+    trial = History([1.0, 0.5], [0.1, 0.2], [0.1, 0.2], steps_per_epoch=2)
     try:
-        save_history(rehearsal, BytesIO(), kind)
+        save_history(trial, BytesIO(), kind)
     except Exception as error:
         raise ValueError(f"--plot cannot be drawn as .{kind}: {error}") from error
     return Result(
