@@ -9,71 +9,71 @@ DATA ?= auto
 SOURCES := Cargo.toml Cargo.lock pyproject.toml $(shell find rust -name '*.rs' -o -name Cargo.toml)
 CORE := python/kobai/_core.abi3.so
 
-# maturin installs into the environment that is active. This one is, whichever was before.
+# maturin installs into the active environment. Make that this one, whichever is active outside.
 export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 unexport CONDA_PREFIX
 
-# Two of pip must not install at once; what takes long is parallel in itself.
+# Two pips must not install at the same time. Slow steps use all cores by themselves.
 .NOTPARALLEL:
 
 .PHONY: train test lint rust-test python-test soak bench bench-products format
 .PHONY: build toolchain venv build-tools test-tools lint-tools peers clean
 
 train: build
-	$(PY) -m kobai train --data "$(DATA)"
+	@echo '== training the two-layer network on MNIST: kobai train --data "$(DATA)"'
+	@$(PY) -m kobai train --data "$(DATA)"
 
 test: lint rust-test python-test
 
-# No file says what has been done: each step asks for the thing itself, so that a clone that was
-# moved, a Python that was upgraded, a package that was uninstalled or a step that was interrupted
-# is mended by the next `make`. Programs are called as modules, as those in $(VENV)/bin name their
-# interpreter by its full path.
+# Each step checks its own result, not a time stamp: so the next `make` mends a clone that was moved,
+# a Python that was upgraded, a package that was uninstalled, or a step that was interrupted.
+# Programs are called as modules, as those in $(VENV)/bin name their interpreter by its full path.
 
-# Editable: Python files are read where they stand, so only Rust makes a new build.
+# The installation is editable: only a change in Rust needs a new build.
 IS_HERE := import kobai, os, sys; \
 	sys.exit(not os.path.samefile(kobai.__file__, "python/kobai/__init__.py"))
 
 build: build-tools
 	@$(PY) -c '$(IS_HERE)' 2>/dev/null && test -z "$$(find $(SOURCES) -newer $(CORE))" || { \
-		echo '== compiling the Rust core; the first time, that takes a minute or more'; \
+		echo '== compiling the Rust core and its dependencies: a minute or two, once'; \
 		$(PY) -m maturin develop --release && touch $(CORE); }
 
 toolchain:
-	@command -v cargo >/dev/null || { \
-		echo 'kobai is compiled by Rust, which is not here: see https://rustup.rs' >&2; exit 1; }
+	@cargo --version >/dev/null 2>&1 || { \
+		echo 'kobai is compiled by Rust, which is not installed: see https://rustup.rs' >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { \
 		echo 'kobai needs Python 3.10 or later: make PYTHON=...' >&2; exit 1; }
 
-# Whole, and made in this folder.
+# Whether the environment works, and was made in this folder.
 IS_WHOLE = grep -qsF "$$(pwd -P)/$(VENV)/bin/" $(VENV)/bin/pip && $(PY) -c 'import pip'
 LACKS_PIP = test ! -e $(VENV)/bin/pip && $(PY) -m ensurepip --default-pip
 
 venv: toolchain
 	@{ $(IS_WHOLE) || { $(LACKS_PIP) && $(IS_WHOLE); }; } >/dev/null 2>&1 || { \
-		echo '== making an environment for Python packages, $(VENV)'; \
+		echo '== making a Python environment in $(VENV): some seconds'; \
 		$(PYTHON) -m venv --clear $(VENV); }
 	@$(PY) -c 'import pip, sys; \
 		sys.exit(tuple(map(int, pip.__version__.split(".")[:2])) < (25, 1))' || \
-		$(PY) -m pip install --upgrade 'pip>=25.1'
+		$(PY) -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
 
-# The group of pyproject.toml that is named: without an index, pip fails where a package is missing.
-PIP_INSTALL = $(PY) -m pip install --disable-pip-version-check --group $(1)
-with = @$(PIP_INSTALL) --quiet --dry-run --no-index >/dev/null 2>&1 || { \
-	echo '== installing what it takes to $(1)'; $(PIP_INSTALL); }
+# Installs a group of pyproject.toml, unless all of it is there: pip without an index tells.
+PIP_INSTALL = $(PY) -m pip install --quiet --disable-pip-version-check --group $(1)
+with = @$(PIP_INSTALL) --dry-run --no-index >/dev/null 2>&1 || { \
+	echo '== downloading and installing $(2)'; $(PIP_INSTALL); }
 
 build-tools: venv
-	$(call with,build)
+	$(call with,build,maturin and the packages that kobai needs)
 
 test-tools: build
-	$(call with,test)
+	$(call with,test,the packages of the tests)
 
 lint-tools: venv
-	$(call with,lint)
+	$(call with,lint,the linters)
 
 peers: build
-	$(call with,peers)
+	$(call with,peers,the packages that kobai is measured against)
 
-# What is checked for its types imports what the tests need.
+# mypy also needs the packages that tests import.
 lint: test-tools lint-tools
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --release --quiet -- -D warnings
