@@ -8,7 +8,8 @@ from processes import PYTHONS, output_of, run_script
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
 
-# Every gradient of `answers` is worth threads: see MIN_SHARED_FLOPS in rust/core/src/parallel/tuning.rs.
+# Every gradient of `answers` is worth threads: see MIN_SHARED_FLOPS in
+# rust/core/src/parallel/tuning.rs.
 PRELUDE = """
 import os, signal, threading, time, traceback
 import numpy as np
