@@ -5,8 +5,9 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use kobai_core::{
-    gradient, loss, num_threads, numerical_gradient, set_num_threads, Activation, Layer, Matrix,
-    MatrixRef, Method, Network, Parameters, Scalar, SoftmaxCrossEntropy, Targets,
+    gradient, loss, num_threads, numerical_gradient, set_num_threads, Activation,
+    CentralDifference, Layer, Matrix, MatrixRef, Method, Network, Parameters, Scalar,
+    SoftmaxCrossEntropy, Targets,
 };
 
 const SAMPLES: usize = 100;
@@ -105,7 +106,7 @@ fn measure<T: Scalar>(problem: &Problem<T>) {
     report("loss", time);
     let mut out = Parameters::filled(&network, T::zero());
     let time = median(|| {
-        let loss = gradient(&network, x, &targets, &mut out.places());
+        let loss = gradient(&network, x, &targets, &mut out.as_mut());
         black_box(loss.expect("the sizes fit"));
     });
     report("gradient", time);
@@ -116,7 +117,11 @@ fn measure_numerical(problem: &Problem<f64>) {
     let targets = Targets::Labels(&problem.labels);
     let mut out = Parameters::filled(&network, 0.0);
     let time = median(|| {
-        let (how, places) = ((1e-4, Method::Node), &mut out.places());
+        let difference = CentralDifference {
+            h: 1e-4,
+            method: Method::Node,
+        };
+        let (how, places) = (difference, &mut out.as_mut());
         let x = problem.x.view();
         let loss = numerical_gradient(&network, x, &targets, how, || false, places);
         black_box(loss.expect("nobody interrupts"));

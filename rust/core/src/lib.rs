@@ -36,13 +36,14 @@ mod training;
 
 pub use api::{correct, gradient, loss, numerical_gradient, probabilities, scores};
 pub use error::Error;
-pub use finite_difference::Method;
+pub use finite_difference::{CentralDifference, Method};
 pub use functions::{cross_entropy_error, cross_entropy_error_labels, mean_squared_error};
-pub use gradient::updates::sgd::descend_all;
+pub use gradient::updates::{step_all, Momentum, Sgd, StepMut, Update};
 pub use network::activations::Activation;
 pub use network::input::BatchRows;
 pub use network::losses::{Loss, SoftmaxCrossEntropy, Targets};
-pub use network::{Layer, LayerParameters, LayerParametersMut, Network, Parameters, ParametersMut};
+pub use network::parameters::{LayerParts, Parameters, ParametersMut, PerLayer};
+pub use network::{Layer, Network};
 pub use numeric::matrix::{Matrix, MatrixRef};
 pub use numeric::scalar::Scalar;
 pub use numeric::softmax::softmax;

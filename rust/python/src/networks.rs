@@ -5,8 +5,8 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
 use kobai_core::{
-    correct, Activation, BatchRows, Error, Layer, LayerParametersMut, Matrix, MatrixRef, Method,
-    Network, ParametersMut, Scalar, SoftmaxCrossEntropy, Targets,
+    correct, Activation, BatchRows, CentralDifference, Error, Layer, LayerParts, Matrix, MatrixRef,
+    Method, Network, ParametersMut, PerLayer, Scalar, SoftmaxCrossEntropy, Targets,
 };
 
 use crate::arrays::{new_array, unfilled_array, wrong_type, Floats, Values};
@@ -126,9 +126,9 @@ impl<'py, T: Element + Scalar> LayerArrays<'py, T> {
         })
     }
 
-    fn places(&mut self) -> PyResult<LayerParametersMut<'_, T>> {
+    fn slices(&mut self) -> PyResult<LayerParts<&mut [T]>> {
         let bias = self.bias.as_mut().map(|bias| bias.as_slice_mut());
-        Ok(LayerParametersMut {
+        Ok(LayerParts {
             weights: self.weights.as_slice_mut()?,
             bias: bias.transpose()?,
         })
@@ -199,11 +199,11 @@ fn loss_and_gradient<'py, S: Element + Scalar, T: Element + Scalar>(
     let mut out: Vec<_> = like
         .map(|layer| LayerArrays::like(own.py(), layer))
         .collect::<PyResult<_>>()?;
-    let places = out.iter_mut().map(LayerArrays::places);
-    let mut places = ParametersMut {
-        layers: places.collect::<PyResult<_>>()?,
+    let slices = out.iter_mut().map(LayerArrays::slices);
+    let mut slices = PerLayer {
+        layers: slices.collect::<PyResult<_>>()?,
     };
-    let loss = own.detached(|| compute(&network, x, &targets, &mut places))?;
+    let loss = own.detached(|| compute(&network, x, &targets, &mut slices))?;
     let out = out.into_iter().map(LayerArrays::into_objects);
     Ok((loss.widen(), out.collect()))
 }
@@ -310,6 +310,7 @@ pub fn network_numerical_gradient<'py>(
 ) -> PyResult<LossAndGradient<'py>> {
     let own = Attached::enter(t.py())?;
     let method = method_named(method)?;
+    let difference = CentralDifference { h, method };
     let mut signal = None;
     let watch = || {
         // What a handler raised first is kept: the computation may need another moment to stop.
@@ -321,10 +322,10 @@ pub fn network_numerical_gradient<'py>(
     let out = match Floats::extract("x", x)? {
         Floats::Single(x) => loss_and_gradient(&own, layers, &x, t, |network, x, targets, out| {
             let x = BatchRows::Single(x);
-            kobai_core::numerical_gradient(network, x, targets, (h, method), watch, out)
+            kobai_core::numerical_gradient(network, x, targets, difference, watch, out)
         }),
         Floats::Double(x) => loss_and_gradient(&own, layers, &x, t, |network, x, targets, out| {
-            kobai_core::numerical_gradient(network, x, targets, (h, method), watch, out)
+            kobai_core::numerical_gradient(network, x, targets, difference, watch, out)
         }),
     };
     signal.map_or(out, Err)

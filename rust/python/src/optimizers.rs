@@ -6,7 +6,7 @@ use numpy::{Element, PyArrayDyn, PyArrayMethods, PyUntypedArray, PyUntypedArrayM
 use pyo3::prelude::*;
 use pyo3::PyTypeInfo;
 
-use kobai_core::{descend_all, Scalar};
+use kobai_core::{step_all, Scalar, Sgd, StepMut, Update};
 
 use crate::arrays::check_aligned;
 use crate::attached::Attached;
@@ -67,7 +67,12 @@ fn descend_in<T: Element + Scalar>(
     let slopes: Result<Vec<_>, _> = readable.iter().map(|grad| grad.as_slice()).collect();
     match (own, slopes) {
         (Ok(own), Ok(slopes)) => {
-            descend_all(own.into_iter().zip(slopes).collect(), T::from_f64(lr));
+            let step = |parameters| StepMut {
+                parameters,
+                states: Default::default(),
+                update: Update::Sgd(Sgd { lr }),
+            };
+            step_all(own.into_iter().map(step).zip(slopes).collect());
             true
         }
         _ => false,

@@ -5,8 +5,8 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
 use kobai_core::{
-    ensure_memory, train, Batches, Dataset, Gradient, Network, Parameters, Scalar,
-    SoftmaxCrossEntropy,
+    ensure_memory, train, Batches, CentralDifference, Dataset, Gradient, Network, Parameters,
+    Scalar, Sgd, SoftmaxCrossEntropy, Update,
 };
 
 use crate::arrays::{new_array, wrong_type, Floats, Values};
@@ -71,7 +71,7 @@ impl<'py> Run<'_, 'py> {
                     &Network::new(layers, SoftmaxCrossEntropy::default())?,
                     &data,
                     batches,
-                    self.lr,
+                    Update::Sgd(Sgd { lr: self.lr }),
                     self.gradient,
                 )
             })?
@@ -126,7 +126,10 @@ pub fn network_train<'py>(
     let own = Attached::enter(x.py())?;
     let gradient = match difference {
         None => Gradient::Backprop,
-        Some((h, method)) => Gradient::Numerical(h, method_named(&method)?),
+        Some((h, method)) => Gradient::Numerical(CentralDifference {
+            h,
+            method: method_named(&method)?,
+        }),
     };
     let is_double = is_double(&layers);
     let run = Run {

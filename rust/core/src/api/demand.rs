@@ -1,11 +1,12 @@
 //! How much memory a call takes at most, from its sizes: what is asked for before it starts.
 //!
 //! These are bounds, not counts. A list of at most some kilobytes is not among them: for such there is a
-//! reserve ([`ensure_memory`](crate::parallel::memory::ensure_memory)).
+//! reserve ([`ask`](crate::parallel::memory::ensure_memory)).
 
 use crate::finite_difference::node::interpolation::MAX_TERMS;
 use crate::finite_difference::Method;
-use crate::gradient::weight_product::SPARSE_PART;
+use crate::gradient::updates::Update;
+use crate::gradient::weight_product::SPARSE_COLUMNS;
 use crate::network::{Layer, Network};
 use crate::numeric::scalar::Scalar;
 use crate::numeric::simd::LANES;
@@ -134,7 +135,7 @@ impl<'a, 'n, T: Scalar> Sizes<'a, 'n, T> {
         let layers = self.layers().iter();
         let pieces = layers.map(|layer| product([layer.inputs().div_ceil(TILE_SIDE), PIECE_BYTES]));
         let pieces = pieces.fold(0, usize::saturating_add);
-        let parts = product([self.threads, 2, SPARSE_PART, self.widest(), self.bytes]);
+        let parts = product([self.threads, 2, SPARSE_COLUMNS, self.widest(), self.bytes]);
         sum([self.inputs(), pieces, parts])
     }
 
@@ -168,7 +169,7 @@ impl<'a, 'n, T: Scalar> Sizes<'a, 'n, T> {
     fn direct(&self) -> usize {
         let logarithms = product([self.samples, self.network.classes(), self.bytes]);
         let each = sum([self.parameters(), self.pass(), logarithms]);
-        product([self.threads, each])
+        product([self.threads, each]).saturating_add(self.parameters())
     }
 
     /// What shifts of pre-activations start from.
@@ -228,39 +229,46 @@ impl<'a, 'n, T: Scalar> Sizes<'a, 'n, T> {
 
     /// Of steps by backpropagation, of batches of this size at most.
     #[must_use]
-    pub fn backprop_steps(&self) -> usize {
+    pub fn backprop_steps(&self, update: Update) -> usize {
         let MemoryNeed {
             workspace,
             temporary,
         } = self.backprop();
-        // Of each half of the first layer: its parameters, and a tile more than half of all.
-        let tile = product([
-            self.samples.saturating_add(self.blocks()),
-            2 * TILE_SIDE,
-            self.bytes,
-        ]);
-        let sums = product([2, self.samples, self.layers()[0].units(), self.bytes]);
         sum([
             workspace,
             temporary,
             self.batch(),
-            product([2, self.parameters()]),
-            tile,
-            sums,
+            self.shard_products(),
+            self.states(update),
         ])
     }
 
     /// Of numerical steps, of batches of this size at most.
     #[must_use]
-    pub fn numerical_steps(&self, method: Method) -> usize {
+    pub fn numerical_steps(&self, update: Update, method: Method) -> usize {
         let MemoryNeed {
             workspace,
             temporary,
         } = self.numerical(method);
         let own = self.widened();
-        // In the type of the network twice, and in double precision, the quotients too.
-        let parameters = product([2, self.parameters().saturating_add(own.parameters())]);
-        sum([workspace, temporary, own.batch(), parameters])
+        sum([
+            workspace,
+            temporary,
+            own.batch(),
+            own.shard_products(),
+            own.parameters(),
+            self.states(update),
+        ])
+    }
+
+    /// The parameters, what an optimizer keeps of each, and the gradient of one more.
+    fn states(&self, update: Update) -> usize {
+        product([2 + update.states(), self.parameters()])
+    }
+
+    /// What each shard of the inputs adds to the first layer's pre-activations.
+    fn shard_products(&self) -> usize {
+        product([2, self.samples, self.layers()[0].units(), self.bytes])
     }
 
     /// The rows of a batch, and its targets.

@@ -5,15 +5,18 @@ pub(crate) mod demand;
 
 use crate::api::demand::Sizes;
 use crate::error::Error;
-use crate::finite_difference::{self, Method};
-use crate::gradient::backprop::{backprop, Pass};
-use crate::network::forward::Forward;
+use crate::finite_difference::{CentralDifference, Quotients};
+use crate::gradient::backprop::Backprop;
+use crate::gradient::sink::write_to;
+use crate::network::forward::{Begin, Forward};
 use crate::network::input::{Batch, BatchRows};
 use crate::network::losses::{Target, Targets};
-use crate::network::{Network, ParametersMut};
+use crate::network::parameters::ParametersMut;
+use crate::network::Network;
 use crate::numeric::matrix::{Matrix, MatrixRef};
 use crate::numeric::scalar::Scalar;
 use crate::parallel::cancel::Cancel;
+use crate::parallel::context::Context;
 use crate::parallel::matmul_memory::prepare_thread;
 use crate::parallel::memory::ensure_memory;
 use crate::parallel::tuning::MIN_WATCHED_FLOPS;
@@ -28,14 +31,14 @@ const SMALL_CALL: usize = 1 << 20;
 #[derive(Debug, Default)]
 struct Workspace<T> {
     batch: Sparse<T>,
-    pass: Pass<T>,
+    backprop: Backprop<T>,
 }
 
 /// What a numerical gradient works in.
 #[derive(Debug, Default)]
 struct NumericalWorkspace {
     batch: Sparse<f64>,
-    rest: finite_difference::Space,
+    quotients: Quotients,
 }
 
 /// Calls `compute` with a workspace for so many samples, once what it takes has been granted.
@@ -139,19 +142,22 @@ pub fn gradient<T: Scalar>(
     out: &mut ParametersMut<'_, T>,
 ) -> Result<T, Error> {
     check_batch(network, shape(x), targets)?;
-    check_places(network, out)?;
+    check_out(network, out)?;
     let work = network.flops().saturating_mul(x.rows()).saturating_mul(3);
     run(work, |threads| {
         let demand = Sizes::new(network, x.rows(), threads.count()).backprop();
         in_workspace(network, x.rows(), demand, |own: &mut Workspace<T>| {
             let batch = Batch::new(x, threads, &mut own.batch);
-            let (input, pass) = (batch.input(), &mut own.pass);
-            backprop(network, input, targets, pass, threads, out)
+            let (input, backprop) = (batch.input(), &mut own.backprop);
+            backprop.prepare(network, Begin::Input(input), targets, threads);
+            let sinks = write_to::<T, T>(out);
+            backprop.prepared().deliver(input, sinks, threads);
+            backprop.loss(network.loss(), targets)
         })
     })
 }
 
-/// The mean loss; its central difference, of half-width `h`, in every parameter goes to `out`.
+/// The mean loss; its central difference in every parameter goes to `out`.
 ///
 /// During a long computation `interrupted` is called every few milliseconds on the calling
 /// thread; once it answers true, the computation ends.
@@ -163,30 +169,34 @@ pub fn numerical_gradient<'a>(
     network: &Network<'_, f64>,
     x: impl Into<BatchRows<'a, f64>>,
     targets: &Targets<'_, f64>,
-    (h, method): (f64, Method),
+    difference: CentralDifference,
     interrupted: impl FnMut() -> bool + Send,
     out: &mut ParametersMut<'_, f64>,
 ) -> Result<f64, Error> {
     let x = x.into();
     check_batch(network, (x.rows(), x.cols()), targets)?;
-    check_places(network, out)?;
-    check_half_width(h)?;
-    let mut compute = |threads: Threads<'_>, cancel: &Cancel<'_>, most| {
-        let demand = Sizes::new(network, x.rows(), threads.count()).numerical(method);
+    check_out(network, out)?;
+    difference.check()?;
+    let mut compute = |threads: Threads<'_>, cancel: &Cancel<'_>, max_flops| {
+        let demand = Sizes::new(network, x.rows(), threads.count()).numerical(difference.method);
         in_workspace(network, x.rows(), demand, |own: &mut NumericalWorkspace| {
             let batch = Batch::new(x, threads, &mut own.batch);
-            finite_difference::numerical_gradient(
-                network,
-                batch.input(),
-                targets,
-                (h, method, most),
-                &mut own.rest,
-                (threads, cancel),
-                out,
-            )
+            let (input, quotients) = (batch.input(), &mut own.quotients);
+            let context = Context {
+                threads,
+                cancel,
+                max_flops,
+            };
+            let begin = (Begin::Input(input), input);
+            let prepared = quotients.prepare(network, begin, targets, difference, context)?;
+            Ok(prepared.map(|()| {
+                let sinks = write_to::<f64, f64>(out);
+                quotients.prepared().deliver(input, sinks, threads);
+                quotients.loss()
+            }))
         })?
     };
-    let work = method.flops(network, x.rows());
+    let work = difference.method.flops(network, x.rows());
     if work < MIN_WATCHED_FLOPS {
         // Nobody looks for interrupts: what turns out to be long is begun once more.
         let never = Cancel::new();
@@ -202,25 +212,7 @@ pub fn numerical_gradient<'a>(
     Ok(loss.unwrap_or(f64::NAN))
 }
 
-/// Checks the half-width of a central difference.
-///
-/// # Errors
-/// If it is not a positive finite number.
-pub fn check_half_width(h: f64) -> Result<(), Error> {
-    if h.is_finite() && h > 0.0 {
-        return Ok(());
-    }
-    Err(Error::value(
-        "h",
-        "be a positive finite number",
-        h.to_string(),
-    ))
-}
-
-fn check_places<T: Scalar>(
-    network: &Network<'_, T>,
-    out: &ParametersMut<'_, T>,
-) -> Result<(), Error> {
+fn check_out<T: Scalar>(network: &Network<'_, T>, out: &ParametersMut<'_, T>) -> Result<(), Error> {
     if out.fit(network) {
         return Ok(());
     }

@@ -3,11 +3,13 @@
 
 use crate::error::Error;
 use crate::finite_difference::quotient::{central_difference, Move, Point};
-use crate::network::forward::Forward;
+use crate::network::forward::{Begin, Forward};
 use crate::network::input::Input;
 use crate::network::losses::Targets;
-use crate::network::{Network, Parameters, ParametersMut};
+use crate::network::parameters::Parameters;
+use crate::network::Network;
 use crate::parallel::cancel::Cancel;
+use crate::parallel::context::Context;
 use crate::parallel::{for_chunks, Threads};
 
 /// Parameters one task moves, one after the other, on a copy of its own.
@@ -36,7 +38,8 @@ impl Point for Moving<'_> {
     fn value(&mut self) -> Result<f64, Error> {
         self.cancel.check()?;
         let network = self.parameters.network(self.like);
-        self.forward.run(&network, self.input, Threads::One);
+        let begin = Begin::Input(self.input);
+        self.forward.run(&network, begin, Threads::One);
         Ok(self.like.loss().mean(&self.forward.scored(self.targets)))
     }
 }
@@ -68,7 +71,7 @@ pub fn check_steps(network: &Network<'_, f64>, h: f64) -> Result<(), Error> {
     Ok(())
 }
 
-/// Writes the central difference of the mean loss in every parameter, which `h` [moves](check_steps).
+/// The central difference of the mean loss in every parameter, which `h` [moves](check_steps).
 ///
 /// # Errors
 /// [`Error::Interrupted`] if cancelled.
@@ -77,11 +80,12 @@ pub fn direct(
     input: Input<'_, f64>,
     targets: &Targets<'_, f64>,
     h: f64,
-    threads: Threads<'_>,
-    cancel: &Cancel,
-    gradient: &mut ParametersMut<'_, f64>,
-) -> Result<(), Error> {
-    for (array, out) in gradient.slices_mut().enumerate() {
+    Context {
+        threads, cancel, ..
+    }: Context<'_>,
+) -> Result<Parameters<f64>, Error> {
+    let mut quotients = Parameters::filled(network, 0.0);
+    for (array, out) in quotients.slices_mut().enumerate() {
         for_chunks(threads, out, CHUNK, |chunk, out| {
             if cancel.check().is_err() {
                 return; // before the copy below, of which a large network has thousands to come
@@ -100,5 +104,6 @@ pub fn direct(
             let _ = central_difference(&mut moving, places, h, out);
         });
     }
-    cancel.check()
+    cancel.check()?;
+    Ok(quotients)
 }

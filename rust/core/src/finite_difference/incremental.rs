@@ -7,10 +7,11 @@
 use crate::error::Error;
 use crate::finite_difference::perturb::{Block, PerturbedLoss, Scratch};
 use crate::network::input::Input;
-use crate::network::{LayerParametersMut, ParametersMut};
+use crate::network::parameters::{LayerParts, Parameters};
 use crate::numeric::simd::{dispatch, Kernel, Level, LANES};
 use crate::parallel::cancel::Cancel;
-use crate::parallel::{try_map, Threads};
+use crate::parallel::context::Context;
+use crate::parallel::try_map;
 
 /// What some samples contribute to the quotients of the weights and the bias of one unit.
 #[derive(Debug)]
@@ -23,7 +24,7 @@ pub struct UnitQuotients {
 
 impl UnitQuotients {
     /// Adds these to the gradient of layer `layer`, where they belong to unit `j`.
-    pub fn add_to(&self, layer: &mut LayerParametersMut<'_, f64>, j: usize) {
+    pub fn add_to(&self, layer: &mut LayerParts<Vec<f64>>, j: usize) {
         let units = layer.weights.len() / self.weights.len();
         let column = layer.weights[j..].iter_mut().step_by(units);
         for (sum, &quotient) in column.zip(&self.weights) {
@@ -182,26 +183,26 @@ impl Column {
     }
 }
 
-/// Writes the central difference of the mean loss in every parameter.
+/// The central difference of the mean loss in every parameter.
 ///
 /// # Errors
 /// [`Error::Interrupted`] if cancelled.
 pub fn incremental(
     perturbed: &PerturbedLoss<'_>,
     h: f64,
-    threads: Threads<'_>,
-    cancel: &Cancel,
-    gradient: &mut ParametersMut<'_, f64>,
-) -> Result<(), Error> {
-    gradient.fill(0.0);
-    for (l, own) in gradient.layers.iter_mut().enumerate() {
+    Context {
+        threads, cancel, ..
+    }: Context<'_>,
+) -> Result<Parameters<f64>, Error> {
+    let mut quotients = Parameters::filled(perturbed.network(), 0.0);
+    for (l, layer) in quotients.layers.iter_mut().enumerate() {
         let units = perturbed.network().layers()[l].units();
         let columns = try_map(threads, units, |j| {
             unit_quotients(perturbed, l, j, 0..perturbed.samples(), h, cancel)
         })?;
         for (j, column) in columns.iter().enumerate() {
-            column.add_to(own, j);
+            column.add_to(layer, j);
         }
     }
-    Ok(())
+    Ok(quotients)
 }

@@ -1,86 +1,81 @@
-//! What becomes of a gradient: it is written down, or parameters take a step along it at once, while it
-//! is near, and nothing of it is kept.
+//! Where a gradient goes: it is written down, or parameters take a step along it while it is near, and
+//! nothing of it is kept.
 
-use crate::gradient::updates::sgd::descend;
-use crate::network::LayerParametersMut;
+use crate::gradient::updates::StepMut;
+use crate::network::parameters::{ParametersMut, PerLayer};
 use crate::numeric::scalar::Scalar;
 use crate::parallel::workspace::with_buffer;
 
-/// Steps of so many numbers at most leave their working space behind.
+/// Steps of so many numbers at most leave their buffer behind.
 const SMALL_STEP: usize = 1 << 20;
 
-/// What becomes of some numbers of type `T`.
+/// What becomes of some numbers of a gradient, of type `T`.
 #[derive(Debug)]
-pub enum Goal<'a, T, P = T> {
+pub enum GradientSink<'a, T, P = T> {
     /// They are written here.
-    Written(&'a mut [T]),
-    /// These parameters take a step along them, and the learning rate.
-    Step(&'a mut [P], P),
+    Write(&'a mut [T]),
+    /// These parameters take a step along them.
+    Step(StepMut<'a, P>),
 }
 
-impl<T: Scalar, P: Scalar> Goal<'_, T, P> {
-    /// How many numbers are wanted.
+impl<T: Scalar, P: Scalar> GradientSink<'_, T, P> {
+    /// How many numbers it takes.
     #[must_use]
-    pub fn count(&self) -> usize {
+    pub fn len(&self) -> usize {
         match self {
-            Self::Written(out) => out.len(),
-            Self::Step(own, _) => own.len(),
+            Self::Write(out) => out.len(),
+            Self::Step(step) => step.parameters.len(),
         }
     }
 
-    /// The same for chunks of `size` numbers.
+    /// What takes the first `count` numbers, and what takes the rest.
     #[must_use]
-    pub fn chunks(self, size: usize) -> Vec<Self> {
+    pub fn split_at(self, count: usize) -> (Self, Self) {
         match self {
-            Self::Written(out) => out.chunks_mut(size).map(Self::Written).collect(),
-            Self::Step(own, lr) => {
-                let chunks = own.chunks_mut(size);
-                chunks.map(|own| Self::Step(own, lr)).collect()
+            Self::Write(out) => {
+                let (head, tail) = out.split_at_mut(count);
+                (Self::Write(head), Self::Write(tail))
+            }
+            Self::Step(step) => {
+                let (head, tail) = step.split_at(count);
+                (Self::Step(head), Self::Step(tail))
             }
         }
     }
 
-    /// Does with the numbers that `find` writes what is to be done. `find` is given room for them, in which
-    /// anything may stand.
-    pub fn reach(self, find: impl FnOnce(&mut [T])) {
+    /// What takes `size` numbers each, and at last the rest.
+    pub fn chunks(self, size: usize) -> impl Iterator<Item = Self> {
+        let mut rest = Some(self);
+        std::iter::from_fn(move || {
+            let sink = rest.take()?;
+            if sink.len() <= size {
+                return Some(sink);
+            }
+            let (head, tail) = sink.split_at(size);
+            rest = Some(tail);
+            Some(head)
+        })
+    }
+
+    /// Takes the numbers that `find` writes to the slice it is given, in which anything may stand.
+    pub fn consume(self, find: impl FnOnce(&mut [T])) {
         match self {
-            Self::Written(out) => find(out),
-            Self::Step(own, lr) => with_buffer(own.len(), own.len() <= SMALL_STEP, |found| {
-                find(found);
-                descend(own, found, lr);
-            }),
+            Self::Write(out) => find(out),
+            Self::Step(step) => {
+                let len = step.parameters.len();
+                with_buffer(len, len <= SMALL_STEP, |gradient| {
+                    find(gradient);
+                    step.along(gradient);
+                });
+            }
         }
     }
 }
 
-/// What becomes of the gradient of one layer.
-#[derive(Debug)]
-pub struct LayerGoals<'a, T, P = T> {
-    /// Of its weights.
-    pub weights: Goal<'a, T, P>,
-    /// Of its bias, if there is one.
-    pub bias: Option<Goal<'a, T, P>>,
-}
-
-/// A gradient that is written to `places`.
+/// Sinks that write a gradient to `out`.
 #[must_use]
-pub fn written<'a, T, P>(places: &'a mut [LayerParametersMut<'_, T>]) -> Vec<LayerGoals<'a, T, P>> {
-    let layers = places.iter_mut().map(|layer| LayerGoals {
-        weights: Goal::Written(&mut *layer.weights),
-        bias: layer.bias.as_deref_mut().map(Goal::Written),
-    });
-    layers.collect()
-}
-
-/// A step of learning rate `lr` along it by the parameters in `places`.
-#[must_use]
-pub fn step<'a, T, P: Copy>(
-    places: &'a mut [LayerParametersMut<'_, P>],
-    lr: P,
-) -> Vec<LayerGoals<'a, T, P>> {
-    let layers = places.iter_mut().map(|layer| LayerGoals {
-        weights: Goal::Step(&mut *layer.weights, lr),
-        bias: layer.bias.as_deref_mut().map(|bias| Goal::Step(bias, lr)),
-    });
-    layers.collect()
+pub fn write_to<'a, T: Scalar, P>(
+    out: &'a mut ParametersMut<'_, T>,
+) -> PerLayer<GradientSink<'a, T, P>> {
+    out.each_mut().map(|out| GradientSink::Write(out))
 }

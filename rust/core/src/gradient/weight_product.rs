@@ -3,183 +3,219 @@
 use std::cmp::Reverse;
 use std::ops::Range;
 
-use crate::gradient::sink::Goal;
-use crate::network::input::Input;
-use crate::numeric::matmul::{multiply, Operand};
+use crate::gradient::prepared::Terms;
+use crate::gradient::sink::GradientSink;
+use crate::numeric::matmul::{self, Operand};
 use crate::numeric::matrix::{Matrix, MatrixRef};
 use crate::numeric::reduce::add_to;
 use crate::numeric::scalar::Scalar;
-use crate::numeric::simd::dispatch;
 use crate::parallel::{for_each, Threads};
-use crate::sparse::tiles::{Tiles, TILE_SIDE};
-use crate::sparse::transposed_times_dense::{ElementMap, TransposedTimesDense};
+use crate::sparse::shard::Shard;
+use crate::sparse::tiles::TILE_SIDE;
+use crate::sparse::transposed_times_dense::ElementMap;
 
 /// How many columns of a sparse input make a piece of work.
-pub const SPARSE_PART: usize = 2 * TILE_SIDE;
+pub const SPARSE_COLUMNS: usize = 2 * TILE_SIDE;
 
-/// `input^T @ terms[0] + sum_p T_(2p+1)(input / largest)^T @ terms[p]`, Chebyshev's polynomials taken
-/// element by element: coefficients of shape (samples, units), the result of shape (inputs, units). One
-/// term gives the plain product with the transpose.
+/// How many columns of a dense input make a piece of work, at most.
+const DENSE_COLUMNS: usize = 112;
+
+/// What a layer reads, or some columns of it.
 #[derive(Debug)]
-pub struct TransposedProduct<'a, T> {
-    input: Input<'a, T>,
-    /// The input with its zeros, where they must not be skipped.
-    dense: Option<Matrix<T>>,
-    terms: Vec<MatrixRef<'a, T>>,
-    largest: T,
-    /// All terms but the first, where single precision is enough.
-    single: Vec<Matrix<f32>>,
+enum Factor<'a, T> {
+    Dense(MatrixRef<'a, T>),
+    Shard(&'a Shard<T>),
+    /// A shard with its zeros: a zero times an infinity or a NaN is no zero.
+    WithZeros(Matrix<T>),
 }
 
-/// The matrices of a product, one at least, and what is known of them.
+/// The gradient of the weights that some inputs of a layer have, of shape (inputs, units).
 #[derive(Debug)]
-pub struct Terms<'a, T> {
-    /// Each of shape (samples, units).
-    pub each: Vec<MatrixRef<'a, T>>,
-    /// What the input is divided by in all but the first.
-    pub largest: T,
-    /// Whether no number of theirs is infinite or NaN.
-    pub are_finite: bool,
-    /// Whether all but the first are so small that they may be summed in single precision.
-    pub are_small: bool,
+pub struct WeightProduct<'a, T> {
+    factor: Factor<'a, T>,
+    terms: &'a Terms<'a, T>,
+    /// What is added to the product.
+    quotients: Option<&'a [T]>,
 }
 
-/// Computes products. The pieces of all of them are shared.
-pub fn multiply_transposed<T: Scalar, P: Scalar>(
-    all: Vec<(TransposedProduct<'_, T>, Goal<'_, T, P>)>,
-    threads: Threads<'_>,
-) {
-    let (products, goals): (Vec<_>, Vec<_>) = all.into_iter().unzip();
-    let mut pieces = Vec::new();
-    for (product, goal) in products.iter().zip(goals) {
-        let (part, units) = (product.part(), product.units());
-        for (c, goal) in goal.chunks(part * units).into_iter().enumerate() {
-            let columns = c * part..c * part + goal.count() / units;
-            pieces.push((product, columns, goal));
-        }
-    }
-    // What takes longest comes first: what is left at the end then takes both threads about as long.
-    pieces.sort_by_cached_key(|(product, columns, _)| Reverse(product.flops(columns)));
-    for_each(threads, pieces.into_iter(), |(product, columns, goal)| {
-        goal.reach(|out| product.write(&columns, out));
-    });
-}
-
-impl<'a, T: Scalar> TransposedProduct<'a, T> {
-    /// A product to compute.
+impl<'a, T: Scalar> WeightProduct<'a, T> {
+    /// For the inputs `x`, shape (samples, inputs).
     #[must_use]
-    pub fn new(input: Input<'a, T>, terms: Terms<'a, T>) -> Self {
-        let each = terms.each;
-        let higher = if terms.are_small { &each[1..] } else { &[] };
+    pub fn of_dense(
+        x: MatrixRef<'a, T>,
+        terms: &'a Terms<'a, T>,
+        quotients: Option<&'a [T]>,
+    ) -> Self {
         Self {
-            dense: match input {
-                // A zero times an infinity or a NaN is no zero.
-                Input::Sparse(x) if !terms.are_finite => Some(x.to_dense(0..x.rows())),
-                _ => None,
+            factor: Factor::Dense(x),
+            terms,
+            quotients,
+        }
+    }
+
+    /// For the inputs of a shard.
+    #[must_use]
+    pub fn of_shard(
+        shard: &'a Shard<T>,
+        terms: &'a Terms<'a, T>,
+        quotients: Option<&'a [T]>,
+    ) -> Self {
+        Self {
+            factor: if terms.are_finite() {
+                Factor::Shard(shard)
+            } else {
+                Factor::WithZeros(shard.to_dense())
             },
-            input,
-            single: higher.iter().map(MatrixRef::cast).collect(),
-            terms: each,
-            largest: terms.largest,
+            terms,
+            quotients,
         }
     }
 
-    fn units(&self) -> usize {
-        self.terms[0].cols()
+    /// Cuts the product and its sink into pieces of work.
+    fn pieces<'s, P: Scalar>(
+        &'s self,
+        sink: GradientSink<'s, T, P>,
+    ) -> impl Iterator<Item = Piece<'s, T, P>> {
+        let inputs = self.inputs();
+        let units = sink.len() / inputs;
+        let columns = self.piece_columns();
+        let starts = (0..inputs).step_by(columns);
+        let sinks = sink.chunks(columns * units);
+        starts.zip(sinks).map(move |(start, sink)| Piece {
+            product: self,
+            columns: start..inputs.min(start + columns),
+            sink,
+        })
     }
 
-    fn input(&self) -> Input<'_, T> {
-        match &self.dense {
-            Some(x) => Input::Dense(x.view()),
-            None => self.input,
+    fn inputs(&self) -> usize {
+        match &self.factor {
+            Factor::Dense(x) => x.cols(),
+            Factor::WithZeros(x) => x.cols(),
+            Factor::Shard(x) => x.columns().len(),
         }
     }
 
-    /// How many columns of the input make a piece of work: of a dense one about a hundred, in an even number
-    /// of pieces.
-    fn part(&self) -> usize {
-        const DENSE: usize = 112;
-        match self.input() {
-            Input::Sparse(_) => SPARSE_PART,
-            Input::Dense(x) if x.cols() <= DENSE => x.cols(),
-            Input::Dense(x) => {
-                let pieces = x.cols().div_ceil(DENSE).next_multiple_of(2);
-                x.cols().div_ceil(pieces)
+    /// How many columns make a piece of work: of a dense input about a hundred, in an even number of pieces.
+    fn piece_columns(&self) -> usize {
+        match (&self.factor, self.inputs()) {
+            (Factor::Shard(_), _) => SPARSE_COLUMNS,
+            (_, inputs) if inputs <= DENSE_COLUMNS => inputs,
+            (_, inputs) => {
+                let pieces = inputs.div_ceil(DENSE_COLUMNS).next_multiple_of(2);
+                inputs.div_ceil(pieces)
             }
         }
     }
 
-    /// How many multiplications these rows of the result take.
-    fn flops(&self, columns: &Range<usize>) -> usize {
-        let elements = match self.input() {
-            Input::Sparse(x) => x.count_in(columns),
-            Input::Dense(x) => x.rows() * columns.len(),
+    /// How many multiplications these rows of the result take for each unit.
+    fn flops_a_unit(&self, columns: &Range<usize>) -> usize {
+        let elements = match &self.factor {
+            Factor::Dense(x) => x.rows() * columns.len(),
+            Factor::WithZeros(x) => x.rows() * columns.len(),
+            Factor::Shard(x) => x.count_in(columns),
         };
-        elements * self.units() * self.terms.len()
+        elements * self.terms.each().len()
+    }
+
+    /// How many multiplications all of it takes, its zeros counted.
+    fn dense_flops(&self) -> usize {
+        let size = |term: &MatrixRef<'_, T>| term.data().len().saturating_mul(self.inputs());
+        let sizes = self.terms.each().iter().map(size);
+        sizes.fold(0, usize::saturating_add)
     }
 
     /// Writes these rows of the result.
     fn write(&self, columns: &Range<usize>, out: &mut [T]) {
-        let (input, linear) = (self.input(), self.terms[0]);
-        match input {
-            Input::Sparse(x) => {
-                transposed_times_dense(x.row_blocks(), columns, ElementMap::Plain, linear, out);
-            }
-            Input::Dense(x) => {
-                let x = Operand::plain(x).columns(columns.start, columns.end);
-                multiply(x.transposed(), Operand::plain(linear), false, out);
-            }
-        }
-        for (p, &term) in self.terms.iter().enumerate().skip(1) {
-            let map = ElementMap::OddChebyshev(p, T::one() / self.largest);
-            match self.single.get(p - 1) {
-                Some(term) => add_weighed(input, columns, map, term.view(), out),
-                None => add_weighed(input, columns, map, term, out),
+        match self.terms.each().split_first() {
+            None => out.fill(T::zero()),
+            Some((first, higher)) => {
+                self.write_first(columns, *first, out);
+                for (p, &term) in (1..).zip(higher) {
+                    let map = ElementMap::OddChebyshev(p, T::one() / self.terms.max_input());
+                    match self.terms.single(p) {
+                        Some(term) => self.add_mapped(columns, map, term, out),
+                        None => self.add_mapped(columns, map, term, out),
+                    }
+                }
             }
         }
+        if let Some(quotients) = self.quotients {
+            let units = out.len() / columns.len();
+            add_to(out, &quotients[columns.start * units..columns.end * units]);
+        }
+    }
+
+    fn write_first(&self, columns: &Range<usize>, term: MatrixRef<'_, T>, out: &mut [T]) {
+        let x = match &self.factor {
+            Factor::Shard(x) => {
+                return x.transposed_times(columns, ElementMap::Plain, term, out);
+            }
+            Factor::Dense(x) => *x,
+            Factor::WithZeros(x) => x.view(),
+        };
+        let x = Operand::plain(x).columns(columns.start, columns.end);
+        matmul::multiply(x.transposed(), Operand::plain(term), false, out);
+    }
+
+    /// Adds the product of mapped columns, transposed, with a term, computed in the type of the term.
+    fn add_mapped<C: Scalar>(
+        &self,
+        columns: &Range<usize>,
+        map: ElementMap<T>,
+        term: MatrixRef<'_, C>,
+        out: &mut [T],
+    ) {
+        let mut product = vec![C::zero(); out.len()];
+        let x = match &self.factor {
+            Factor::Shard(x) => {
+                x.transposed_times(columns, map, term, &mut product);
+                return add_to(out, &product);
+            }
+            Factor::Dense(x) => *x,
+            Factor::WithZeros(x) => x.view(),
+        };
+        let mut data = Vec::with_capacity(x.rows() * columns.len());
+        for n in 0..x.rows() {
+            let row = x.row(n)[columns.clone()].iter();
+            data.extend(row.map(|&x| map.of::<C>(x)));
+        }
+        let mapped = Operand::plain(MatrixRef::new(&data, x.rows(), columns.len())).transposed();
+        matmul::multiply(mapped, Operand::plain(term), false, &mut product);
+        add_to(out, &product);
     }
 }
 
-/// Adds the product of weighed columns, transposed, with a matrix, computed in the type of the matrix.
-fn add_weighed<T: Scalar, C: Scalar>(
-    input: Input<'_, T>,
-    columns: &Range<usize>,
-    map: ElementMap<T>,
-    matrix: MatrixRef<'_, C>,
-    out: &mut [T],
-) {
-    let mut product = vec![C::zero(); out.len()];
-    match input {
-        Input::Sparse(x) => {
-            transposed_times_dense(x.row_blocks(), columns, map, matrix, &mut product);
-        }
-        Input::Dense(x) => {
-            let mut data = Vec::with_capacity(x.rows() * columns.len());
-            for n in 0..x.rows() {
-                let row = x.row(n)[columns.clone()].iter();
-                data.extend(row.map(|&x| map.of::<C>(x)));
-            }
-            let weighed = MatrixRef::new(&data, x.rows(), columns.len());
-            let weighed = Operand::plain(weighed).transposed();
-            multiply(weighed, Operand::plain(matrix), false, &mut product);
-        }
-    }
-    add_to(out, &product);
+/// Some rows of a product, and where they go.
+struct Piece<'a, T, P> {
+    product: &'a WeightProduct<'a, T>,
+    columns: Range<usize>,
+    sink: GradientSink<'a, T, P>,
 }
 
-/// Writes rows `columns` of the product of a sparse matrix, its columns weighed and transposed, with another.
-pub fn transposed_times_dense<T: Scalar, C: Scalar>(
-    blocks: &[Tiles<T>],
-    columns: &Range<usize>,
-    map: ElementMap<T>,
-    matrix: MatrixRef<'_, C>,
-    out: &mut [C],
+/// Computes products. The pieces of all of them are shared.
+pub fn multiply<'a, T: Scalar, P: Scalar>(
+    products: Vec<(WeightProduct<'a, T>, GradientSink<'a, T, P>)>,
+    threads: Threads<'_>,
 ) {
-    dispatch(TransposedTimesDense {
-        blocks,
-        columns: columns.clone(),
-        map,
-        matrix,
-        out,
+    let (products, sinks): (Vec<_>, Vec<_>) = products.into_iter().unzip();
+    let flops = products.iter().map(WeightProduct::dense_flops);
+    let threads = threads.limited_by(flops.fold(0, usize::saturating_add));
+    let mut pieces = Vec::new();
+    for (product, sink) in products.iter().zip(sinks) {
+        pieces.extend(product.pieces(sink));
+    }
+    // What takes longest comes first: what is left at the end then takes all threads about as long.
+    pieces.sort_by_cached_key(|piece| {
+        let units = piece.sink.len() / piece.columns.len();
+        Reverse(piece.product.flops_a_unit(&piece.columns) * units)
+    });
+    for_each(threads, pieces.into_iter(), |piece| {
+        let Piece {
+            product,
+            columns,
+            sink,
+        } = piece;
+        sink.consume(|out| product.write(&columns, out));
     });
 }

@@ -15,8 +15,6 @@ use crate::parallel::{block_rows, for_each_from_both_ends, row_blocks, Threads};
 pub struct Forward<T> {
     pre: Vec<Matrix<T>>,
     post: Vec<Matrix<T>>,
-    /// Room for the parts of the first layer's pre-activations.
-    sums: [Matrix<T>; 2],
 }
 
 /// What a pass begins with.
@@ -24,8 +22,8 @@ pub struct Forward<T> {
 pub enum Begin<'a, T> {
     /// What the first layer reads.
     Input(Input<'a, T>),
-    /// What its pre-activations are the sum of, each of shape (samples, units).
-    Sums([&'a Matrix<T>; 2]),
+    /// What its pre-activations are the sum of: one matrix at least, each of shape (samples, units).
+    Sums(&'a [&'a Matrix<T>]),
     /// What it reads, once.
     Stream(&'a Stream<'a, T>),
 }
@@ -34,7 +32,7 @@ impl<T: Scalar> Begin<'_, T> {
     fn samples(&self) -> usize {
         match self {
             Self::Input(input) => input.samples(),
-            Self::Sums([first, _]) => first.rows(),
+            Self::Sums(sums) => sums[0].rows(),
             Self::Stream(stream) => stream.samples(),
         }
     }
@@ -44,11 +42,13 @@ impl<T: Scalar> Begin<'_, T> {
     fn write(&self, b: usize, layer: &Layer<'_, T>, out: &mut [T]) -> bool {
         match self {
             Self::Input(input) => input.times(b, layer.weights, layer.bias, out),
-            Self::Sums([first, second]) => {
-                let start = b * block_rows(first.rows()) * first.cols();
-                let own = start..start + out.len();
-                out.copy_from_slice(&first.data()[own.clone()]);
-                add_to(out, &second.data()[own]);
+            Self::Sums(sums) => {
+                let start = b * block_rows(self.samples()) * layer.units();
+                let block = start..start + out.len();
+                out.copy_from_slice(&sums[0].data()[block.clone()]);
+                for sums in &sums[1..] {
+                    add_to(out, &sums.data()[block.clone()]);
+                }
             }
             Self::Stream(stream) => return stream.write(b, layer, out),
         }
@@ -76,12 +76,12 @@ pub struct Passed<'a, T> {
 impl<'a, T: Scalar> Piece<'a, T> {
     /// Computes block `b` of the pass, if it can begin.
     fn run(self, b: usize, network: &Network<'_, T>, begin: Begin<'_, T>) -> Option<Passed<'a, T>> {
-        let last = self.pre.len() - 1;
         let mut passed = Passed {
             first: b * block_rows(begin.samples()),
             pre: Vec::with_capacity(self.pre.len()),
             post: Vec::with_capacity(self.pre.len()),
         };
+        let last = self.pre.len() - 1;
         for (l, (pre, post)) in self.pre.into_iter().zip(self.post).enumerate() {
             let layer = &network.layers()[l];
             match passed.post.last() {
@@ -110,16 +110,21 @@ impl<T: Scalar> Forward<T> {
         Self {
             pre: Vec::new(),
             post: Vec::new(),
-            sums: Default::default(),
         }
     }
 
-    /// Sends `input` through `network`, reusing the allocations of the last run. Each thread takes
-    /// some samples through all layers.
-    pub fn run(&mut self, network: &Network<'_, T>, input: Input<'_, T>, threads: Threads<'_>) {
-        let blocks = input.samples().div_ceil(block_rows(input.samples()));
-        let begin = Begin::Input(input);
+    /// Sends a batch through `network` from where it begins, in the buffers of the last pass. Each thread
+    /// takes some samples through all layers.
+    pub fn run(&mut self, network: &Network<'_, T>, begin: Begin<'_, T>, threads: Threads<'_>) {
+        let samples = begin.samples();
+        let blocks = samples.div_ceil(block_rows(samples));
         self.run_then(network, begin, threads, vec![(); blocks], |(), _| {});
+    }
+
+    /// How many layers there are.
+    #[must_use]
+    pub fn depth(&self) -> usize {
+        self.pre.len()
     }
 
     /// Sends rows through `network` that are read once.
@@ -158,12 +163,6 @@ impl<T: Scalar> Forward<T> {
             }
         }
         let threads = threads.limited_by(network.flops().saturating_mul(samples));
-        let begin = match begin {
-            Begin::Input(input) if input.two_sums(&layers[0], threads, &mut self.sums) => {
-                Begin::Sums(self.sums.each_ref())
-            }
-            begin => begin,
-        };
         let pieces = row_blocks(&mut self.pre, samples)
             .into_iter()
             .zip(row_blocks(&mut self.post, samples))

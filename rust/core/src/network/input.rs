@@ -3,17 +3,11 @@
 //! A zero of the input contributes nothing to a product. Where there are enough of them they
 //! are skipped; the batch's own density decides.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-
-use crate::network::Layer;
 use crate::numeric::matmul::{multiply, Operand};
 use crate::numeric::matrix::{Matrix, MatrixRef};
 use crate::numeric::reduce::max_abs;
 use crate::numeric::scalar::Scalar;
-use crate::numeric::simd::dispatch;
-use crate::parallel::{block_rows, for_chunks, for_each_from_both_ends, Threads};
-use crate::sparse::tiles::TILE_SIDE;
-use crate::sparse::times_dense::{half_of, TimesDense};
+use crate::parallel::{block_rows, for_chunks, Threads};
 use crate::sparse::Sparse;
 
 /// Zeros are skipped when at most this share of the elements of any piece of a batch is not zero.
@@ -66,22 +60,18 @@ pub enum Batch<'a, T> {
 }
 
 impl<'a, T: Scalar> Batch<'a, T> {
-    /// A batch of the rows of `x`; its non-zero elements go to `room`.
+    /// A batch of the rows of `x`; its non-zero elements go to `sparse`.
     #[must_use]
     pub fn new(
         x: impl Into<BatchRows<'a, T>>,
         threads: Threads<'_>,
-        room: &'a mut Sparse<T>,
+        sparse: &'a mut Sparse<T>,
     ) -> Self {
-        let widened = |value: f32| T::from_f64(value.widen());
         match x.into() {
-            BatchRows::Same(x) if is_sparse(x, threads, room) => Self::Sparse(room),
+            BatchRows::Same(x) if is_sparse(x, threads, sparse) => Self::Sparse(sparse),
             BatchRows::Same(x) => Self::Dense(x),
-            BatchRows::Single(x) if is_sparse(x, threads, room) => Self::Sparse(room),
-            BatchRows::Single(x) => {
-                let data = x.data().iter().map(|&value| widened(value)).collect();
-                Self::Cast(Matrix::from_vec(data, x.rows(), x.cols()))
-            }
+            BatchRows::Single(x) if is_sparse(x, threads, sparse) => Self::Sparse(sparse),
+            BatchRows::Single(x) => Self::Cast(x.cast()),
         }
     }
 
@@ -96,22 +86,18 @@ impl<'a, T: Scalar> Batch<'a, T> {
     }
 }
 
-/// Whether `x` has enough zeros to be skipped; `room` then holds what is not zero.
+/// Whether `x` has enough zeros to be skipped; `sparse` then holds what is not zero.
 fn is_sparse<S: Scalar, T: Scalar>(
     x: MatrixRef<'_, S>,
     threads: Threads<'_>,
-    room: &mut Sparse<T>,
+    sparse: &mut Sparse<T>,
 ) -> bool {
-    let shape = (x.rows(), x.cols());
-    room.try_fill(
-        shape,
-        SPARSE_DENSITY,
-        threads,
-        |tiles, range, max_nonzeros| {
-            tiles.try_fill::<S, S>(range.map(|n| (x.row(n), &[][..])), x.cols(), max_nonzeros)
-        },
-    )
-    .is_ok()
+    sparse.reshape((x.rows(), x.cols()), block_rows(x.rows()), SPARSE_DENSITY);
+    let filled = sparse.try_fill(threads, |tiles, rows, columns, max_nonzeros| {
+        let row = |n| (&x.row(n)[columns.clone()], &[][..]);
+        tiles.try_fill::<S, S>(rows.map(row), columns.len(), max_nonzeros)
+    });
+    filled.is_ok()
 }
 
 /// The input of a layer: a batch, or the activations of the layer below.
@@ -172,63 +158,11 @@ impl<T: Scalar> Input<'_, T> {
         match self {
             Self::Dense(x) => times(x.row_range(rows.start, rows.end), weights, bias, out),
             Self::Sparse(x) => {
-                let are_finite = dispatch(TimesDense {
-                    blocks: std::slice::from_ref(&x.row_blocks()[b]),
-                    first_tile: 0,
-                    half: half_of(weights.rows()),
-                    bias,
-                    matrix: weights,
-                    out,
-                });
-                if !are_finite {
-                    // A zero times an infinity or a NaN is no zero, and must not be skipped.
+                if !x.times(b, weights, bias, out) {
                     times(x.to_dense(rows).view(), weights, bias, out);
                 }
             }
         }
-    }
-
-    /// Writes the two sums of which [`times`](Self::times) adds up the pre-activations of `layer`, each thread one
-    /// of them; false, and nothing of meaning, where that is not done: for other than two threads and two
-    /// blocks, without zeros, and with weights that are infinite or NaN.
-    ///
-    /// A thread then reads half of the weights, and in a row of gradients and steps always the same half.
-    pub fn two_sums(
-        &self,
-        layer: &Layer<'_, T>,
-        threads: Threads<'_>,
-        sums: &mut [Matrix<T>; 2],
-    ) -> bool {
-        let (weights, bias) = (layer.weights, layer.bias);
-        let half = half_of(weights.rows());
-        let parts = match self {
-            Self::Sparse(x) if threads.count() == 2 && half < weights.rows() => x.row_blocks(),
-            _ => return false,
-        };
-        if parts.len() != 2 {
-            return false;
-        }
-        for sums in &mut *sums {
-            sums.reshape(self.samples(), weights.cols());
-        }
-        let are_finite = AtomicBool::new(true);
-        let rows = [(0..half, bias), (half..weights.rows(), None)];
-        for_each_from_both_ends(
-            threads,
-            rows.into_iter().zip(sums),
-            |((rows, bias), sums)| {
-                let is_finite = dispatch(TimesDense {
-                    blocks: parts,
-                    first_tile: rows.start / TILE_SIDE,
-                    half: rows.len(),
-                    bias,
-                    matrix: weights.row_range(rows.start, rows.end),
-                    out: sums.data_mut(),
-                });
-                are_finite.fetch_and(is_finite, Ordering::Relaxed);
-            },
-        );
-        are_finite.into_inner()
     }
 
     /// Calls `visit(i, x)` for every element of row `n` that is not zero, in order.

@@ -12,12 +12,10 @@ use crate::network::input::{times, BatchRows, SPARSE_DENSITY};
 use crate::network::Layer;
 use crate::numeric::matrix::Matrix;
 use crate::numeric::scalar::Scalar;
-use crate::numeric::simd::dispatch;
 use crate::parallel::block_rows;
 use crate::parallel::workspace::with_cached;
-use crate::sparse::nonzero_budget;
-use crate::sparse::tiles::Tiles;
-use crate::sparse::times_dense::{half_of, TimesDense};
+use crate::parallel::Threads;
+use crate::sparse::{Sparse, TooDense};
 
 /// Threads keep what they gather rows in for blocks of so many numbers at most.
 const SMALL_BLOCK: usize = 1 << 18;
@@ -66,13 +64,12 @@ impl<'a, T: Scalar> Stream<'a, T> {
         if self.is_too_dense() {
             return false;
         }
-        with_cached(self.is_small(), |tiles: &mut Tiles<T>| {
-            if !self.gather(rows.clone(), tiles) {
+        with_cached(self.is_small(), |block: &mut Sparse<T>| {
+            if self.read(rows.clone(), block).is_err() {
                 self.is_too_dense.store(true, Ordering::Relaxed);
                 return false;
             }
-            if !sum(tiles, layer, out) {
-                // A zero times an infinity or a NaN is no zero, and must not be skipped.
+            if !block.times(0, layer.weights, layer.bias, out) {
                 self.write_dense(rows, layer, out);
             }
             true
@@ -83,21 +80,23 @@ impl<'a, T: Scalar> Stream<'a, T> {
         block_rows(self.samples()).saturating_mul(self.rows.cols()) <= SMALL_BLOCK
     }
 
-    /// Takes what is not zero in these rows; false, and nothing of meaning, if that is too much.
-    fn gather(&self, rows: Range<usize>, tiles: &mut Tiles<T>) -> bool {
-        let cols = self.rows.cols();
-        let Some(max_nonzeros) = nonzero_budget(SPARSE_DENSITY, (rows.len(), cols)) else {
-            return false;
-        };
-        match self.rows {
-            BatchRows::Same(x) => {
-                tiles.try_fill::<T, T>(rows.map(|n| (x.row(n), &[][..])), cols, max_nonzeros)
+    /// Takes what is not zero in these rows.
+    fn read(&self, rows: Range<usize>, block: &mut Sparse<T>) -> Result<(), TooDense> {
+        let shape = (rows.len(), self.rows.cols());
+        block.reshape(shape, shape.0, SPARSE_DENSITY);
+        block.try_fill(Threads::One, |tiles, range, columns, max_nonzeros| {
+            let rows = range.map(|n| rows.start + n);
+            match self.rows {
+                BatchRows::Same(x) => {
+                    let row = |n| (&x.row(n)[columns.clone()], &[][..]);
+                    tiles.try_fill::<T, T>(rows.map(row), columns.len(), max_nonzeros)
+                }
+                BatchRows::Single(x) => {
+                    let row = |n| (&x.row(n)[columns.clone()], &[][..]);
+                    tiles.try_fill::<f32, f32>(rows.map(row), columns.len(), max_nonzeros)
+                }
             }
-            BatchRows::Single(x) => {
-                tiles.try_fill::<f32, f32>(rows.map(|n| (x.row(n), &[][..])), cols, max_nonzeros)
-            }
-        }
-        .is_ok()
+        })
     }
 
     fn write_dense(&self, rows: Range<usize>, layer: &Layer<'_, T>, out: &mut [T]) {
@@ -116,17 +115,4 @@ impl<'a, T: Scalar> Stream<'a, T> {
             }),
         }
     }
-}
-
-/// Writes the products of some rows with the weights of `layer`, and its bias added; false, and nothing of
-/// meaning, if a weight is infinite or NaN.
-fn sum<T: Scalar>(tiles: &Tiles<T>, layer: &Layer<'_, T>, out: &mut [T]) -> bool {
-    dispatch(TimesDense {
-        blocks: std::slice::from_ref(tiles),
-        first_tile: 0,
-        half: half_of(layer.inputs()),
-        bias: layer.bias,
-        matrix: layer.weights,
-        out,
-    })
 }

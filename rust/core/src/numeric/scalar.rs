@@ -27,6 +27,13 @@ pub trait Scalar:
     fn from_f64(value: f64) -> Self;
     /// The same value as an `f64`: exact for both types.
     fn widen(self) -> f64;
+
+    /// `values` as they are, if their type is this one.
+    fn same<S: Scalar>(values: &[S]) -> Option<&[Self]>;
+    /// `values` as they are, if they are of single precision.
+    fn as_single(values: &[Self]) -> Option<&[f32]>;
+    /// `values` as they are, if they are of double precision.
+    fn as_double(values: &[Self]) -> Option<&[f64]>;
 }
 
 impl Scalar for f32 {
@@ -40,6 +47,16 @@ impl Scalar for f32 {
     fn widen(self) -> f64 {
         f64::from(self)
     }
+
+    fn same<S: Scalar>(values: &[S]) -> Option<&[Self]> {
+        S::as_single(values)
+    }
+    fn as_single(values: &[Self]) -> Option<&[f32]> {
+        Some(values)
+    }
+    fn as_double(_: &[Self]) -> Option<&[f64]> {
+        None
+    }
 }
 
 impl Scalar for f64 {
@@ -50,5 +67,15 @@ impl Scalar for f64 {
     }
     fn widen(self) -> f64 {
         self
+    }
+
+    fn same<S: Scalar>(values: &[S]) -> Option<&[Self]> {
+        S::as_double(values)
+    }
+    fn as_single(_: &[Self]) -> Option<&[f32]> {
+        None
+    }
+    fn as_double(values: &[Self]) -> Option<&[f64]> {
+        Some(values)
     }
 }

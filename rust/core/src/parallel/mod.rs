@@ -4,6 +4,7 @@
 //! So results are the same bit for bit, whatever that number is.
 
 pub(crate) mod cancel;
+pub(crate) mod context;
 pub(crate) mod forks;
 pub(crate) mod lease;
 pub(crate) mod matmul_memory;

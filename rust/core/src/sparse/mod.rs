@@ -3,6 +3,7 @@
 pub(crate) mod bitset;
 pub(crate) mod compress;
 pub(crate) mod packed;
+pub(crate) mod shard;
 pub(crate) mod tiles;
 pub(crate) mod times_dense;
 pub(crate) mod transposed_times_dense;
@@ -10,11 +11,17 @@ pub(crate) mod transposed_times_dense;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::numeric::matrix::Matrix;
-use crate::numeric::reduce::max_abs;
+use crate::numeric::matrix::{Matrix, MatrixRef};
+use crate::numeric::reduce::{add_to, max_abs};
 use crate::numeric::scalar::Scalar;
-use crate::parallel::{block_rows, for_each, Threads};
-use crate::sparse::tiles::{tiles_of, Tiles};
+use crate::parallel::workspace::with_buffer;
+use crate::parallel::{for_each, Threads};
+use crate::sparse::shard::{shard_columns, Shard};
+use crate::sparse::tiles::Tiles;
+
+/// More elements are not zero than the caller wants to keep. What was to hold them holds nothing of use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TooDense;
 
 /// How many elements of a matrix of that shape may be non-zero for it to count as sparse; nothing
 /// where not one may.
@@ -26,52 +33,97 @@ pub fn nonzero_budget(density: f64, (rows, cols): (usize, usize)) -> Option<usiz
     (max_nonzeros > 0).then_some(max_nonzeros)
 }
 
-/// More elements are not zero than the caller wants to keep. What was to hold them holds nothing of use.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TooDense;
+/// Sums of products up to so many numbers leave their buffer behind.
+const SMALL_SUMS: usize = 1 << 18;
 
-/// The non-zero elements of a batch, in the pieces of rows in which they are worked on.
+/// The non-zero elements of a batch: shards of its columns, each in blocks of rows.
+///
+/// Products add up the sums of one shard after the other, so threads that each have a shard come to the
+/// numbers of one that has them all.
 #[derive(Debug, Clone, Default)]
 pub struct Sparse<T> {
     shape: (usize, usize),
-    rows: Vec<Tiles<T>>,
-    /// The largest absolute value of each piece, found while the piece is near.
-    largest: Vec<T>,
+    /// How many rows a block has.
+    block_rows: usize,
+    /// How many elements of a whole block may be non-zero, as a share.
+    density: f64,
+    shards: Vec<Shard<T>>,
 }
 
 impl<T: Scalar> Sparse<T> {
-    /// Takes rows, `shape` all together; `try_fill` fills the tiles of rows `start..end`, unless they
-    /// hold more elements than it is told. False, and nothing of meaning, if more than a share of
-    /// `density` of the elements of any piece is not zero.
+    /// Makes this a batch of that shape, in blocks of `block_rows` rows; what its shards hold is that of the
+    /// last batch until they are filled. It counts as sparse if no more than a share of `density` of any block
+    /// is not zero.
+    pub fn reshape(&mut self, shape: (usize, usize), block_rows: usize, density: f64) {
+        (self.shape, self.block_rows, self.density) = (shape, block_rows, density);
+        let columns = shard_columns(shape.1);
+        self.shards.resize_with(columns.len(), Shard::default);
+        for (shard, columns) in self.shards.iter_mut().zip(columns) {
+            shard.set_columns(columns);
+        }
+    }
+
+    /// Takes all elements. `fill` fills tiles with the elements of some rows and columns, unless there are
+    /// more than it is told.
+    ///
+    /// # Errors
+    /// If the batch [is not sparse](Self::is_sparse).
     pub fn try_fill(
         &mut self,
-        shape: (usize, usize),
-        density: f64,
         threads: Threads<'_>,
-        try_fill: impl Fn(&mut Tiles<T>, Range<usize>, usize) -> Result<(), TooDense> + Sync,
+        fill: impl Fn(&mut Tiles<T>, Range<usize>, Range<usize>, usize) -> Result<(), TooDense> + Sync,
     ) -> Result<(), TooDense> {
-        self.shape = shape;
-        let block = block_rows(shape.0);
-        self.rows
-            .resize_with(shape.0.div_ceil(block), Tiles::default);
-        self.largest.resize(self.rows.len(), T::zero());
-        let are_few = AtomicBool::new(true);
-        let pieces = self.rows.iter_mut().zip(&mut self.largest).enumerate();
-        for_each(threads, pieces, |(b, (tiles, largest))| {
-            let range = b * block..shape.0.min((b + 1) * block);
-            let max_nonzeros = nonzero_budget(density, (range.len(), shape.1));
-            // Once there are too many in one piece, it does not matter how many are in others.
-            if are_few.load(Ordering::Relaxed) {
-                match max_nonzeros
-                    .ok_or(TooDense)
-                    .and_then(|max_nonzeros| try_fill(tiles, range, max_nonzeros))
-                {
-                    Ok(()) => *largest = tiles.max_abs(),
-                    Err(TooDense) => are_few.store(false, Ordering::Relaxed),
+        let budgets: Vec<_> = self.budgets().collect();
+        let blocks = budgets.len();
+        let mut by_rows: Vec<Vec<_>> = (0..blocks).map(|_| Vec::new()).collect();
+        for shard in &mut self.shards {
+            let columns = shard.columns();
+            for (by_rows, block) in by_rows.iter_mut().zip(shard.empty_blocks(blocks)) {
+                by_rows.push((columns.clone(), block));
+            }
+        }
+        let is_sparse = AtomicBool::new(true);
+        let blocks = by_rows.into_iter().zip(budgets);
+        for_each(threads, blocks, |(shards, (rows, max_nonzeros))| {
+            let mut rest = max_nonzeros;
+            for (columns, mut block) in shards {
+                // Once there are too many in one block, it does not matter how many are in others.
+                let is_filled = is_sparse.load(Ordering::Relaxed)
+                    && rest.is_some_and(|rest| {
+                        block
+                            .try_fill(|tiles| fill(tiles, rows.clone(), columns, rest))
+                            .is_ok()
+                    });
+                rest = rest.and_then(|rest| rest.checked_sub(block.count()));
+                if !is_filled || rest.is_none() {
+                    is_sparse.store(false, Ordering::Relaxed);
+                    return;
                 }
             }
         });
-        are_few.into_inner().then_some(()).ok_or(TooDense)
+        is_sparse.into_inner().then_some(()).ok_or(TooDense)
+    }
+
+    /// The rows of each block, and how many of their elements may be non-zero.
+    fn budgets(&self) -> impl Iterator<Item = (Range<usize>, Option<usize>)> + use<T> {
+        let ((rows, cols), block_rows, density) = (self.shape, self.block_rows, self.density);
+        (0..rows.div_ceil(block_rows)).map(move |b| {
+            let range = b * block_rows..rows.min((b + 1) * block_rows);
+            let max_nonzeros = nonzero_budget(density, (range.len(), cols));
+            (range, max_nonzeros)
+        })
+    }
+
+    /// Whether all shards hold what they should, and no block has too many elements.
+    #[must_use]
+    pub fn is_sparse(&self) -> bool {
+        self.budgets().enumerate().all(|(b, (_, max_nonzeros))| {
+            let counts = self.shards.iter().map(|shard| shard.count(b));
+            let count = counts.sum::<Option<usize>>();
+            count
+                .zip(max_nonzeros)
+                .is_some_and(|(count, most)| count <= most)
+        })
     }
 
     /// The number of rows.
@@ -89,27 +141,51 @@ impl<T: Scalar> Sparse<T> {
     /// The largest absolute value, 0 for none; infinite or NaN where such a value occurs.
     #[must_use]
     pub fn max_abs(&self) -> T {
-        max_abs(&self.largest)
+        let shards: Vec<T> = self.shards.iter().map(Shard::max_abs).collect();
+        max_abs(&shards)
     }
 
-    /// The rows, in pieces of [`block_rows`].
+    /// Its shards, in the order of their columns.
     #[must_use]
-    pub fn row_blocks(&self) -> &[Tiles<T>] {
-        &self.rows
+    pub fn shards(&self) -> &[Shard<T>] {
+        &self.shards
     }
 
-    /// The number of elements in these columns, whole blocks of them or all to the last.
+    /// Its shards, to be filled one by one.
     #[must_use]
-    pub fn count_in(&self, columns: &Range<usize>) -> usize {
-        let blocks = tiles_of(columns);
-        let counts = self.rows.iter().map(|part| part.count_in(blocks.clone()));
-        counts.sum()
+    pub fn shards_mut(&mut self) -> &mut [Shard<T>] {
+        &mut self.shards
+    }
+
+    /// Writes block `b` of the product with `matrix`, plus `bias`; false, and numbers without meaning, if
+    /// `matrix` holds an infinity or a NaN: a zero times such a number is no zero.
+    pub fn times(
+        &self,
+        b: usize,
+        matrix: MatrixRef<'_, T>,
+        bias: Option<&[T]>,
+        out: &mut [T],
+    ) -> bool {
+        let Some((first, others)) = self.shards.split_first() else {
+            return false;
+        };
+        let mut are_finite = first.times(b..b + 1, matrix, bias, out);
+        for shard in others {
+            with_buffer(out.len(), out.len() <= SMALL_SUMS, |sums: &mut [T]| {
+                are_finite &= shard.times(b..b + 1, matrix, None, sums);
+                add_to(out, sums);
+            });
+        }
+        are_finite
     }
 
     /// Calls `visit` with the column and the value of each element of row `n`, in order.
-    pub fn for_each(&self, n: usize, visit: impl FnMut(usize, T)) {
-        let block = block_rows(self.shape.0);
-        self.rows[n / block].for_each(n % block, visit);
+    pub fn for_each(&self, n: usize, mut visit: impl FnMut(usize, T)) {
+        let (b, row) = (n / self.block_rows, n % self.block_rows);
+        for shard in &self.shards {
+            let first = shard.columns().start;
+            shard.blocks()[b].for_each(row, |place, value| visit(first + place, value));
+        }
     }
 
     /// Some rows with their zeros.

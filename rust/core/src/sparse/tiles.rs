@@ -71,12 +71,6 @@ impl<T: Scalar> Tiles<T> {
         self.masks.len().checked_div(self.rows).unwrap_or(0)
     }
 
-    /// Whether there is no tile.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
     /// Where in tile `b` the elements of each row stand.
     #[inline(always)]
     #[must_use]

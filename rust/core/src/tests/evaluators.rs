@@ -3,10 +3,11 @@
 use super::draw::{distance, Case, Recipe};
 use crate::api::{gradient, numerical_gradient};
 use crate::error::Error;
-use crate::finite_difference::Method;
+use crate::finite_difference::{CentralDifference, Method};
 use crate::network::activations::Activation;
 use crate::network::losses::Targets;
-use crate::network::{Network, Parameters};
+use crate::network::parameters::Parameters;
+use crate::network::Network;
 use crate::parallel::pool::set_num_threads;
 use proptest::prelude::*;
 
@@ -16,8 +17,8 @@ fn numerical(case: &Case, soft: bool, h: f64, method: Method) -> Parameters<f64>
     let (network, targets) = (case.network(), case.targets(soft));
     // What stood there before must not matter.
     let mut out = Parameters::filled(&network, f64::NAN);
-    let how = (h, method);
-    let places = &mut out.places();
+    let how = CentralDifference { h, method };
+    let places = &mut out.as_mut();
     numerical_gradient(&network, case.x.view(), &targets, how, || false, places)
         .expect("the sizes fit");
     out
@@ -26,7 +27,7 @@ fn numerical(case: &Case, soft: bool, h: f64, method: Method) -> Parameters<f64>
 fn exact(case: &Case, soft: bool) -> Parameters<f64> {
     let network = case.network();
     let mut out = Parameters::filled(&network, f64::NAN);
-    let places = &mut out.places();
+    let places = &mut out.as_mut();
     gradient(&network, case.x.view(), &case.targets(soft), places).expect("the sizes fit");
     out
 }
@@ -225,9 +226,12 @@ fn a_long_computation_can_be_interrupted() {
         &network,
         case.x.view(),
         &targets,
-        (H, Method::Direct),
+        CentralDifference {
+            h: H,
+            method: Method::Direct,
+        },
         &mut interrupted,
-        &mut out.places(),
+        &mut out.as_mut(),
     );
     assert_eq!(answer.unwrap_err(), Error::Interrupted);
 }
@@ -238,7 +242,8 @@ fn what_does_not_fit_is_refused_by_name() {
     let network = case.network();
     let message = |network: &Network<'_, f64>, x, targets: Targets<'_, f64>, h| {
         let mut out = Parameters::filled(network, 0.0);
-        let (how, places) = ((h, Method::Node), &mut out.places());
+        let method = Method::Node;
+        let (how, places) = (CentralDifference { h, method }, &mut out.as_mut());
         let answer = numerical_gradient(network, x, &targets, how, || false, places);
         answer.unwrap_err().to_string()
     };
@@ -268,7 +273,7 @@ fn what_does_not_fit_is_refused_by_name() {
     }
     let other = Case::new(&plain(&[4, 5, 3], 3, Activation::Sigmoid));
     let mut out = Parameters::filled(&other.network(), 0.0);
-    let answer = gradient(&network, x, &case.targets(true), &mut out.places());
+    let answer = gradient(&network, x, &case.targets(true), &mut out.as_mut());
     assert_eq!(
         answer.unwrap_err().to_string(),
         "out must have the network's shapes, got 2 layers of other sizes"

@@ -1,9 +1,10 @@
 //! The products of an input with dense matrices against their definition.
 
 use super::draw::{distance, product, Draw};
-use crate::gradient::sink::Goal;
-use crate::gradient::weight_product::{multiply_transposed, Terms, TransposedProduct};
+use crate::gradient::prepared::{Prepared, PreparedLayer, Terms};
+use crate::gradient::sink::GradientSink;
 use crate::network::input::{Batch, Input};
+use crate::network::parameters::{LayerParts, PerLayer};
 use crate::numeric::matrix::{Matrix, MatrixRef};
 use crate::numeric::scalar::Scalar;
 use crate::parallel::{block_rows, Threads};
@@ -13,13 +14,29 @@ use proptest::prelude::*;
 /// What the inputs of weighed products are divided by: those drawn are 1 at most.
 const LARGEST: f32 = 1.5;
 
-fn finite<T: Scalar>(each: Vec<MatrixRef<'_, T>>, are_small: bool) -> Terms<'_, T> {
-    Terms {
-        each,
-        largest: T::from_f64(LARGEST.into()),
-        are_finite: true,
-        are_small,
-    }
+/// Delivers the gradient of a layer without a bias that reads `input`.
+fn deliver<T: Scalar>(
+    input: Input<'_, T>,
+    each: Vec<MatrixRef<'_, T>>,
+    quotients: Option<&[T]>,
+    are_small: bool,
+    out: &mut [T],
+) {
+    let max_input = T::from_f64(LARGEST.into());
+    let layer = PreparedLayer {
+        input: None,
+        terms: Terms::many(each, Vec::new(), max_input, true, are_small),
+        quotients: quotients.map(|weights| LayerParts {
+            weights,
+            bias: None,
+        }),
+    };
+    let sinks = LayerParts {
+        weights: GradientSink::<T, T>::Write(out),
+        bias: None,
+    };
+    let (layers, sinks) = (vec![layer], vec![sinks]);
+    Prepared { layers }.deliver(input, PerLayer { layers: sinks }, Threads::One);
 }
 
 proptest! {
@@ -80,8 +97,7 @@ proptest! {
             let terms: Vec<_> = c.iter().map(Matrix::view).collect();
             for (small, error) in [(false, 1e-12), (true, 1e-4)] {
                 let mut out = vec![f64::NAN; d * h];
-                let product = TransposedProduct::new(input, finite(terms.clone(), small));
-                multiply_transposed(vec![(product, Goal::<f64>::Written(&mut out))], Threads::One);
+                deliver(input, terms.clone(), None, small, &mut out);
                 prop_assert!(distance(&out, wanted.data()) < error);
             }
         }
@@ -105,8 +121,7 @@ proptest! {
         blocks.for_each(|(b, out)| batch.input().times(b, single_w.view(), None, out));
         prop_assert!(distance(&widened(&out), product(x.view(), w.view()).data()) < 1e-4);
         let mut out = vec![f32::NAN; d * h];
-        let transposed = TransposedProduct::new(batch.input(), finite(vec![single_c.view()], false));
-        multiply_transposed(vec![(transposed, Goal::<f32>::Written(&mut out))], Threads::One);
+        deliver(batch.input(), vec![single_c.view()], None, false, &mut out);
         let wanted = product(x.view().transposed().view(), c.view());
         prop_assert!(distance(&widened(&out), wanted.data()) < 1e-4);
     }

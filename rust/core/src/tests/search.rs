@@ -3,9 +3,9 @@
 use super::draw::{Case, Draw, Recipe};
 use super::rounding::of_loss;
 use crate::api::{loss, numerical_gradient};
-use crate::finite_difference::Method;
+use crate::finite_difference::{CentralDifference, Method};
 use crate::network::activations::Activation;
-use crate::network::Parameters;
+use crate::network::parameters::Parameters;
 use proptest::prelude::*;
 
 /// Scales of weights: mostly usual ones, sometimes any.
@@ -30,7 +30,7 @@ fn drawn(recipe: &Recipe, scales: &[f64], is_near: &[bool], moved: (u64, f64)) -
         // About zero after one of the parameters below has moved.
         let mut own = Parameters::copied(&case.network());
         let below = draw.below(l + 1);
-        let weights = own.layers[below].weights.data_mut();
+        let weights = &mut own.layers[below].weights;
         let place = draw.below(weights.len());
         weights[place] += moved.1;
         let sums = pre_activations(&own, case.hidden, case.x.row(0), l);
@@ -48,7 +48,8 @@ fn pre_activations(own: &Parameters<f64>, hidden: Activation, x: &[f64], l: usiz
         let bias = layer.bias.as_deref().unwrap_or_default();
         let mut sums = bias.to_vec();
         for (i, z) in z.iter().enumerate() {
-            for (sum, w) in sums.iter_mut().zip(layer.weights.row(i)) {
+            let row = layer.weights.chunks_exact(bias.len()).nth(i);
+            for (sum, w) in sums.iter_mut().zip(row.unwrap_or_default()) {
                 *sum += z * w;
             }
         }
@@ -63,8 +64,8 @@ fn pre_activations(own: &Parameters<f64>, hidden: Activation, x: &[f64], l: usiz
 fn quotients(case: &Case, soft: bool, h: f64, method: Method) -> Option<Parameters<f64>> {
     let network = case.network();
     let mut out = Parameters::filled(&network, f64::NAN);
-    let (targets, places) = (case.targets(soft), &mut out.places());
-    let how = (h, method);
+    let (targets, places) = (case.targets(soft), &mut out.as_mut());
+    let how = CentralDifference { h, method };
     // The literal loop refuses where a move is lost in a large parameter.
     numerical_gradient(&network, case.x.view(), &targets, how, || false, places).ok()?;
     Some(out)

@@ -1,11 +1,14 @@
 //! Many steps in one call come to the numbers of steps taken one by one, bit for bit.
 
 use super::draw::{Case, Recipe};
-use crate::api::gradient;
-use crate::gradient::updates::sgd::descend;
+use crate::api::{gradient, numerical_gradient};
+use crate::error::Error;
+use crate::finite_difference::{CentralDifference, Method};
+use crate::gradient::updates::{Momentum, Sgd, Update};
 use crate::network::activations::Activation;
 use crate::network::losses::Targets;
-use crate::network::{Layer, Network, Parameters};
+use crate::network::parameters::Parameters;
+use crate::network::{Layer, Network};
 use crate::numeric::matrix::{Matrix, MatrixRef};
 use crate::numeric::scalar::Scalar;
 use crate::parallel::pool::set_num_threads;
@@ -14,6 +17,19 @@ use crate::training::{train, Batches, Gradient};
 use proptest::prelude::*;
 
 const LR: f64 = 0.5;
+const MOMENTUM: f64 = 0.875;
+const NODE: Gradient = Gradient::Numerical(CentralDifference {
+    h: 1e-4,
+    method: Method::Node,
+});
+
+/// What a run of steps is taken by.
+#[derive(Debug, Clone, Copy)]
+struct Way {
+    update: Update,
+    gradient: Gradient,
+    threads: usize,
+}
 
 /// A number bit for bit, but for what kind of NaN it is.
 fn bits<T: Scalar>(x: T) -> u64 {
@@ -33,13 +49,48 @@ fn rows<T: Scalar>(from: MatrixRef<'_, T>, samples: &[usize]) -> Matrix<T> {
     Matrix::from_vec(data, samples.len(), from.cols())
 }
 
+/// The gradient of a batch, and its loss.
+fn gradient_by<T: Scalar>(
+    way: Gradient,
+    network: &Network<'_, T>,
+    (x, targets): (MatrixRef<'_, T>, Targets<'_, T>),
+) -> Result<(u64, Parameters<f64>), Error> {
+    let widened = |numbers: Vec<T>| numbers.iter().map(|x| x.widen()).collect::<Vec<_>>();
+    match way {
+        Gradient::Backprop => {
+            let mut out = Parameters::filled(network, T::zero());
+            let loss = gradient(network, x, &targets, &mut out.as_mut())?;
+            Ok((bits(loss), out.map(widened)))
+        }
+        Gradient::Numerical(difference) => {
+            let mut out = Parameters::filled(network, 0.0);
+            let own = Parameters::copied(network).map(widened);
+            let (network, x) = (own.network(network), x.cast::<f64>());
+            let soft;
+            let targets = match targets {
+                Targets::Labels(labels) => Targets::Labels(labels),
+                Targets::Dense(t) => {
+                    soft = t.cast::<f64>();
+                    Targets::Dense(soft.view())
+                }
+            };
+            let out_slices = &mut out.as_mut();
+            let never = || false;
+            let loss =
+                numerical_gradient(&network, x.view(), &targets, difference, never, out_slices)?;
+            Ok((bits(T::from_f64(loss)), out))
+        }
+    }
+}
+
 fn one_by_one<T: Scalar>(
     network: &Network<'_, T>,
     (x, targets): (MatrixRef<'_, T>, Targets<'_, T>),
     batches: &[Vec<usize>],
-) -> (Vec<u64>, Vec<u64>) {
+    way: Way,
+) -> Result<(Vec<u64>, Vec<u64>), Error> {
     let mut own = Parameters::copied(network);
-    let mut slopes = Parameters::filled(network, T::zero());
+    let mut velocity = Parameters::filled(network, T::zero());
     let mut losses = Vec::new();
     for samples in batches {
         let batch = rows(x, samples);
@@ -54,33 +105,40 @@ fn one_by_one<T: Scalar>(
                 Targets::Dense(soft.view())
             }
         };
-        let loss = {
-            let (network, mut places) = (own.network(network), slopes.places());
-            gradient(&network, batch.view(), &targets, &mut places).expect("the sizes fit")
-        };
-        losses.push(bits(loss));
-        for (own, slopes) in own.slices_mut().zip(slopes.slices()) {
-            descend(own, slopes, T::from_f64(LR));
+        let data = (batch.view(), targets);
+        let (loss, slopes) = gradient_by(way.gradient, &own.network(network), data)?;
+        losses.push(loss);
+        let numbers = own.slices_mut().flatten();
+        let numbers = numbers.zip(velocity.slices_mut().flatten());
+        for ((p, v), g) in numbers.zip(slopes.slices().flatten()) {
+            let lr_g = T::from_f64(LR) * T::from_f64(*g);
+            match way.update {
+                Update::Sgd(_) => *p -= lr_g,
+                Update::Momentum(_) => {
+                    *v = T::from_f64(MOMENTUM) * *v - lr_g;
+                    *p += *v;
+                }
+            }
         }
     }
-    (losses, all_bits(&own))
+    Ok((losses, all_bits(&own)))
 }
 
 fn in_one_call<T: Scalar>(
     network: &Network<'_, T>,
     data: &Dataset<'_, T, T>,
     batches: &[Vec<usize>],
-) -> (Vec<u64>, Vec<u64>) {
+    way: Way,
+) -> Result<(Vec<u64>, Vec<u64>), Error> {
     let samples = batches.concat();
     let sizes: Vec<usize> = batches.iter().map(Vec::len).collect();
     let batches = Batches {
         samples: &samples,
         sizes: &sizes,
     };
-    let (losses, own) =
-        train(network, data, batches, LR, Gradient::Backprop).expect("the sizes fit");
+    let (losses, own) = train(network, data, batches, way.update, way.gradient)?;
     let losses = losses.into_iter().map(|loss| bits(T::from_f64(loss)));
-    (losses.collect(), all_bits(&own))
+    Ok((losses.collect(), all_bits(&own)))
 }
 
 /// What happens to the data at some sample.
@@ -93,7 +151,7 @@ enum Event {
     Weight(f64),
 }
 
-fn assert_same<T: Scalar>(case: &Case, batches: &[Vec<usize>], soft: bool, threads: usize) {
+fn assert_same<T: Scalar>(case: &Case, batches: &[Vec<usize>], soft: bool, way: Way) {
     let weights: Vec<_> = case.weights.iter().map(|w| w.view().cast::<T>()).collect();
     let cast = |x: &Vec<f64>| x.iter().map(|&x| T::from_f64(x)).collect::<Vec<_>>();
     let biases: Vec<_> = case.biases.iter().map(cast).collect();
@@ -111,13 +169,13 @@ fn assert_same<T: Scalar>(case: &Case, batches: &[Vec<usize>], soft: bool, threa
     } else {
         Targets::Labels(&case.labels)
     };
-    let wanted = one_by_one(&network, (x.view(), targets), batches);
-    set_num_threads(threads);
+    let wanted = one_by_one(&network, (x.view(), targets), batches, way).expect("the sizes fit");
+    set_num_threads(way.threads);
     let data = Dataset {
         x: x.view(),
         targets,
     };
-    let found = in_one_call(&network, &data, batches);
+    let found = in_one_call(&network, &data, batches, way).expect("the sizes fit");
     assert!(found.0 == wanted.0, "losses differ");
     assert!(found.1 == wanted.1, "parameters differ");
     set_num_threads(0);
@@ -144,8 +202,14 @@ proptest! {
         activation in prop_oneof![Just(Activation::Relu), Just(Activation::Sigmoid)],
         single: bool,
         soft: bool,
-        threads in 1..4_usize,
+        threads in 1..5_usize,
+        update in prop_oneof![
+            Just(Update::Sgd(Sgd { lr: LR })),
+            Just(Update::Momentum(Momentum { lr: LR, momentum: MOMENTUM })),
+        ],
+        gradient in prop_oneof![Just(Gradient::Backprop), Just(NODE)],
     ) {
+        let way = Way { update, gradient, threads };
         let recipe = Recipe {
             seed,
             sizes: [vec![inputs], hidden, vec![10]].concat(),
@@ -175,9 +239,9 @@ proptest! {
             Event::Weight(w) => case.weights[0].data_mut()[5] = w,
         }
         if single {
-            assert_same::<f32>(&case, &batches, soft, threads);
+            assert_same::<f32>(&case, &batches, soft, way);
         } else {
-            assert_same::<f64>(&case, &batches, soft, threads);
+            assert_same::<f64>(&case, &batches, soft, way);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! A batch gathered from a data set: allocated once, filled again for every step.
+//! Some samples of a data set, in buffers that every step fills again.
 
 use std::ops::Range;
 
@@ -6,9 +6,10 @@ use crate::network::input::{Input, SPARSE_DENSITY};
 use crate::network::losses::Targets;
 use crate::numeric::matrix::{Matrix, MatrixRef};
 use crate::numeric::scalar::Scalar;
-use crate::parallel::Threads;
+use crate::parallel::{block_rows, Threads};
+use crate::sparse::shard::Shard;
 use crate::sparse::tiles::Tiles;
-use crate::sparse::{Sparse, TooDense};
+use crate::sparse::{nonzero_budget, Sparse, TooDense};
 
 /// A data set: inputs of type `S`, targets of type `T`.
 #[derive(Debug, Clone, Copy)]
@@ -20,11 +21,11 @@ pub struct Dataset<'a, S, T> {
 }
 
 impl<S: Scalar, T: Scalar> Dataset<'_, S, T> {
-    /// Takes what is not zero in some columns of some samples.
+    /// Fills `tiles` with what is not zero in some columns of some samples.
     ///
     /// # Errors
     /// If that is more than `max_nonzeros` elements.
-    pub fn take<W: Scalar>(
+    fn try_fill<W: Scalar>(
         &self,
         samples: &[usize],
         columns: &Range<usize>,
@@ -59,23 +60,23 @@ pub struct MiniBatchTargets<W> {
 }
 
 impl<W: Scalar> MiniBatchTargets<W> {
-    /// Takes those of the samples `indices`.
-    pub fn fill<T: Scalar>(&mut self, targets: Targets<'_, T>, indices: &[usize]) {
+    /// Takes those of `samples`.
+    pub fn fill<T: Scalar>(&mut self, targets: Targets<'_, T>, samples: &[usize]) {
         match targets {
             Targets::Labels(labels) => {
                 self.labels.clear();
-                self.labels.extend(indices.iter().map(|&n| labels[n]));
+                self.labels.extend(samples.iter().map(|&n| labels[n]));
                 self.are_labels = true;
             }
             Targets::Dense(t) => {
                 let widened = |value: T| W::from_f64(value.widen());
-                gather_rows(t, indices, widened, &mut self.weights);
+                copy_rows(t, samples, widened, &mut self.weights);
                 self.are_labels = false;
             }
         }
     }
 
-    /// They, of the form they had.
+    /// The targets, of the form they had.
     #[must_use]
     pub fn view(&self) -> Targets<'_, W> {
         if self.are_labels {
@@ -96,51 +97,68 @@ impl<W: Scalar> Default for MiniBatchTargets<W> {
     }
 }
 
-/// Some samples of a data set, of type `W`.
+/// The inputs of some samples: their rows or, where there are few of them, their non-zero elements.
 #[derive(Debug)]
 pub struct MiniBatch<W> {
     rows: Matrix<W>,
     sparse: Sparse<W>,
     is_sparse: bool,
-    targets: MiniBatchTargets<W>,
 }
 
-impl<W: Scalar> MiniBatch<W> {
-    /// No sample at all.
-    #[must_use]
-    pub fn new() -> Self {
+impl<W: Scalar> Default for MiniBatch<W> {
+    fn default() -> Self {
         Self {
             rows: Matrix::zeros(0, 0),
             sparse: Sparse::default(),
             is_sparse: false,
-            targets: MiniBatchTargets::default(),
         }
     }
+}
 
-    /// Takes the samples `indices` of `data`, rounded to the network's type `T` on their way.
+impl<W: Scalar> MiniBatch<W> {
+    /// Takes `samples` of `data`, rounded to the network's type `T` on their way.
     ///
     /// The batch comes out as [`Batch::new`](crate::network::input::Batch::new) would make it of the same
     /// rows.
     pub fn fill<S: Scalar, T: Scalar>(
         &mut self,
         data: &Dataset<'_, S, T>,
-        indices: &[usize],
+        samples: &[usize],
         threads: Threads<'_>,
     ) {
-        let cols = data.x.cols();
-        let shape = (indices.len(), cols);
-        let take = |tiles: &mut Tiles<W>, range: Range<usize>, max_nonzeros| {
-            data.take(&indices[range], &(0..cols), max_nonzeros, tiles)
-        };
-        let filled = self.sparse.try_fill(shape, SPARSE_DENSITY, threads, take);
+        self.reshape(data, samples);
+        let filled = self
+            .sparse
+            .try_fill(threads, |tiles, rows, columns, max_nonzeros| {
+                data.try_fill(&samples[rows], &columns, max_nonzeros, tiles)
+            });
         self.is_sparse = filled.is_ok();
         if !self.is_sparse {
-            gather_rows(data.x, indices, cast::<S, T, W>, &mut self.rows);
+            copy_rows(data.x, samples, cast::<S, T, W>, &mut self.rows);
         }
-        self.targets.fill(data.targets, indices);
     }
 
-    /// The inputs.
+    /// Makes this a batch of `samples`; what its shards hold is that of the last batch until
+    /// [`fill_shard`] has filled them.
+    pub fn reshape<S: Scalar, T: Scalar>(&mut self, data: &Dataset<'_, S, T>, samples: &[usize]) {
+        let shape = (samples.len(), data.x.cols());
+        self.sparse
+            .reshape(shape, block_rows(samples.len()), SPARSE_DENSITY);
+    }
+
+    /// The shards.
+    #[must_use]
+    pub fn shards_mut(&mut self) -> &mut [Shard<W>] {
+        self.sparse.shards_mut()
+    }
+
+    /// Looks whether the shards that were filled one by one make a sparse batch.
+    pub fn check_shards(&mut self) -> bool {
+        self.is_sparse = self.sparse.is_sparse();
+        self.is_sparse
+    }
+
+    /// The inputs, as a layer reads them.
     #[must_use]
     pub fn input(&self) -> Input<'_, W> {
         if self.is_sparse {
@@ -149,29 +167,36 @@ impl<W: Scalar> MiniBatch<W> {
             Input::Dense(self.rows.view())
         }
     }
+}
 
-    /// The targets.
-    #[must_use]
-    pub fn targets(&self) -> Targets<'_, W> {
-        self.targets.view()
+/// Fills a shard with what is not zero in its columns of `samples`.
+pub fn fill_shard<S: Scalar, T: Scalar, W: Scalar>(
+    shard: &mut Shard<W>,
+    data: &Dataset<'_, S, T>,
+    samples: &[usize],
+) {
+    let (columns, block) = (shard.columns(), block_rows(samples.len()));
+    let pieces = shard.empty_blocks(samples.len().div_ceil(block));
+    for (samples, mut piece) in samples.chunks(block).zip(pieces) {
+        // Together with the other shards: see `Sparse::is_sparse`.
+        let max_nonzeros = nonzero_budget(SPARSE_DENSITY, (samples.len(), data.x.cols()));
+        // A piece that is not filled says so itself.
+        let _ = piece.try_fill(|tiles| {
+            let max_nonzeros = max_nonzeros.ok_or(TooDense)?;
+            data.try_fill(samples, &columns, max_nonzeros, tiles)
+        });
     }
 }
 
-impl<W: Scalar> Default for MiniBatch<W> {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-fn gather_rows<S: Scalar, W: Scalar>(
+fn copy_rows<S: Scalar, W: Scalar>(
     from: MatrixRef<'_, S>,
-    indices: &[usize],
+    samples: &[usize],
     cast: impl Fn(S) -> W,
     out: &mut Matrix<W>,
 ) {
-    out.reshape(indices.len(), from.cols());
+    out.reshape(samples.len(), from.cols());
     let rows = out.data_mut().chunks_exact_mut(from.cols());
-    for (row, &n) in rows.zip(indices) {
+    for (row, &n) in rows.zip(samples) {
         for (out, &value) in row.iter_mut().zip(from.row(n)) {
             *out = cast(value);
         }

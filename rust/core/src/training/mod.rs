@@ -6,26 +6,30 @@
 //! one after the other, with the same result bit for bit.
 
 pub(crate) mod minibatch;
-pub(crate) mod shards;
+mod shard_step;
+mod steps;
+mod widened;
 
-use std::any::Any;
-
+use crate::api::check_batch;
 use crate::api::demand::Sizes;
-use crate::api::{check_batch, check_half_width};
 use crate::error::Error;
-use crate::finite_difference::node::Found;
-use crate::finite_difference::{self, Method};
-use crate::gradient::backprop::Pass;
-use crate::gradient::sink;
-use crate::gradient::updates::sgd;
+use crate::finite_difference::{CentralDifference, Quotients};
+use crate::gradient::backprop::Backprop;
+use crate::gradient::prepared::Prepared;
+use crate::gradient::updates::Update;
 use crate::network::forward::Begin;
-use crate::network::{Network, Parameters};
+use crate::network::input::Input;
+use crate::network::losses::{Loss, Targets};
+use crate::network::parameters::Parameters;
+use crate::network::Network;
 use crate::numeric::scalar::Scalar;
 use crate::parallel::cancel::Cancel;
+use crate::parallel::context::Context;
 use crate::parallel::matmul_memory::prepare_thread;
 use crate::parallel::memory::ensure_memory;
 use crate::parallel::{run, Threads};
-use crate::training::minibatch::{Dataset, MiniBatch};
+use crate::training::minibatch::Dataset;
+use crate::training::steps::{GradientPass, Steps};
 
 /// Steps of fewer multiplications, about ten microseconds, are taken by one thread, however many
 /// there are.
@@ -36,8 +40,8 @@ const WORTH_SHARING: usize = 1 << 20;
 pub enum Gradient {
     /// By backpropagation.
     Backprop,
-    /// By central differences of this half-width, evaluated by this method.
-    Numerical(f64, Method),
+    /// By central differences.
+    Numerical(CentralDifference),
 }
 
 /// Which samples each step takes.
@@ -51,7 +55,7 @@ pub struct Batches<'a> {
 
 impl<'a> Batches<'a> {
     /// The samples of each step.
-    fn iter(&self) -> impl Iterator<Item = &'a [usize]> + use<'a> {
+    fn iter(&self) -> impl ExactSizeIterator<Item = &'a [usize]> + use<'a> {
         let mut rest = self.samples;
         self.sizes.iter().map(move |&size| {
             let (batch, after) = rest.split_at(size);
@@ -87,148 +91,114 @@ pub fn train<S: Scalar, T: Scalar>(
     network: &Network<'_, T>,
     data: &Dataset<'_, S, T>,
     batches: Batches<'_>,
-    lr: f64,
+    update: Update,
     gradient: Gradient,
 ) -> Result<(Vec<f64>, Parameters<T>), Error> {
     check_batch(network, (data.x.rows(), data.x.cols()), &data.targets)?;
     batches.check(data.x.rows())?;
-    if let Gradient::Numerical(h, _) = gradient {
-        check_half_width(h)?;
+    if let Gradient::Numerical(difference) = gradient {
+        difference.check()?;
     }
-    let largest = batches.sizes.iter().copied().max().unwrap_or(0);
-    let lr = T::from_f64(lr);
-    let work = match gradient {
-        Gradient::Backprop => network.flops().saturating_mul(3).saturating_mul(largest),
-        Gradient::Numerical(_, method) => method.flops(network, largest),
-    };
-    let work = match work {
+    let batch_size = batches.sizes.iter().copied().max().unwrap_or(0);
+    let step = gradient.flops(network, batch_size);
+    let all = match step {
         0..WORTH_SHARING => 0,
-        _ => work.saturating_mul(batches.sizes.len()),
+        _ => step.saturating_mul(batches.sizes.len()),
     };
-    run(work, |threads| {
+    run(all, |threads| {
         prepare_thread()?;
-        let sizes = Sizes::new(network, largest, threads.count());
-        let steps = match gradient {
-            Gradient::Backprop => sizes.backprop_steps(),
-            Gradient::Numerical(_, method) => sizes.numerical_steps(method),
+        let sizes = Sizes::new(network, batch_size, threads.count());
+        let demand = match gradient {
+            Gradient::Backprop => sizes.backprop_steps(update),
+            Gradient::Numerical(difference) => sizes.numerical_steps(update, difference.method),
         };
-        ensure_memory(steps.saturating_add(std::mem::size_of_val(batches.sizes)))?;
-        let mut parameters = Parameters::copied(network);
-        let mut losses = Vec::with_capacity(batches.sizes.len());
-        let own = (&mut parameters, &mut losses);
+        ensure_memory(demand.saturating_add(std::mem::size_of_val(batches.sizes)))?;
         match gradient {
-            Gradient::Backprop => backprop_steps(network, data, batches, (lr, threads), own),
-            Gradient::Numerical(h, method) => {
-                let (own, losses) = own;
-                let mut quotients = Quotients::new(network, (h, method), threads);
-                let mut batch = MiniBatch::new();
-                for indices in batches.iter() {
-                    batch.fill(data, indices, threads);
-                    losses.push(quotients.follow(own, network, &batch, lr)?);
-                }
+            Gradient::Backprop => {
+                let pass = Backprop::<T>::default();
+                Steps::new(network, data, update, pass, threads).run(batches.iter())
+            }
+            Gradient::Numerical(difference) => {
+                let pass = DifferencePass::new(difference);
+                Steps::new(network, data, update, pass, threads).run(batches.iter())
             }
         }
-        Ok((losses, parameters))
     })
 }
 
-/// Takes all steps by backpropagation.
-fn backprop_steps<S: Scalar, T: Scalar>(
-    network: &Network<'_, T>,
-    data: &Dataset<'_, S, T>,
-    batches: Batches<'_>,
-    (lr, threads): (T, Threads<'_>),
-    (parameters, losses): (&mut Parameters<T>, &mut Vec<f64>),
-) {
-    let how = (lr, threads);
-    shards::descend(network, data, batches.iter(), how, parameters, losses);
-    let mut pass = Pass::default();
-    let mut batch = MiniBatch::new();
-    for indices in batches.iter().skip(losses.len()) {
-        batch.fill(data, indices, threads);
-        losses.push(backprop(&mut pass, parameters, network, &batch, how));
+impl Gradient {
+    /// A measure of the work of one step, in multiplications.
+    fn flops<T: Scalar>(self, network: &Network<'_, T>, samples: usize) -> usize {
+        match self {
+            Self::Backprop => network.flops().saturating_mul(3).saturating_mul(samples),
+            Self::Numerical(difference) => difference.method.flops(network, samples),
+        }
     }
 }
 
-/// Takes a step by backpropagation; returns the loss before it.
-fn backprop<T: Scalar>(
-    pass: &mut Pass<T>,
-    parameters: &mut Parameters<T>,
-    like: &Network<'_, T>,
-    batch: &MiniBatch<T>,
-    (lr, threads): (T, Threads<'_>),
-) -> f64 {
-    let (input, targets) = (batch.input(), batch.targets());
-    let begin = Begin::Input(input);
-    pass.run(&parameters.network(like), begin, &targets, threads);
-    let mut places = parameters.places();
-    pass.slopes(input, sink::step(&mut places.layers, lr), threads);
-    pass.loss(like.loss(), &targets).widen()
+impl<T: Scalar> GradientPass<T> for Backprop<T> {
+    fn prepare(
+        &mut self,
+        network: &Network<'_, T>,
+        (begin, _): (Begin<'_, T>, Input<'_, T>),
+        targets: &Targets<'_, T>,
+        threads: Threads<'_>,
+    ) -> Result<(), Error> {
+        self.prepare(network, begin, targets, threads);
+        Ok(())
+    }
+
+    fn loss(&self, loss: Loss, targets: &Targets<'_, T>) -> T {
+        self.loss(loss, targets)
+    }
+
+    fn prepared(&self) -> Prepared<'_, T> {
+        self.prepared()
+    }
 }
 
-/// Numerical gradients of a network of any type, in double precision.
-struct Quotients<'t> {
-    /// The parameters, where they are not of double precision themselves.
-    wide: Parameters<f64>,
-    slopes: Parameters<f64>,
-    space: finite_difference::Space,
-    how: (f64, Method),
-    threads: Threads<'t>,
+/// Numerical gradients, one batch after the other.
+struct DifferencePass {
+    quotients: Quotients,
+    difference: CentralDifference,
     cancel: Cancel<'static>,
 }
 
-impl<'t> Quotients<'t> {
-    fn new<T: Scalar>(network: &Network<'_, T>, how: (f64, Method), threads: Threads<'t>) -> Self {
-        let wide = Parameters::like(&Parameters::copied(network), 0.0);
+impl DifferencePass {
+    fn new(difference: CentralDifference) -> Self {
         Self {
-            slopes: wide.clone(),
-            wide,
-            space: finite_difference::Space::default(),
-            how,
-            threads,
+            quotients: Quotients::default(),
+            difference,
             cancel: Cancel::new(),
         }
     }
+}
 
-    /// Takes a step; returns the loss before it.
-    fn follow<T: Scalar>(
+impl GradientPass<f64> for DifferencePass {
+    fn prepare(
         &mut self,
-        parameters: &mut Parameters<T>,
-        like: &Network<'_, T>,
-        batch: &MiniBatch<f64>,
-        lr: T,
-    ) -> Result<f64, Error> {
-        let wide = if let Some(own) = (&*parameters as &dyn Any).downcast_ref() {
-            own
-        } else {
-            for (wide, own) in self.wide.slices_mut().zip(parameters.slices()) {
-                for (wide, own) in wide.iter_mut().zip(own) {
-                    *wide = own.widen();
-                }
-            }
-            &self.wide
+        network: &Network<'_, f64>,
+        begin: (Begin<'_, f64>, Input<'_, f64>),
+        targets: &Targets<'_, f64>,
+        threads: Threads<'_>,
+    ) -> Result<(), Error> {
+        let context = Context {
+            threads,
+            cancel: &self.cancel,
+            max_flops: usize::MAX,
         };
-        let input = batch.input();
-        let (loss, found) = self.space.begin(
-            &wide.network(like),
-            input,
-            &batch.targets(),
-            (self.how.0, self.how.1, usize::MAX),
-            (self.threads, &self.cancel),
-            &mut self.slopes.places(),
-        )?;
-        match found {
-            Found::Coefficients => {
-                let mut places = parameters.places();
-                let goals = sink::step(&mut places.layers, lr);
-                self.space.finish(input, goals, self.threads);
-            }
-            Found::Gradient | Found::Nothing => {
-                for (own, slopes) in parameters.slices_mut().zip(self.slopes.slices()) {
-                    sgd::descend_shared(own, slopes, lr, self.threads);
-                }
-            }
-        }
-        Ok(loss)
+        // Nothing takes more than the most there is.
+        let _ = self
+            .quotients
+            .prepare(network, begin, targets, self.difference, context)?;
+        Ok(())
+    }
+
+    fn loss(&self, _: Loss, _: &Targets<'_, f64>) -> f64 {
+        self.quotients.loss()
+    }
+
+    fn prepared(&self) -> Prepared<'_, f64> {
+        self.quotients.prepared()
     }
 }

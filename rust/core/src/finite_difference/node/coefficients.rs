@@ -3,14 +3,13 @@
 use crate::error::Error;
 use crate::finite_difference::node::degree::LayerDegree;
 use crate::finite_difference::perturb::{PerturbedLoss, Scratch};
-use crate::gradient::weight_product::Terms;
+use crate::gradient::prepared::Terms;
 use crate::numeric::matrix::{Matrix, MatrixRef};
 use crate::numeric::reduce::max_abs;
 use crate::numeric::reduce::{column_abs_sums, column_sums};
 use crate::numeric::simd::{dispatch, Kernel, Level};
-use crate::numeric::vecmath::odd_chebyshev;
-use crate::parallel::cancel::Cancel;
-use crate::parallel::{block_rows, for_each, zip_chunks, Threads};
+use crate::parallel::context::Context;
+use crate::parallel::{block_rows, for_each, zip_chunks};
 
 /// The coefficients of `phi_nj`'s odd part, divided by `h N`: those of Chebyshev's polynomials of the input
 /// over the largest, the first of the input itself.
@@ -23,7 +22,7 @@ pub struct Coefficients {
     /// The sums of absolute values.
     sizes: Vec<Matrix<f64>>,
     /// The largest absolute input.
-    largest: f64,
+    max_input: f64,
     /// How many of the terms count: the higher ones, as far as they add up to the layer's tolerance at most
     /// in any quotient, do not.
     terms_kept: usize,
@@ -40,8 +39,9 @@ impl Coefficients {
         all: &mut Vec<Self>,
         degrees: &[LayerDegree<'_>],
         perturbed: &PerturbedLoss<'_>,
-        threads: Threads<'_>,
-        cancel: &Cancel,
+        Context {
+            threads, cancel, ..
+        }: Context<'_>,
     ) -> Result<(), Error> {
         all.resize_with(degrees.len(), Self::default);
         let mut pieces = Vec::new();
@@ -73,21 +73,22 @@ impl Coefficients {
         self.terms_kept = (1..degree.terms).find(is_enough).unwrap_or(degree.terms);
         self.are_finite = sizes[..self.terms_kept].iter().all(|size| size.is_finite());
         self.are_small = degree.is_single;
-        self.largest = degree.largest;
+        self.max_input = degree.largest;
     }
 
-    /// The terms that count, if there are any.
+    /// The terms that count.
     #[must_use]
-    pub fn terms(&self) -> Option<Terms<'_, f64>> {
-        (self.terms_kept > 0).then(|| Terms {
-            each: self.terms[..self.terms_kept]
+    pub fn terms(&self) -> Terms<'_, f64> {
+        Terms::many(
+            self.terms[..self.terms_kept]
                 .iter()
                 .map(Matrix::view)
                 .collect(),
-            largest: self.largest,
-            are_finite: self.are_finite,
-            are_small: self.are_small,
-        })
+            self.sums.iter().map(Matrix::view).collect(),
+            self.max_input,
+            self.are_finite,
+            self.are_small,
+        )
     }
 
     /// Blocks of samples to be computed.
@@ -119,22 +120,6 @@ impl Coefficients {
             first: b * block,
             out,
         })
-    }
-
-    /// Writes the sums of all terms, one a unit: the quotients of an input that is always 1.
-    pub fn sum(&self, out: &mut [f64]) {
-        out.fill(0.0);
-        let mut own = vec![0.0; out.len()];
-        for (p, sums) in self.sums.iter().enumerate() {
-            column_sums(sums.view(), &mut own);
-            let factor = match p {
-                0 => 1.0,
-                _ => odd_chebyshev(1.0 / self.largest, p),
-            };
-            for (out, own) in out.iter_mut().zip(&own) {
-                *out += factor * own;
-            }
-        }
     }
 }
 

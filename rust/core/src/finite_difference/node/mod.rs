@@ -26,118 +26,97 @@ use crate::finite_difference::node::analyticity::{analytic_radii, AnalyticRadii}
 use crate::finite_difference::node::coefficients::Coefficients;
 use crate::finite_difference::node::degree::LayerDegree;
 use crate::finite_difference::perturb::PerturbedLoss;
-use crate::gradient::sink::{written, LayerGoals};
-use crate::gradient::weight_product::{multiply_transposed, TransposedProduct};
-use crate::network::forward::Forward;
-use crate::network::input::Input;
-use crate::network::{LayerParametersMut, ParametersMut};
-use crate::numeric::scalar::Scalar;
-use crate::parallel::cancel::Cancel;
+use crate::network::parameters::{LayerParts, Parameters};
+use crate::parallel::context::Context;
 use crate::parallel::{try_map, Threads};
 
-/// What has been found of a gradient.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Found {
-    /// All of it, which is written.
-    Gradient,
-    /// The coefficients it [follows](multiply) from, as the polynomials hold everywhere.
-    Coefficients,
-    /// None of it: it takes more than was wanted.
-    Nothing,
+/// How the quotients of a batch are found: the degree of the polynomials of each layer.
+#[derive(Debug)]
+pub struct Node<'a> {
+    perturbed: &'a PerturbedLoss<'a>,
+    degrees: Vec<LayerDegree<'a>>,
 }
 
-/// Finds the central difference of the mean loss in every parameter, or only its `coefficients`, which are
-/// room for what it is found from; nothing where what must be evaluated incrementally takes more than `most`
-/// multiplications.
-///
-/// # Errors
-/// [`Error::Interrupted`] if cancelled.
-pub fn node(
-    perturbed: &PerturbedLoss<'_>,
-    (h, most): (f64, usize),
-    (threads, cancel): (Threads<'_>, &Cancel),
-    coefficients: &mut Vec<Coefficients>,
-    gradient: &mut ParametersMut<'_, f64>,
-) -> Result<Found, Error> {
-    let radii = analytic_radii(perturbed.network());
-    let degree =
-        |(l, radii): (usize, &AnalyticRadii)| LayerDegree::new(perturbed, l, (radii, h), threads);
-    let degrees: Vec<LayerDegree<'_>> = radii.iter().enumerate().map(degree).collect();
-    let moves = |degree: &LayerDegree<'_>| {
-        let inputs = perturbed.network().layers()[degree.layer].inputs();
-        degree
-            .exceptions(perturbed.samples())
-            .saturating_mul(2 * inputs)
-    };
-    let moves = degrees.iter().map(moves).fold(0, usize::saturating_add);
-    if moves.saturating_mul(flops_of_perturbation(perturbed.network())) > most {
-        return Ok(Found::Nothing);
-    }
-    Coefficients::find(coefficients, &degrees, perturbed, threads, cancel)?;
-    if !degrees.iter().any(LayerDegree::has_exceptions) {
-        return Ok(Found::Coefficients);
-    }
-    let pass = (perturbed.input_of(0), perturbed.forward());
-    multiply(
-        coefficients,
-        pass,
-        written::<_, f64>(&mut gradient.layers),
-        threads,
-    );
-    for (degree, out) in degrees.iter().zip(&mut gradient.layers) {
-        evaluate_the_rest(degree, perturbed, threads, cancel, out)?;
-    }
-    Ok(Found::Gradient)
-}
-
-/// Finds the central difference from the coefficients of a pass, as far as the polynomials hold.
-pub fn multiply<P: Scalar>(
-    coefficients: &[Coefficients],
-    (input, forward): (Input<'_, f64>, &Forward<f64>),
-    goals: Vec<LayerGoals<'_, f64, P>>,
-    threads: Threads<'_>,
-) {
-    let mut products = Vec::with_capacity(coefficients.len());
-    for (l, (own, goal)) in coefficients.iter().zip(goals).enumerate() {
-        if let Some(bias) = goal.bias {
-            // The bias is the weight of an input that is always 1.
-            bias.reach(|bias| own.sum(bias));
+impl<'a> Node<'a> {
+    /// For a half-width.
+    #[must_use]
+    pub fn new(perturbed: &'a PerturbedLoss<'a>, h: f64, threads: Threads<'_>) -> Self {
+        let radii = analytic_radii(perturbed.network());
+        let degree = |(l, radii): (usize, &AnalyticRadii)| {
+            LayerDegree::new(perturbed, l, (radii, h), threads)
+        };
+        Self {
+            degrees: radii.iter().enumerate().map(degree).collect(),
+            perturbed,
         }
-        match own.terms() {
-            Some(terms) => {
-                let product = TransposedProduct::new(forward.input_of(l, input), terms);
-                products.push((product, goal.weights));
+    }
+
+    /// How many multiplications it takes to find those quotients [one by one](Self::one_by_one) that must be.
+    #[must_use]
+    pub fn flops_one_by_one(&self) -> usize {
+        let network = self.perturbed.network();
+        let moves = self.degrees.iter().map(|degree| {
+            let inputs = network.layers()[degree.layer].inputs();
+            let exceptions = degree.exceptions(self.perturbed.samples());
+            exceptions.saturating_mul(2 * inputs)
+        });
+        let moves = moves.fold(0, usize::saturating_add);
+        moves.saturating_mul(flops_of_perturbation(network))
+    }
+
+    /// Finds the coefficients of each layer's polynomials, as far as these hold.
+    ///
+    /// # Errors
+    /// [`Error::Interrupted`] if cancelled.
+    pub fn find_coefficients(
+        &self,
+        coefficients: &mut Vec<Coefficients>,
+        context: Context<'_>,
+    ) -> Result<(), Error> {
+        Coefficients::find(coefficients, &self.degrees, self.perturbed, context)
+    }
+
+    /// What the pairs of a sample and a unit contribute to the quotients for which the polynomials do not
+    /// hold, found as the incremental evaluator does; nothing if they hold for all.
+    ///
+    /// # Errors
+    /// [`Error::Interrupted`] if cancelled.
+    pub fn one_by_one(&self, context: Context<'_>) -> Result<Option<Parameters<f64>>, Error> {
+        if !self.degrees.iter().any(LayerDegree::has_exceptions) {
+            return Ok(None);
+        }
+        let mut quotients = Parameters::filled(self.perturbed.network(), 0.0);
+        for (degree, out) in self.degrees.iter().zip(&mut quotients.layers) {
+            self.add_exceptions(degree, context, out)?;
+        }
+        Ok(Some(quotients))
+    }
+
+    fn add_exceptions(
+        &self,
+        degree: &LayerDegree<'_>,
+        Context {
+            threads, cancel, ..
+        }: Context<'_>,
+        out: &mut LayerParts<Vec<f64>>,
+    ) -> Result<(), Error> {
+        if !degree.has_exceptions() {
+            return Ok(());
+        }
+        let columns = try_map(threads, degree.smooth.len(), |j| {
+            cancel.check()?;
+            let mut rest = (0..self.perturbed.samples())
+                .filter(|&n| !degree.is_smooth(n, j))
+                .peekable();
+            let any = rest.peek().is_some();
+            any.then(|| unit_quotients(self.perturbed, degree.layer, j, rest, degree.h, cancel))
+                .transpose()
+        })?;
+        for (j, column) in columns.into_iter().enumerate() {
+            if let Some(column) = column {
+                column.add_to(out, j);
             }
-            None => goal.weights.reach(|weights| weights.fill(0.0)),
         }
+        Ok(())
     }
-    multiply_transposed(products, threads);
-}
-
-/// Adds what the pairs contribute for which the polynomials do not hold.
-fn evaluate_the_rest(
-    degree: &LayerDegree<'_>,
-    perturbed: &PerturbedLoss<'_>,
-    threads: Threads<'_>,
-    cancel: &Cancel,
-    out: &mut LayerParametersMut<'_, f64>,
-) -> Result<(), Error> {
-    if !degree.has_exceptions() {
-        return Ok(());
-    }
-    let columns = try_map(threads, degree.smooth.len(), |j| {
-        cancel.check()?;
-        let mut rest = (0..perturbed.samples())
-            .filter(|&n| !degree.is_smooth(n, j))
-            .peekable();
-        let any = rest.peek().is_some();
-        any.then(|| unit_quotients(perturbed, degree.layer, j, rest, degree.h, cancel))
-            .transpose()
-    })?;
-    for (j, column) in columns.into_iter().enumerate() {
-        if let Some(column) = column {
-            column.add_to(out, j);
-        }
-    }
-    Ok(())
 }

@@ -1,0 +1,202 @@
+//! A gradient that is ready to be delivered.
+//!
+//! The four ways to a gradient (backpropagation, direct, incremental and node) share one protocol. The first
+//! half, `prepare`, does all that reads parameters. The second, [`Prepared::deliver`], writes the gradient or
+//! takes a step along it, and reads none: that is why a step in place is safe.
+
+use crate::gradient::sink::GradientSink;
+use crate::gradient::weight_product::{multiply, WeightProduct};
+use crate::network::input::Input;
+use crate::network::parameters::{LayerParts, PerLayer};
+use crate::numeric::matrix::{Matrix, MatrixRef};
+use crate::numeric::reduce::column_sums;
+use crate::numeric::scalar::Scalar;
+use crate::numeric::vecmath::odd_chebyshev;
+use crate::parallel::Threads;
+use crate::sparse::shard::Shard;
+
+/// What the gradient of one layer follows from by a product: with `X` what the layer reads, that of its
+/// weights is `sum_p T_(2p+1)(X / max_input)^T @ each[p]`, Chebyshev's polynomials taken element by element;
+/// but `p = 0` stands for `X^T @ each[0]`. That of its bias is the same for an input that is always 1.
+///
+/// Backpropagation has one term, the derivatives by the pre-activations.
+#[derive(Debug)]
+pub struct Terms<'a, T> {
+    each: Vec<MatrixRef<'a, T>>,
+    /// Matrices whose columns have the same sums.
+    column_sums: Vec<MatrixRef<'a, T>>,
+    max_input: T,
+    are_finite: bool,
+    /// All terms but the first, where single precision is enough for them.
+    single: Vec<Matrix<f32>>,
+}
+
+impl<'a, T: Scalar> Terms<'a, T> {
+    /// One term, of shape (samples, units), which holds no infinity and no NaN if `is_finite`.
+    #[must_use]
+    pub fn one(term: MatrixRef<'a, T>, is_finite: bool) -> Self {
+        Self::many(vec![term], vec![term], T::one(), is_finite, false)
+    }
+
+    /// Several terms; all but the first are so small that single precision is enough for their sums if
+    /// `are_small`.
+    #[must_use]
+    pub fn many(
+        each: Vec<MatrixRef<'a, T>>,
+        column_sums: Vec<MatrixRef<'a, T>>,
+        max_input: T,
+        are_finite: bool,
+        are_small: bool,
+    ) -> Self {
+        let higher = each.get(1..).filter(|_| are_small).unwrap_or_default();
+        Self {
+            single: higher.iter().map(MatrixRef::cast).collect(),
+            each,
+            column_sums,
+            max_input,
+            are_finite,
+        }
+    }
+
+    /// No term at all: the product is zero.
+    #[must_use]
+    pub fn none() -> Self {
+        Self::many(Vec::new(), Vec::new(), T::one(), true, false)
+    }
+
+    /// The terms.
+    #[must_use]
+    pub fn each(&self) -> &[MatrixRef<'a, T>] {
+        &self.each
+    }
+
+    /// Term `p` in single precision, if that is enough.
+    #[must_use]
+    pub fn single(&self, p: usize) -> Option<MatrixRef<'_, f32>> {
+        self.single.get(p - 1).map(Matrix::view)
+    }
+
+    /// What the input is divided by in all terms but the first.
+    #[must_use]
+    pub fn max_input(&self) -> T {
+        self.max_input
+    }
+
+    /// Whether no number of theirs is infinite or NaN.
+    #[must_use]
+    pub fn are_finite(&self) -> bool {
+        self.are_finite
+    }
+
+    fn write_bias(&self, out: &mut [T]) {
+        let Some((first, higher)) = self.column_sums.split_first() else {
+            return out.fill(T::zero());
+        };
+        column_sums(*first, out);
+        if higher.is_empty() {
+            return;
+        }
+        let mut sums = vec![T::zero(); out.len()];
+        for (p, term) in higher.iter().enumerate() {
+            column_sums(*term, &mut sums);
+            let factor = odd_chebyshev(T::one() / self.max_input, p + 1);
+            for (out, &sum) in out.iter_mut().zip(&sums) {
+                *out += factor * sum;
+            }
+        }
+    }
+}
+
+/// What the gradient of one layer follows from.
+#[derive(Debug)]
+pub struct PreparedLayer<'a, T> {
+    /// What the layer reads, if that is not the batch itself.
+    pub input: Option<MatrixRef<'a, T>>,
+    /// By products.
+    pub terms: Terms<'a, T>,
+    /// What is added to it, found one by one.
+    pub quotients: Option<LayerParts<&'a [T]>>,
+}
+
+impl<T: Scalar> PreparedLayer<'_, T> {
+    /// Delivers the gradient of the bias.
+    pub fn deliver_bias<P: Scalar>(&self, sink: GradientSink<'_, T, P>) {
+        sink.consume(|out| {
+            self.terms.write_bias(out);
+            let quotients = self.quotients.as_ref().and_then(|quotients| quotients.bias);
+            for (out, &quotient) in out.iter_mut().zip(quotients.unwrap_or_default()) {
+                *out += quotient;
+            }
+        });
+    }
+
+    /// The products that give the gradient of the weights, of a layer that reads `input`, and where each goes.
+    pub fn products<'s, P: Scalar>(
+        &'s self,
+        input: Input<'s, T>,
+        sink: GradientSink<'s, T, P>,
+    ) -> Vec<(WeightProduct<'s, T>, GradientSink<'s, T, P>)> {
+        let quotients = self.quotients.as_ref().map(|quotients| quotients.weights);
+        let x = match input {
+            Input::Dense(x) => {
+                return vec![(WeightProduct::of_dense(x, &self.terms, quotients), sink)]
+            }
+            Input::Sparse(x) => x,
+        };
+        let units = sink.len() / x.cols();
+        let mut products = Vec::with_capacity(x.shards().len());
+        let mut rest = sink;
+        for shard in x.shards() {
+            let (sink, tail) = rest.split_at(shard.columns().len() * units);
+            products.push((self.shard_product(shard, units), sink));
+            rest = tail;
+        }
+        products
+    }
+
+    /// The product that gives the gradient of the weights that the inputs of a shard have.
+    #[must_use]
+    pub fn shard_product<'s>(&'s self, shard: &'s Shard<T>, units: usize) -> WeightProduct<'s, T> {
+        let columns = shard.columns();
+        let quotients = self.quotients.as_ref().map(|quotients| quotients.weights);
+        let quotients = quotients.map(|all| &all[columns.start * units..columns.end * units]);
+        WeightProduct::of_shard(shard, &self.terms, quotients)
+    }
+}
+
+/// What the gradient of some layers follows from, in their order.
+#[derive(Debug)]
+pub struct Prepared<'a, T> {
+    /// First layer to last.
+    pub layers: Vec<PreparedLayer<'a, T>>,
+}
+
+impl<T: Scalar> Prepared<'_, T> {
+    /// Delivers the gradient of a network that reads `batch`.
+    pub fn deliver<P: Scalar>(
+        &self,
+        batch: Input<'_, T>,
+        sinks: PerLayer<GradientSink<'_, T, P>>,
+        threads: Threads<'_>,
+    ) {
+        deliver(&self.layers, batch, sinks.layers, threads);
+    }
+}
+
+/// Delivers the gradient of some layers, of which the first reads `input`.
+pub fn deliver<T: Scalar, P: Scalar>(
+    layers: &[PreparedLayer<'_, T>],
+    input: Input<'_, T>,
+    sinks: Vec<LayerParts<GradientSink<'_, T, P>>>,
+    threads: Threads<'_>,
+) {
+    let mut products = Vec::new();
+    for (layer, sinks) in layers.iter().zip(sinks) {
+        if let Some(sink) = sinks.bias {
+            layer.deliver_bias(sink);
+        }
+        let input = layer.input.map_or(input, Input::Dense);
+        products.extend(layer.products(input, sinks.weights));
+    }
+    multiply(products, threads);
+}

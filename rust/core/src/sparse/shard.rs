@@ -1,0 +1,183 @@
+//! The non-zero elements of some columns of a batch.
+
+use std::ops::Range;
+
+use crate::numeric::matrix::{Matrix, MatrixRef};
+use crate::numeric::reduce::max_abs;
+use crate::numeric::scalar::Scalar;
+use crate::numeric::simd::dispatch;
+use crate::sparse::tiles::{tiles_of, Tiles, TILE_SIDE};
+use crate::sparse::times_dense::TimesDense;
+use crate::sparse::transposed_times_dense::{ElementMap, TransposedTimesDense};
+use crate::sparse::TooDense;
+
+/// The columns of each shard of so many: two shards of about as many whole blocks, or one.
+///
+/// Two whatever the number of threads, as the order of sums must not depend on it; two are enough for a
+/// layer whose weights two second-level caches hold.
+#[must_use]
+pub fn shard_columns(columns: usize) -> Vec<Range<usize>> {
+    let blocks = (columns / 2 + TILE_SIDE / 2) / TILE_SIDE;
+    let cut = columns.min(blocks.max(1) * TILE_SIDE);
+    let ends = [0, cut, columns];
+    let count = if cut < columns { 2 } else { 1 };
+    let ends = ends.windows(2).take(count);
+    ends.map(|ends| ends[0]..ends[1]).collect()
+}
+
+/// The elements of some columns, in blocks of rows.
+#[derive(Debug, Clone, Default)]
+pub struct Shard<T> {
+    columns: Range<usize>,
+    blocks: Vec<Tiles<T>>,
+    /// The largest absolute value of each block, found while the block is near; none where the block holds
+    /// too many elements to be taken.
+    max_abs: Vec<Option<T>>,
+}
+
+/// The elements of some rows of a shard, to be filled.
+#[derive(Debug)]
+pub struct BlockMut<'a, T> {
+    tiles: &'a mut Tiles<T>,
+    max_abs: &'a mut Option<T>,
+}
+
+impl<T: Scalar> BlockMut<'_, T> {
+    /// Takes what `fill` fills the tiles with.
+    ///
+    /// # Errors
+    /// If that is too much.
+    pub fn try_fill(
+        &mut self,
+        fill: impl FnOnce(&mut Tiles<T>) -> Result<(), TooDense>,
+    ) -> Result<(), TooDense> {
+        let filled = fill(self.tiles);
+        *self.max_abs = filled.is_ok().then(|| self.tiles.max_abs());
+        filled
+    }
+
+    /// How many elements there are.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.tiles.count_in(0..self.tiles.len())
+    }
+}
+
+impl<T: Scalar> Shard<T> {
+    /// Makes this a shard of those columns.
+    pub fn set_columns(&mut self, columns: Range<usize>) {
+        self.columns = columns;
+    }
+
+    /// So many blocks, to be filled.
+    pub fn empty_blocks(&mut self, count: usize) -> impl Iterator<Item = BlockMut<'_, T>> {
+        self.blocks.resize_with(count, Tiles::default);
+        self.max_abs.clear();
+        self.max_abs.resize(count, None);
+        let blocks = self.blocks.iter_mut().zip(&mut self.max_abs);
+        blocks.map(|(tiles, max_abs)| BlockMut { tiles, max_abs })
+    }
+
+    /// Whether all blocks have been filled.
+    #[must_use]
+    pub fn is_filled(&self) -> bool {
+        self.max_abs.iter().all(Option::is_some)
+    }
+
+    /// Which columns of the batch these are.
+    #[must_use]
+    pub fn columns(&self) -> Range<usize> {
+        self.columns.clone()
+    }
+
+    /// The elements, in blocks of rows.
+    #[must_use]
+    pub fn blocks(&self) -> &[Tiles<T>] {
+        &self.blocks
+    }
+
+    /// How many elements block `b` holds; nothing if they were too many.
+    #[must_use]
+    pub fn count(&self, b: usize) -> Option<usize> {
+        let tiles = &self.blocks[b];
+        self.max_abs[b].map(|_| tiles.count_in(0..tiles.len()))
+    }
+
+    /// The number of elements in these columns, counted from the shard's first one: whole blocks of them, or
+    /// all to the last.
+    #[must_use]
+    pub fn count_in(&self, columns: &Range<usize>) -> usize {
+        let blocks = tiles_of(columns);
+        let counts = self
+            .blocks
+            .iter()
+            .map(|block| block.count_in(blocks.clone()));
+        counts.sum()
+    }
+
+    /// The largest absolute value, 0 for none; infinite or NaN where such a value occurs.
+    #[must_use]
+    pub fn max_abs(&self) -> T {
+        let blocks: Vec<T> = self.max_abs.iter().flatten().copied().collect();
+        max_abs(&blocks)
+    }
+
+    /// Writes the product of some blocks with the rows of `matrix` that the columns stand for, plus `bias`;
+    /// false if one of these rows holds an infinity or a NaN.
+    pub fn times(
+        &self,
+        blocks: Range<usize>,
+        matrix: MatrixRef<'_, T>,
+        bias: Option<&[T]>,
+        out: &mut [T],
+    ) -> bool {
+        dispatch(TimesDense {
+            blocks: &self.blocks[blocks],
+            bias,
+            matrix: matrix.row_range(self.columns.start, self.columns.end),
+            out,
+        })
+    }
+
+    /// The product of all blocks with a matrix that has those rows alone.
+    pub fn times_rows(&self, matrix: MatrixRef<'_, T>, bias: Option<&[T]>, out: &mut [T]) -> bool {
+        dispatch(TimesDense {
+            blocks: &self.blocks,
+            bias,
+            matrix,
+            out,
+        })
+    }
+
+    /// Writes the product of the transpose of some columns, counted from the shard's first one and mapped,
+    /// with `matrix`.
+    pub fn transposed_times<C: Scalar>(
+        &self,
+        columns: &Range<usize>,
+        map: ElementMap<T>,
+        matrix: MatrixRef<'_, C>,
+        out: &mut [C],
+    ) {
+        dispatch(TransposedTimesDense {
+            blocks: &self.blocks,
+            columns: columns.clone(),
+            map,
+            matrix,
+            out,
+        });
+    }
+
+    /// All rows with their zeros.
+    #[must_use]
+    pub fn to_dense(&self) -> Matrix<T> {
+        let rows = self.blocks.iter().map(Tiles::rows).sum();
+        let mut dense = Matrix::zeros(rows, self.columns.len());
+        let blocks = self.blocks.iter();
+        let elements = blocks.flat_map(|tiles| (0..tiles.rows()).map(move |i| (tiles, i)));
+        let rows = dense.data_mut().chunks_exact_mut(self.columns.len());
+        for ((tiles, i), row) in elements.zip(rows) {
+            tiles.for_each(i, |place, value| row[place] = value);
+        }
+        dense
+    }
+}

@@ -1,0 +1,238 @@
+//! The loop of all trainings: many steps, each along the gradient of a batch.
+//!
+//! A step is two rounds of shared work. In the first, the parameters take the step along the gradient of the
+//! last batch, and the next batch is read; in the second, [`GradientPass::prepare`] takes that batch through
+//! the network.
+//!
+//! Most of a network's parameters are weights of its first layer. So the first round is cut by the shards of
+//! the inputs: one thread takes the step of the weights that the inputs of a shard have, reads these inputs
+//! of the next batch, and sums their products. What moves from one thread's cache to another's is a number a
+//! sample and unit, first a sum, then a derivative, and no weight. The numbers are those of steps taken one by
+//! one, bit for bit, as sums are cut in the same way there.
+
+use crate::error::Error;
+use crate::gradient::prepared::{deliver, Prepared, PreparedLayer};
+use crate::gradient::sink::GradientSink;
+use crate::gradient::updates::{steps, StepMut, Update};
+use crate::network::forward::Begin;
+use crate::network::input::Input;
+use crate::network::losses::{Loss, Targets};
+use crate::network::parameters::{LayerParts, Parameters};
+use crate::network::Network;
+use crate::numeric::scalar::Scalar;
+use crate::parallel::{for_each_from_both_ends, Threads};
+use crate::sparse::shard::shard_columns;
+use crate::training::minibatch::{Dataset, MiniBatch, MiniBatchTargets};
+use crate::training::shard_step::{ShardProduct, ShardStep};
+use crate::training::widened::{buffer_for, either, widened};
+
+/// A way to the gradient of a batch, in numbers of type `C`.
+pub trait GradientPass<C: Scalar>: Sync {
+    /// Takes a batch through the network; `input` is what the pass begins with.
+    ///
+    /// # Errors
+    /// If a parameter cannot be moved.
+    fn prepare(
+        &mut self,
+        network: &Network<'_, C>,
+        begin: (Begin<'_, C>, Input<'_, C>),
+        targets: &Targets<'_, C>,
+        threads: Threads<'_>,
+    ) -> Result<(), Error>;
+
+    /// The mean loss of the batch that was prepared.
+    fn loss(&self, loss: Loss, targets: &Targets<'_, C>) -> C;
+
+    /// Its gradient.
+    fn prepared(&self) -> Prepared<'_, C>;
+}
+
+/// A run of steps: parameters of type `P`, gradients of type `C`, inputs of type `S`.
+pub struct Steps<'a, S, P, C, G> {
+    network: &'a Network<'a, P>,
+    data: &'a Dataset<'a, S, P>,
+    update: Update,
+    threads: Threads<'a>,
+    parameters: Parameters<P>,
+    states: Vec<Parameters<P>>,
+    /// The parameters in the type of the gradients, if that is another.
+    widened: Parameters<C>,
+    batch: MiniBatch<C>,
+    targets: MiniBatchTargets<C>,
+    /// One a shard.
+    products: Vec<ShardProduct<C>>,
+    pass: G,
+    /// Whether the next batch is read in shards; not once there has been one with too few zeros.
+    is_sharded: bool,
+    /// Whether a gradient waits for its step.
+    is_prepared: bool,
+}
+
+impl<'a, S: Scalar, P: Scalar, C: Scalar, G: GradientPass<C>> Steps<'a, S, P, C, G> {
+    /// Steps from the parameters of `network`.
+    pub fn new(
+        network: &'a Network<'a, P>,
+        data: &'a Dataset<'a, S, P>,
+        update: Update,
+        pass: G,
+        threads: Threads<'a>,
+    ) -> Self {
+        let shards = shard_columns(network.inputs()).len();
+        let parameters = Parameters::copied(network);
+        let zeros = || Parameters::filled(network, P::zero());
+        Self {
+            network,
+            data,
+            update,
+            threads,
+            states: (0..update.states()).map(|_| zeros()).collect(),
+            widened: buffer_for(network),
+            parameters,
+            batch: MiniBatch::default(),
+            targets: MiniBatchTargets::default(),
+            products: (0..shards).map(|_| ShardProduct::default()).collect(),
+            pass,
+            is_sharded: shards > 1,
+            is_prepared: false,
+        }
+    }
+
+    /// Takes a step for each of `batches`; returns the loss of each batch before its step, and the parameters
+    /// after the last.
+    ///
+    /// # Errors
+    /// If a parameter cannot be moved.
+    pub fn run<'b>(
+        mut self,
+        batches: impl ExactSizeIterator<Item = &'b [usize]>,
+    ) -> Result<(Vec<f64>, Parameters<P>), Error> {
+        let mut losses = Vec::with_capacity(batches.len());
+        for samples in batches {
+            losses.extend(self.advance(Some(samples)).map(Scalar::widen));
+            self.prepare(samples)?;
+        }
+        losses.extend(self.advance(None).map(Scalar::widen));
+        Ok((losses, self.parameters))
+    }
+
+    /// Takes the step that waits, and reads the next batch; returns the loss before the step.
+    fn advance(&mut self, next: Option<&[usize]>) -> Option<C> {
+        let loss = if self.is_sharded {
+            self.advance_shards(next)
+        } else {
+            self.advance_whole(next)
+        };
+        self.is_prepared = false;
+        loss
+    }
+
+    fn advance_whole(&mut self, next: Option<&[usize]>) -> Option<C> {
+        let loss = self.is_prepared.then(|| {
+            let sinks = steps(&mut self.parameters, &mut self.states, self.update);
+            let sinks = sinks.map(GradientSink::Step);
+            self.pass
+                .prepared()
+                .deliver(self.batch.input(), sinks, self.threads);
+            self.pass.loss(self.network.loss(), &self.targets.view())
+        });
+        if let Some(samples) = next {
+            for (buffer, numbers) in self.widened.slices_mut().zip(self.parameters.slices()) {
+                widened(numbers, buffer);
+            }
+            self.batch.fill(self.data, samples, self.threads);
+            self.targets.fill(self.data.targets, samples);
+        }
+        loss
+    }
+
+    fn advance_shards(&mut self, next: Option<&[usize]>) -> Option<C> {
+        if let Some(samples) = next {
+            self.batch.reshape(self.data, samples);
+        }
+        let prepared = self.is_prepared.then(|| self.pass.prepared());
+        let layers = prepared.as_ref().map(|prepared| &prepared.layers[..]);
+        let mut steps = steps(&mut self.parameters, &mut self.states, self.update).layers;
+        let mut buffers = self.widened.as_mut().layers.into_iter();
+        let (data, targets, pass) = (self.data, &mut self.targets, &self.pass);
+        let network_loss = self.network.loss();
+        let first = steps.remove(0);
+        let shards = self.batch.shards_mut();
+        let shards = ShardStep::all(shards, first, buffers.next(), &mut self.products);
+        let mut loss = None;
+        let mut buffers: Vec<_> = buffers.collect();
+        let mut work: Vec<Box<dyn FnMut() + Send + '_>> = Vec::new();
+        for mut shard in shards {
+            work.push(Box::new(move || {
+                if let Some([first, ..]) = layers {
+                    shard.step(first);
+                }
+                if let Some(samples) = next {
+                    shard.read(data, samples);
+                }
+            }));
+        }
+        let above = || {
+            if let Some([_, above @ ..]) = layers {
+                loss = Some(pass.loss(network_loss, &targets.view()));
+                step_above(above, &mut steps);
+            }
+            if let Some(samples) = next {
+                let layers = steps.iter().zip(&mut buffers);
+                layers.for_each(|(steps, buffers)| widen(steps, buffers));
+                targets.fill(data.targets, samples);
+            }
+        };
+        // Threads take work from both ends, so that each meets its own shard again.
+        work.insert(1, Box::new(above));
+        for_each_from_both_ends(self.threads, work.iter_mut(), |work| work());
+        drop(work);
+        loss
+    }
+
+    /// Takes the batch that was read through the network.
+    fn prepare(&mut self, samples: &[usize]) -> Result<(), Error> {
+        let are_known = self.products.iter().all(|product| product.is_known);
+        if self.is_sharded && !(are_known && self.batch.check_shards()) {
+            self.is_sharded = false;
+            self.batch.fill(self.data, samples, self.threads);
+        }
+        let network = either(&self.parameters, &self.widened).network(self.network);
+        let input = self.batch.input();
+        let sums: Vec<_> = self.products.iter().map(|product| &product.sums).collect();
+        let begin = if self.is_sharded {
+            Begin::Sums(&sums)
+        } else {
+            Begin::Input(input)
+        };
+        let targets = self.targets.view();
+        self.pass
+            .prepare(&network, (begin, input), &targets, self.threads)?;
+        self.is_prepared = true;
+        Ok(())
+    }
+}
+
+/// Takes the step of the layers above the first.
+fn step_above<P: Scalar, C: Scalar>(
+    layers: &[PreparedLayer<'_, C>],
+    steps: &mut [LayerParts<StepMut<'_, P>>],
+) {
+    if let Some(input) = layers.first().and_then(|layer| layer.input) {
+        let sinks = steps.iter_mut().map(|layer| {
+            layer
+                .each_mut()
+                .map(|step| GradientSink::Step(step.reborrow()))
+        });
+        deliver(layers, Input::Dense(input), sinks.collect(), Threads::One);
+    }
+}
+
+/// Widens the parameters of a layer.
+fn widen<P: Scalar, C: Scalar>(
+    steps: &LayerParts<StepMut<'_, P>>,
+    buffers: &mut LayerParts<&mut [C]>,
+) {
+    for (step, buffer) in steps.each_ref().zip(buffers.each_mut()) {
+        widened(step.parameters, buffer);
+    }
+}
