@@ -94,7 +94,7 @@ fn is_sparse<S: Scalar, T: Scalar>(
 ) -> bool {
     sparse.reshape((x.rows(), x.cols()), block_rows(x.rows()), SPARSE_DENSITY);
     let filled = sparse.try_fill(threads, |tiles, rows, columns, max_nonzeros| {
-        let row = |n| (&x.row(n)[columns.clone()], &[][..]);
+        let row = |n| &x.row(n)[columns.clone()];
         tiles.try_fill::<S, S>(rows.map(row), columns.len(), max_nonzeros)
     });
     filled.is_ok()

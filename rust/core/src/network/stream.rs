@@ -88,11 +88,11 @@ impl<'a, T: Scalar> Stream<'a, T> {
             let rows = range.map(|n| rows.start + n);
             match self.rows {
                 BatchRows::Same(x) => {
-                    let row = |n| (&x.row(n)[columns.clone()], &[][..]);
+                    let row = |n| &x.row(n)[columns.clone()];
                     tiles.try_fill::<T, T>(rows.map(row), columns.len(), max_nonzeros)
                 }
                 BatchRows::Single(x) => {
-                    let row = |n| (&x.row(n)[columns.clone()], &[][..]);
+                    let row = |n| &x.row(n)[columns.clone()];
                     tiles.try_fill::<f32, f32>(rows.map(row), columns.len(), max_nonzeros)
                 }
             }

@@ -55,3 +55,12 @@ pub const KEPT_BLOCK_BYTES: usize = 1 << 22;
 
 /// How often, on average, a row of the dense factor must be used for copying it into an aligned block to pay.
 pub const MIN_USES_TO_PACK: usize = 3;
+
+/// While the non-zero elements of a row are gathered, the row that follows so many rows later is prefetched: the rows of
+/// a mini-batch lie anywhere in a data set that no cache holds.
+///
+/// Measured with the steps of a training on MNIST (60,000 rows, 784-50-10, batches of 100, drawn), time without
+/// prefetching / with it: one thread, backpropagation in single precision 1.28 (AVX2: 1.23), node 1.18 (1.19); two threads
+/// 1.16 and 1.12. Two rows and four are the same to 2 %, eight are worse by 4 %. Single gradients do not feel it: 0.98 to
+/// 1.01.
+pub const PREFETCH_ROWS: usize = 2;

@@ -9,6 +9,7 @@ use std::ops::Range;
 use crate::numeric::reduce::max_abs_of;
 use crate::numeric::scalar::Scalar;
 use crate::numeric::simd::{dispatch, prefetch, Kernel, Level};
+use crate::parallel::tuning::PREFETCH_ROWS;
 use crate::parallel::MAX_BLOCK_ROWS;
 use crate::sparse::bitset::Bits;
 use crate::sparse::compress::{mask_of_nonzero, take_nonzero};
@@ -38,15 +39,14 @@ pub struct Tiles<T> {
 }
 
 impl<T: Scalar> Tiles<T> {
-    /// Takes the non-zero elements of `rows` of `cols` elements each, rounded to `N`. A row comes with one to be
-    /// prefetched meanwhile, or with an empty one. Zeros are found after the rounding: 1e-60 is a zero in single
-    /// precision.
+    /// Takes the non-zero elements of `rows` of `cols` elements each, rounded to `N`. Zeros are found after the rounding:
+    /// 1e-60 is a zero in single precision.
     ///
     /// # Errors
     /// If more than `max_nonzeros` elements are not zero.
     pub fn try_fill<'a, S: Scalar, N: Scalar>(
         &mut self,
-        rows: impl ExactSizeIterator<Item = (&'a [S], &'a [S])> + Clone,
+        rows: impl ExactSizeIterator<Item = &'a [S]> + Clone,
         places: usize,
         max_nonzeros: usize,
     ) -> Result<(), TooDense> {
@@ -172,7 +172,7 @@ impl<'a, S, T, I, N> Kernel for Refill<'_, T, I, N>
 where
     S: Scalar,
     T: Scalar,
-    I: Iterator<Item = (&'a [S], &'a [S])> + Clone,
+    I: Iterator<Item = &'a [S]> + Clone,
     N: Scalar,
 {
     type Output = Result<(), TooDense>;
@@ -183,11 +183,12 @@ where
     fn run<L: Level>(self) -> Result<(), TooDense> {
         let Self { tiles, rows, .. } = self;
         let (mut count, mut copied) = (0, 0);
-        for (i, (row, next)) in rows.clone().enumerate() {
+        let mut upcoming = rows.clone().skip(PREFETCH_ROWS);
+        for (i, row) in rows.clone().enumerate() {
             let is_copied = copied == i && count <= row.len() * (i + 1) / 2;
             copied += usize::from(is_copied);
-            // A part of the next row at a time: the processor waits where much is asked for at once.
-            let mut parts = next.chunks(TILE_SIDE);
+            // A part of the upcoming row at a time: the processor stalls where much is asked for at once.
+            let mut parts = upcoming.next().unwrap_or(&[]).chunks(TILE_SIDE);
             for (b, block) in row.chunks(TILE_SIDE).enumerate() {
                 if let Some(part) = parts.next() {
                     prefetch(part);
@@ -203,7 +204,7 @@ where
                 return Err(TooDense);
             }
         }
-        for (i, (row, _)) in rows.enumerate().skip(copied) {
+        for (i, row) in rows.enumerate().skip(copied) {
             for (b, block) in row.chunks(TILE_SIDE).enumerate() {
                 let mask = take_nonzero::<S, N, T, L>(block, tiles.place(i, b));
                 tiles.set(i, b, mask);
@@ -240,7 +241,7 @@ mod tests {
         };
         let mut tiles = Tiles::<T>::default();
         for _ in 0..2 {
-            let all = (0..rows).map(|n| (matrix.row(n), &[][..]));
+            let all = (0..rows).map(|n| matrix.row(n));
             assert_eq!(tiles.try_fill::<T, T>(all, cols, rows * cols), Ok(()));
             for n in 0..rows {
                 assert_eq!(elements(&tiles, n), wanted(n));
@@ -271,7 +272,7 @@ mod tests {
         };
         let data: Vec<f64> = (0..20 * 70).map(value).collect();
         let mut tiles = Tiles::default();
-        let rows = data.chunks(70).map(|row| (row, &[][..]));
+        let rows = data.chunks(70);
         assert_eq!(tiles.try_fill::<f64, f64>(rows.clone(), 70, 700), Ok(()));
         let mut back = vec![0.0; data.len()];
         for n in 0..20 {
@@ -293,7 +294,7 @@ mod tests {
                 row[place] = x;
                 let mut tiles = Tiles::<f64>::default();
                 assert_eq!(
-                    tiles.try_fill::<f64, f64>([(&row[..], &[][..])].into_iter(), 200, 200),
+                    tiles.try_fill::<f64, f64>([&row[..]].into_iter(), 200, 200),
                     Ok(())
                 );
                 assert!(tiles.max_abs() >= wanted && tiles.max_abs() <= wanted);
@@ -301,7 +302,7 @@ mod tests {
             row[place] = f64::NAN;
             let mut tiles = Tiles::<f64>::default();
             assert_eq!(
-                tiles.try_fill::<f64, f64>([(&row[..], &[][..])].into_iter(), 200, 200),
+                tiles.try_fill::<f64, f64>([&row[..]].into_iter(), 200, 200),
                 Ok(())
             );
             assert!(tiles.max_abs().is_nan());

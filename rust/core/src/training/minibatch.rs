@@ -32,18 +32,10 @@ impl<S: Scalar, T: Scalar> Dataset<'_, S, T> {
         max_nonzeros: usize,
         tiles: &mut Tiles<W>,
     ) -> Result<(), TooDense> {
-        // Rows of a large data set are far from the processor, and drawn in no order.
-        let row = |n: usize| &self.x.row(n)[columns.clone()];
-        let rows = samples.iter().enumerate().map(|(i, &n)| {
-            let soon = samples.get(i + AHEAD);
-            (row(n), soon.map_or(&[][..], |&n| row(n)))
-        });
+        let rows = samples.iter().map(|&n| &self.x.row(n)[columns.clone()]);
         tiles.try_fill::<S, T>(rows, columns.len(), max_nonzeros)
     }
 }
-
-/// How many rows ahead of the one that is searched are brought nearer.
-const AHEAD: usize = 4;
 
 /// A number of a data set, rounded to the network's type `T` on its way.
 #[inline(always)]
