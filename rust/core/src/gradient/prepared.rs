@@ -5,7 +5,7 @@
 //! takes a step along it, and reads none: that is why a step in place is safe.
 
 use crate::gradient::sink::GradientSink;
-use crate::gradient::weight_product::{multiply, WeightProduct};
+use crate::gradient::weight_product::{multiply, Delivery, WeightProduct};
 use crate::network::input::Input;
 use crate::network::parameters::{LayerParts, PerLayer};
 use crate::numeric::matrix::{Matrix, MatrixRef};
@@ -23,8 +23,8 @@ use crate::sparse::shard::Shard;
 #[derive(Debug)]
 pub struct Terms<'a, T> {
     each: Vec<MatrixRef<'a, T>>,
-    /// Matrices whose columns have the same sums.
-    column_sums: Vec<MatrixRef<'a, T>>,
+    /// Smaller matrices whose columns have the same sums, if they are at hand.
+    column_sums: Option<Vec<MatrixRef<'a, T>>>,
     max_input: T,
     are_finite: bool,
     /// All terms but the first, where single precision is enough for them.
@@ -35,7 +35,7 @@ impl<'a, T: Scalar> Terms<'a, T> {
     /// One term, of shape (samples, units), which holds no infinity and no NaN if `is_finite`.
     #[must_use]
     pub fn one(term: MatrixRef<'a, T>, is_finite: bool) -> Self {
-        Self::many(vec![term], vec![term], T::one(), is_finite, false)
+        Self::many(vec![term], None, T::one(), is_finite, false)
     }
 
     /// Several terms; all but the first are so small that single precision is enough for their sums if
@@ -43,7 +43,7 @@ impl<'a, T: Scalar> Terms<'a, T> {
     #[must_use]
     pub fn many(
         each: Vec<MatrixRef<'a, T>>,
-        column_sums: Vec<MatrixRef<'a, T>>,
+        column_sums: Option<Vec<MatrixRef<'a, T>>>,
         max_input: T,
         are_finite: bool,
         are_small: bool,
@@ -61,7 +61,7 @@ impl<'a, T: Scalar> Terms<'a, T> {
     /// No term at all: the product is zero.
     #[must_use]
     pub fn none() -> Self {
-        Self::many(Vec::new(), Vec::new(), T::one(), true, false)
+        Self::many(Vec::new(), None, T::one(), true, false)
     }
 
     /// The terms.
@@ -89,7 +89,8 @@ impl<'a, T: Scalar> Terms<'a, T> {
     }
 
     fn write_bias(&self, out: &mut [T]) {
-        let Some((first, higher)) = self.column_sums.split_first() else {
+        let terms = self.column_sums.as_ref().unwrap_or(&self.each);
+        let Some((first, higher)) = terms.split_first() else {
             return out.fill(T::zero());
         };
         column_sums(*first, out);
@@ -130,28 +131,29 @@ impl<T: Scalar> PreparedLayer<'_, T> {
         });
     }
 
-    /// The products that give the gradient of the weights, of a layer that reads `input`, and where each goes.
-    pub fn products<'s, P: Scalar>(
+    /// Adds the products that give the gradient of the weights, of a layer that reads `input`, and where each
+    /// goes, to `products`.
+    fn add_products<'s, P: Scalar>(
         &'s self,
         input: Input<'s, T>,
         sink: GradientSink<'s, T, P>,
-    ) -> Vec<(WeightProduct<'s, T>, GradientSink<'s, T, P>)> {
+        products: &mut Vec<Delivery<'s, T, P>>,
+    ) {
         let quotients = self.quotients.as_ref().map(|quotients| quotients.weights);
         let x = match input {
             Input::Dense(x) => {
-                return vec![(WeightProduct::of_dense(x, &self.terms, quotients), sink)]
+                let product = WeightProduct::of_dense(x, &self.terms, quotients);
+                return products.push((product, Some(sink)));
             }
             Input::Sparse(x) => x,
         };
         let units = sink.len() / x.cols();
-        let mut products = Vec::with_capacity(x.shards().len());
         let mut rest = sink;
         for shard in x.shards() {
             let (sink, tail) = rest.split_at(shard.columns().len() * units);
-            products.push((self.shard_product(shard, units), sink));
+            products.push((self.shard_product(shard, units), Some(sink)));
             rest = tail;
         }
-        products
     }
 
     /// The product that gives the gradient of the weights that the inputs of a shard have.
@@ -190,13 +192,13 @@ pub fn deliver<T: Scalar, P: Scalar>(
     sinks: Vec<LayerParts<GradientSink<'_, T, P>>>,
     threads: Threads<'_>,
 ) {
-    let mut products = Vec::new();
+    let mut products = Vec::with_capacity(layers.len() + 1);
     for (layer, sinks) in layers.iter().zip(sinks) {
         if let Some(sink) = sinks.bias {
             layer.deliver_bias(sink);
         }
         let input = layer.input.map_or(input, Input::Dense);
-        products.extend(layer.products(input, sinks.weights));
+        layer.add_products(input, sinks.weights, &mut products);
     }
     multiply(products, threads);
 }

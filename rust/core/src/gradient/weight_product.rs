@@ -193,29 +193,39 @@ struct Piece<'a, T, P> {
     sink: GradientSink<'a, T, P>,
 }
 
-/// Computes products. The pieces of all of them are shared.
-pub fn multiply<'a, T: Scalar, P: Scalar>(
-    products: Vec<(WeightProduct<'a, T>, GradientSink<'a, T, P>)>,
-    threads: Threads<'_>,
-) {
-    let (products, sinks): (Vec<_>, Vec<_>) = products.into_iter().unzip();
-    let flops = products.iter().map(WeightProduct::dense_flops);
-    let threads = threads.limited_by(flops.fold(0, usize::saturating_add));
-    let mut pieces = Vec::new();
-    for (product, sink) in products.iter().zip(sinks) {
-        pieces.extend(product.pieces(sink));
-    }
-    // What takes longest comes first: what is left at the end then takes all threads about as long.
-    pieces.sort_by_cached_key(|piece| {
-        let units = piece.sink.len() / piece.columns.len();
-        Reverse(piece.product.flops_a_unit(&piece.columns) * units)
-    });
-    for_each(threads, pieces.into_iter(), |piece| {
-        let Piece {
+impl<T: Scalar, P: Scalar> Piece<'_, T, P> {
+    fn deliver(self) {
+        let Self {
             product,
             columns,
             sink,
-        } = piece;
+        } = self;
         sink.consume(|out| product.write(&columns, out));
-    });
+    }
+
+    fn flops(&self) -> usize {
+        let units = self.sink.len() / self.columns.len();
+        self.product.flops_a_unit(&self.columns) * units
+    }
+}
+
+/// A product, and where it goes.
+pub type Delivery<'a, T, P> = (WeightProduct<'a, T>, Option<GradientSink<'a, T, P>>);
+
+/// Computes products. The pieces of all of them are shared.
+pub fn multiply<'a, T: Scalar, P: Scalar>(
+    mut products: Vec<Delivery<'a, T, P>>,
+    threads: Threads<'_>,
+) {
+    let flops = products.iter().map(|(product, _)| product.dense_flops());
+    let threads = threads.limited_by(flops.fold(0, usize::saturating_add));
+    let products = products.iter_mut();
+    let pieces = products.filter_map(|(product, sink)| Some(product.pieces(sink.take()?)));
+    if threads.count() == 1 {
+        return pieces.flatten().for_each(Piece::deliver);
+    }
+    let mut pieces: Vec<_> = pieces.flatten().collect();
+    // What takes longest comes first: what is left at the end then takes all threads about as long.
+    pieces.sort_by_cached_key(|piece| Reverse(piece.flops()));
+    for_each(threads, pieces.into_iter(), Piece::deliver);
 }

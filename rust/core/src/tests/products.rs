@@ -25,7 +25,7 @@ fn deliver<T: Scalar>(
     let max_input = T::from_f64(LARGEST.into());
     let layer = PreparedLayer {
         input: None,
-        terms: Terms::many(each, Vec::new(), max_input, true, are_small),
+        terms: Terms::many(each, None, max_input, true, are_small),
         quotients: quotients.map(|weights| LayerParts {
             weights,
             bias: None,

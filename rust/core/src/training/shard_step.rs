@@ -70,7 +70,7 @@ impl<'a, P: Scalar, C: Scalar> ShardStep<'a, P, C> {
         let units = self.product.sums.cols();
         let product = layer.shard_product(self.shard, units);
         let sink = GradientSink::Step(self.weights.reborrow());
-        multiply(vec![(product, sink)], Threads::One);
+        multiply(vec![(product, Some(sink))], Threads::One);
     }
 
     /// Reads the next batch, and sums its products with these weights.

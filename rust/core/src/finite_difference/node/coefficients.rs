@@ -84,7 +84,7 @@ impl Coefficients {
                 .iter()
                 .map(Matrix::view)
                 .collect(),
-            self.sums.iter().map(Matrix::view).collect(),
+            Some(self.sums.iter().map(Matrix::view).collect()),
             self.max_input,
             self.are_finite,
             self.are_small,
