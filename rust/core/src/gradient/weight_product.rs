@@ -213,10 +213,7 @@ impl<T: Scalar, P: Scalar> Piece<'_, T, P> {
 pub type Delivery<'a, T, P> = (WeightProduct<'a, T>, Option<GradientSink<'a, T, P>>);
 
 /// Computes products. The pieces of all of them are shared.
-pub fn multiply<'a, T: Scalar, P: Scalar>(
-    mut products: Vec<Delivery<'a, T, P>>,
-    threads: Threads<'_>,
-) {
+pub fn multiply<T: Scalar, P: Scalar>(mut products: Vec<Delivery<'_, T, P>>, threads: Threads<'_>) {
     let flops = products.iter().map(|(product, _)| product.dense_flops());
     let threads = threads.limited_by(flops.fold(0, usize::saturating_add));
     let products = products.iter_mut();
