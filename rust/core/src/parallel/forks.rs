@@ -7,11 +7,20 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-/// How many threads are about to fork this process.
-static FORKS: AtomicUsize = AtomicUsize::new(0);
+/// Who is about to fork a process, and who starts threads in it.
+#[derive(Debug, Default)]
+struct Gate {
+    /// How many threads are about to fork the process.
+    forks: AtomicUsize,
+    /// How many threads are starting others.
+    starts: AtomicUsize,
+}
 
-/// How many threads are starting others.
-static STARTS: AtomicUsize = AtomicUsize::new(0);
+/// That of this process.
+static GATE: Gate = Gate {
+    forks: AtomicUsize::new(0),
+    starts: AtomicUsize::new(0),
+};
 
 /// How long a fork waits for threads to be started: far longer than starting them takes. In the child of a fork that
 /// was not announced, the count may include a thread that is not there; its own fork then waits this long in vain.
@@ -22,44 +31,58 @@ const POLL_INTERVAL: Duration = Duration::from_micros(20);
 
 /// The permission to start threads, for as long as it is held.
 #[derive(Debug)]
-pub struct Start(());
+pub struct Start<'g>(&'g Gate);
 
-impl Start {
+impl Start<'static> {
     /// The permission; none while the process forks.
     #[must_use]
     pub fn begin() -> Option<Self> {
-        // Sequentially consistent: either the fork sees this start, or this start sees the fork.
-        STARTS.fetch_add(1, Ordering::SeqCst);
-        let start = Self(());
-        (FORKS.load(Ordering::SeqCst) == 0).then_some(start)
+        GATE.begin_start()
     }
 }
 
-impl Drop for Start {
+impl Drop for Start<'_> {
     fn drop(&mut self) {
-        STARTS.fetch_sub(1, Ordering::SeqCst);
+        self.0.starts.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+impl Gate {
+    fn begin_start(&self) -> Option<Start<'_>> {
+        // Sequentially consistent: either the fork sees this start, or this start sees the fork.
+        self.starts.fetch_add(1, Ordering::SeqCst);
+        let start = Start(self);
+        (self.forks.load(Ordering::SeqCst) == 0).then_some(start)
+    }
+
+    fn announce(&self) {
+        self.forks.fetch_add(1, Ordering::SeqCst);
+        let begin = Instant::now();
+        while self.starts.load(Ordering::SeqCst) > 0 && begin.elapsed() < MAX_WAIT {
+            std::thread::sleep(POLL_INTERVAL);
+        }
+    }
+
+    fn fork_is_over(&self) {
+        self.forks.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
 /// Announces a fork: when this returns, no thread is being started, and none will be before the fork is
 /// [over](in_parent).
 pub fn announce() {
-    FORKS.fetch_add(1, Ordering::SeqCst);
-    let begin = Instant::now();
-    while STARTS.load(Ordering::SeqCst) > 0 && begin.elapsed() < MAX_WAIT {
-        std::thread::sleep(POLL_INTERVAL);
-    }
+    GATE.announce();
 }
 
 /// The fork that was announced is over, or has failed.
 pub fn in_parent() {
-    FORKS.fetch_sub(1, Ordering::SeqCst);
+    GATE.fork_is_over();
 }
 
 /// This process is the child of the fork that was announced: nobody else is in it.
 pub fn in_child() {
-    FORKS.store(0, Ordering::SeqCst);
-    STARTS.store(0, Ordering::SeqCst);
+    GATE.forks.store(0, Ordering::SeqCst);
+    GATE.starts.store(0, Ordering::SeqCst);
 }
 
 /// How many threads the system counts in this process, where that can be known.
@@ -90,26 +113,27 @@ mod tests {
 
     #[test]
     fn nothing_starts_during_a_fork_and_a_fork_waits_for_what_has_started() {
-        // One test, as the counts are the process's.
-        let start = Start::begin().expect("no fork");
+        // A gate of its own: at that of the process, other tests start threads.
+        let gate = Gate::default();
+        let start = gate.begin_start().expect("no fork");
         let is_announced = AtomicBool::new(false);
         std::thread::scope(|scope| {
             scope.spawn(|| {
-                announce();
+                gate.announce();
                 is_announced.store(true, Ordering::SeqCst);
             });
-            while FORKS.load(Ordering::SeqCst) == 0 {
+            while gate.forks.load(Ordering::SeqCst) == 0 {
                 std::thread::yield_now();
             }
-            assert!(Start::begin().is_none());
+            assert!(gate.begin_start().is_none());
             assert!(!is_announced.load(Ordering::SeqCst));
             drop(start);
         });
-        assert!(Start::begin().is_none());
-        announce();
-        in_parent();
-        assert!(Start::begin().is_none(), "another fork is under way");
-        in_parent();
-        assert!(Start::begin().is_some());
+        assert!(gate.begin_start().is_none());
+        gate.announce();
+        gate.fork_is_over();
+        assert!(gate.begin_start().is_none(), "another fork is under way");
+        gate.fork_is_over();
+        assert!(gate.begin_start().is_some());
     }
 }
