@@ -8,6 +8,7 @@ use crate::numeric::matrix::{Matrix, MatrixRef};
 use crate::numeric::reduce::max_abs;
 use crate::numeric::scalar::Scalar;
 use crate::parallel::{block_rows, for_chunks, Threads};
+use crate::sparse::selection::Selection;
 use crate::sparse::Sparse;
 
 /// Zeros are skipped when at most this share of the elements of any piece of a batch is not zero.
@@ -93,11 +94,8 @@ fn is_sparse<S: Scalar, T: Scalar>(
     sparse: &mut Sparse<T>,
 ) -> bool {
     sparse.reshape((x.rows(), x.cols()), block_rows(x.rows()), SPARSE_DENSITY);
-    let filled = sparse.try_fill(threads, |tiles, rows, columns, max_nonzeros| {
-        let row = |n| &x.row(n)[columns.clone()];
-        tiles.try_fill::<S, S>(rows.map(row), columns.len(), max_nonzeros)
-    });
-    filled.is_ok()
+    let rows = Selection::of_range(x, 0..x.rows());
+    sparse.try_fill::<S, S>(&rows, threads).is_ok()
 }
 
 /// The input of a layer: a batch, or the activations of the layer below.

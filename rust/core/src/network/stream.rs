@@ -15,6 +15,7 @@ use crate::numeric::scalar::Scalar;
 use crate::parallel::block_rows;
 use crate::parallel::workspace::with_cached;
 use crate::parallel::Threads;
+use crate::sparse::selection::Selection;
 use crate::sparse::{Sparse, TooDense};
 
 /// Threads keep what they gather rows in for blocks of so many numbers at most.
@@ -84,19 +85,14 @@ impl<'a, T: Scalar> Stream<'a, T> {
     fn read(&self, rows: Range<usize>, block: &mut Sparse<T>) -> Result<(), TooDense> {
         let shape = (rows.len(), self.rows.cols());
         block.reshape(shape, shape.0, SPARSE_DENSITY);
-        block.try_fill(Threads::One, |tiles, range, columns, max_nonzeros| {
-            let rows = range.map(|n| rows.start + n);
-            match self.rows {
-                BatchRows::Same(x) => {
-                    let row = |n| &x.row(n)[columns.clone()];
-                    tiles.try_fill::<T, T>(rows.map(row), columns.len(), max_nonzeros)
-                }
-                BatchRows::Single(x) => {
-                    let row = |n| &x.row(n)[columns.clone()];
-                    tiles.try_fill::<f32, f32>(rows.map(row), columns.len(), max_nonzeros)
-                }
+        match self.rows {
+            BatchRows::Same(x) => {
+                block.try_fill::<T, T>(&Selection::of_range(x, rows), Threads::One)
             }
-        })
+            BatchRows::Single(x) => {
+                block.try_fill::<f32, f32>(&Selection::of_range(x, rows), Threads::One)
+            }
+        }
     }
 
     fn write_dense(&self, rows: Range<usize>, layer: &Layer<'_, T>, out: &mut [T]) {

@@ -54,7 +54,12 @@ pub const MIN_SPLIT_ROWS: usize = 16;
 pub const KEPT_BLOCK_BYTES: usize = 1 << 22;
 
 /// How often, on average, a row of the dense factor must be used for copying it into an aligned block to pay.
-pub const MIN_USES_TO_PACK: usize = 3;
+///
+/// Measured with gradients and predictions of 784-50-10, batches of 100, single precision, one thread, time with copies /
+/// without: 0.76 (AVX2: 0.79) where 5 % of the inputs are not zero, so that each row is used 2.5 times, 0.96 to 1.00
+/// (0.93) for 2 %, 1.02 to 1.11 (1.00) for 1 %, 1.2 for a single sample of 10 %. Without any copies, a gradient of MNIST's
+/// density takes 1.22 (1.04) of its time, one of 300 units 1.35 (1.18), a node gradient 1.15 (1.02).
+pub const MIN_USES_TO_PACK: usize = 1;
 
 /// While the non-zero elements of a row are gathered, the row that follows so many rows later is prefetched: the rows of
 /// a mini-batch lie anywhere in a data set that no cache holds.

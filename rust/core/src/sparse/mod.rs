@@ -3,6 +3,7 @@
 pub(crate) mod bitset;
 pub(crate) mod compress;
 pub(crate) mod packed;
+pub(crate) mod selection;
 pub(crate) mod shard;
 pub(crate) mod tiles;
 pub(crate) mod times_dense;
@@ -16,8 +17,8 @@ use crate::numeric::reduce::{add_to, max_abs};
 use crate::numeric::scalar::Scalar;
 use crate::parallel::workspace::with_buffer;
 use crate::parallel::{for_each, Threads};
+use crate::sparse::selection::Selection;
 use crate::sparse::shard::{shard_columns, Shard};
-use crate::sparse::tiles::Tiles;
 
 /// More elements are not zero than the caller wants to keep. What was to hold them holds nothing of use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,15 +64,14 @@ impl<T: Scalar> Sparse<T> {
         }
     }
 
-    /// Takes all elements. `fill` fills tiles with the elements of some rows and columns, unless there are
-    /// more than it is told.
+    /// Takes the non-zero elements of `rows`, of the shape that this batch has, rounded to `N`.
     ///
     /// # Errors
     /// If the batch [is not sparse](Self::is_sparse).
-    pub fn try_fill(
+    pub fn try_fill<S: Scalar, N: Scalar>(
         &mut self,
+        rows: &Selection<'_, S>,
         threads: Threads<'_>,
-        fill: impl Fn(&mut Tiles<T>, Range<usize>, Range<usize>, usize) -> Result<(), TooDense> + Sync,
     ) -> Result<(), TooDense> {
         let budgets: Vec<_> = self.budgets().collect();
         let blocks = budgets.len();
@@ -84,15 +84,14 @@ impl<T: Scalar> Sparse<T> {
         }
         let is_sparse = AtomicBool::new(true);
         let blocks = by_rows.into_iter().zip(budgets);
-        for_each(threads, blocks, |(shards, (rows, max_nonzeros))| {
+        for_each(threads, blocks, |(shards, (range, max_nonzeros))| {
             let mut rest = max_nonzeros;
             for (columns, mut block) in shards {
                 // Once there are too many in one block, it does not matter how many are in others.
                 let is_filled = is_sparse.load(Ordering::Relaxed)
                     && rest.is_some_and(|rest| {
-                        block
-                            .try_fill(|tiles| fill(tiles, rows.clone(), columns, rest))
-                            .is_ok()
+                        let part = rows.part(range.clone(), columns);
+                        block.try_fill::<S, N>(&part, rest).is_ok()
                     });
                 rest = rest.and_then(|rest| rest.checked_sub(block.count()));
                 if !is_filled || rest.is_none() {

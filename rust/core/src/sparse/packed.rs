@@ -25,6 +25,10 @@ pub trait ByGroups<T: Scalar> {
 
 /// Calls `sums` with all groups of `cols` columns, which are at least a vector. Each number of vectors
 /// that is done at once takes code of its own, so only a few are.
+///
+/// Measured with sparse gradients, one thread, AVX-512: without the case of 10 vectors those of 160 units in single
+/// precision and of 80 in double take 1.25 of their time; without that of 2 as well, those of 20 units in single precision
+/// take 1.34, of 10 in double 1.42. One case costs about 0.6 s of a build.
 #[inline(always)]
 pub fn by_groups<T: Scalar, L: Level>(sums: &mut impl ByGroups<T>, cols: usize) {
     let lanes = T::Vector::<L>::LANES;

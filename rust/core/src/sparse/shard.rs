@@ -6,6 +6,7 @@ use crate::numeric::matrix::{Matrix, MatrixRef};
 use crate::numeric::reduce::max_abs;
 use crate::numeric::scalar::Scalar;
 use crate::numeric::simd::dispatch;
+use crate::sparse::selection::Selection;
 use crate::sparse::tiles::{tiles_of, Tiles, TILE_SIDE};
 use crate::sparse::times_dense::TimesDense;
 use crate::sparse::transposed_times_dense::{ElementMap, TransposedTimesDense};
@@ -43,15 +44,16 @@ pub struct BlockMut<'a, T> {
 }
 
 impl<T: Scalar> BlockMut<'_, T> {
-    /// Takes what `fill` fills the tiles with.
+    /// Takes the non-zero elements of `rows`, rounded to `N`.
     ///
     /// # Errors
-    /// If that is too much.
-    pub fn try_fill(
+    /// If there are more than `max_nonzeros`.
+    pub fn try_fill<S: Scalar, N: Scalar>(
         &mut self,
-        fill: impl FnOnce(&mut Tiles<T>) -> Result<(), TooDense>,
+        rows: &Selection<'_, S>,
+        max_nonzeros: usize,
     ) -> Result<(), TooDense> {
-        let filled = fill(self.tiles);
+        let filled = self.tiles.try_fill::<S, N>(rows, max_nonzeros);
         *self.max_abs = filled.is_ok().then(|| self.tiles.max_abs());
         filled
     }
@@ -59,7 +61,7 @@ impl<T: Scalar> BlockMut<'_, T> {
     /// How many elements there are.
     #[must_use]
     pub fn count(&self) -> usize {
-        self.tiles.count_in(0..self.tiles.len())
+        self.tiles.count_in(0..self.tiles.tiles())
     }
 }
 
@@ -100,7 +102,7 @@ impl<T: Scalar> Shard<T> {
     #[must_use]
     pub fn count(&self, b: usize) -> Option<usize> {
         let tiles = &self.blocks[b];
-        self.max_abs[b].map(|_| tiles.count_in(0..tiles.len()))
+        self.max_abs[b].map(|_| tiles.count_in(0..tiles.tiles()))
     }
 
     /// The number of elements in these columns, counted from the shard's first one: whole blocks of them, or

@@ -1,7 +1,8 @@
-//! The non-zero elements of some rows of a batch, in tiles: one block of columns after the other.
+//! The non-zero elements of a block of rows, in tiles: the elements of [`TILE_SIDE`] columns after those of the
+//! [`TILE_SIDE`] columns before.
 //!
-//! Products take a block of columns of all rows at a time. So its elements stand together, and are read
-//! from the first to the last: row after row, each in the order of its columns.
+//! A product takes one tile of all rows at a time. So the elements of a tile lie together, in the order in which they are
+//! read: row after row, each row in the order of its columns.
 
 use std::marker::PhantomData;
 use std::ops::Range;
@@ -13,12 +14,13 @@ use crate::parallel::tuning::PREFETCH_ROWS;
 use crate::parallel::MAX_BLOCK_ROWS;
 use crate::sparse::bitset::Bits;
 use crate::sparse::compress::{mask_of_nonzero, take_nonzero};
+use crate::sparse::selection::Selection;
 use crate::sparse::TooDense;
 
 /// A tile has this many columns, and at most this many rows: 64, so that a word has a bit for each.
 pub const TILE_SIDE: usize = MAX_BLOCK_ROWS;
 
-/// The blocks of these columns, whole blocks of them or all to the last.
+/// The tiles of these columns: whole tiles of them, or all to the last one.
 #[inline(always)]
 #[must_use]
 pub fn tiles_of(columns: &Range<usize>) -> Range<usize> {
@@ -29,29 +31,29 @@ pub fn tiles_of(columns: &Range<usize>) -> Range<usize> {
 #[derive(Debug, Clone, Default)]
 pub struct Tiles<T> {
     rows: usize,
-    /// For each row of each tile, where elements stand: bit `i` for place `i`.
+    /// For each row of each tile, the columns of its non-zero elements: bit `i` for column `i` of the tile.
     masks: Vec<u64>,
-    /// For each row of each tile, where its elements begin among those of the tile, and where the last
-    /// ones end.
+    /// For each row of each tile, the index of its first element among those of the tile; and, after the last row, the
+    /// number of all.
     starts: Vec<u32>,
-    /// The elements of each tile, with room for all there could be; what is behind the last has no meaning.
+    /// The elements of each tile, each in a buffer for as many as there could be. What lies behind the last element is
+    /// not read.
     values: Vec<T>,
 }
 
 impl<T: Scalar> Tiles<T> {
-    /// Takes the non-zero elements of `rows` of `cols` elements each, rounded to `N`. Zeros are found after the rounding:
-    /// 1e-60 is a zero in single precision.
+    /// Takes the non-zero elements of `rows`, rounded to `N`. Zeros are found after the rounding: 1e-60 is a zero in
+    /// single precision.
     ///
     /// # Errors
     /// If more than `max_nonzeros` elements are not zero.
-    pub fn try_fill<'a, S: Scalar, N: Scalar>(
+    pub fn try_fill<S: Scalar, N: Scalar>(
         &mut self,
-        rows: impl ExactSizeIterator<Item = &'a [S]> + Clone,
-        places: usize,
+        rows: &Selection<'_, S>,
         max_nonzeros: usize,
     ) -> Result<(), TooDense> {
-        self.clear(rows.len(), places);
-        dispatch(Refill {
+        self.reshape(rows.rows(), rows.cols());
+        dispatch(Fill {
             tiles: self,
             rows,
             max_nonzeros,
@@ -67,18 +69,18 @@ impl<T: Scalar> Tiles<T> {
 
     /// The number of tiles.
     #[must_use]
-    pub fn len(&self) -> usize {
+    pub fn tiles(&self) -> usize {
         self.masks.len().checked_div(self.rows).unwrap_or(0)
     }
 
-    /// Where in tile `b` the elements of each row stand.
+    /// For each row, the columns of its elements in tile `b`: bit `i` for column `i` of the tile.
     #[inline(always)]
     #[must_use]
     pub fn masks(&self, b: usize) -> &[u64] {
         &self.masks[b * self.rows..(b + 1) * self.rows]
     }
 
-    /// Where the elements of each row begin in [those](Self::values) of tile `b`.
+    /// For each row, the index of its first element in the [values](Self::values) of tile `b`.
     #[inline(always)]
     #[must_use]
     pub fn starts(&self, b: usize) -> &[u32] {
@@ -89,45 +91,45 @@ impl<T: Scalar> Tiles<T> {
     #[inline(always)]
     #[must_use]
     pub fn values(&self, b: usize) -> &[T] {
-        &self.values[b * room(self.rows)..][..self.end(b)]
+        &self.values[b * tile_capacity(self.rows)..][..self.count(b)]
     }
 
-    /// The number of elements in some tiles.
+    /// The number of elements of some tiles.
     #[must_use]
     pub fn count_in(&self, tiles: Range<usize>) -> usize {
-        tiles.map(|b| self.end(b)).sum()
+        tiles.map(|b| self.count(b)).sum()
     }
 
     /// The largest absolute value, 0 for none; infinite or NaN where such a value occurs.
     #[must_use]
     pub fn max_abs(&self) -> T {
-        max_abs_of((0..self.len()).map(|b| self.values(b)))
+        max_abs_of((0..self.tiles()).map(|b| self.values(b)))
     }
 
-    /// Calls `visit` with the place and the value of each element of row `i`, in order.
+    /// Calls `visit` with the column and the value of each element of row `i`, in order.
     pub fn for_each(&self, i: usize, mut visit: impl FnMut(usize, T)) {
-        for b in 0..self.len() {
+        for b in 0..self.tiles() {
             let values = &self.values(b)[self.starts(b)[i] as usize..];
-            for (place, &value) in Bits(self.masks(b)[i]).zip(values) {
-                visit(b * TILE_SIDE + place, value);
+            for (column, &value) in Bits(self.masks(b)[i]).zip(values) {
+                visit(b * TILE_SIDE + column, value);
             }
         }
     }
 
     /// The number of elements of tile `b`.
     #[inline(always)]
-    fn end(&self, b: usize) -> usize {
+    fn count(&self, b: usize) -> usize {
         self.starts[(b + 1) * (self.rows + 1) - 1] as usize
     }
 
-    fn clear(&mut self, rows: usize, places: usize) {
-        let count = places.div_ceil(TILE_SIDE);
+    fn reshape(&mut self, rows: usize, cols: usize) {
+        let count = cols.div_ceil(TILE_SIDE);
         self.rows = rows;
         self.masks.resize(count * rows, 0);
         self.starts.resize(count * (rows + 1), 0);
-        let needed = count * room(rows);
+        let needed = count * tile_capacity(rows);
         if self.values.len() < needed {
-            // Zeros from the system are not written before they are needed.
+            // A new vector of zeros: the system clears its pages only when they are first written.
             self.values = vec![T::zero(); needed];
         }
         for b in 0..count {
@@ -135,17 +137,16 @@ impl<T: Scalar> Tiles<T> {
         }
     }
 
-    /// Where the elements go that row `i` has in tile `b`.
+    /// Where to write the elements of row `i` in tile `b`; those of the rows before have been set.
     #[inline(always)]
-    fn place(&mut self, i: usize, b: usize) -> &mut [T] {
+    fn row_buffer(&mut self, i: usize, b: usize) -> &mut [T] {
         let start = self.starts[b * (self.rows + 1) + i] as usize;
-        &mut self.values[b * room(self.rows) + start..]
+        &mut self.values[b * tile_capacity(self.rows) + start..]
     }
 
-    /// Sets where in tile `b` elements of row `i` stand, which have been put to their place; returns how
-    /// many there are.
+    /// Sets the columns of the elements of row `i` in tile `b`; returns how many there are.
     #[inline(always)]
-    fn set(&mut self, i: usize, b: usize, mask: u64) -> usize {
+    fn set_mask(&mut self, i: usize, b: usize, mask: u64) -> usize {
         let at = b * (self.rows + 1) + i;
         let count = mask.count_ones();
         self.masks[b * self.rows + i] = mask;
@@ -154,60 +155,58 @@ impl<T: Scalar> Tiles<T> {
     }
 }
 
-/// The room of a tile: all elements it could have, and a block more, so that tiles do not all begin in the
+/// The length of a tile's buffer: for all elements it could have, and one row more, so that tiles do not all begin in the
 /// same set of a cache.
 #[inline(always)]
-fn room(rows: usize) -> usize {
+fn tile_capacity(rows: usize) -> usize {
     (rows + 1) * TILE_SIDE
 }
 
-struct Refill<'t, T, I, N> {
+struct Fill<'t, 'a, T, S, N> {
     tiles: &'t mut Tiles<T>,
-    rows: I,
+    rows: &'t Selection<'a, S>,
     max_nonzeros: usize,
     rounded: PhantomData<N>,
 }
 
-impl<'a, S, T, I, N> Kernel for Refill<'_, T, I, N>
-where
-    S: Scalar,
-    T: Scalar,
-    I: Iterator<Item = &'a [S]> + Clone,
-    N: Scalar,
-{
+impl<S: Scalar, T: Scalar, N: Scalar> Kernel for Fill<'_, '_, T, S, N> {
     type Output = Result<(), TooDense>;
 
-    /// Row by row, each while it is near. Elements are not copied on while they are too many so far:
-    /// it may turn out that none is wanted.
+    /// Row after row. As long as more than half of the elements so far are not zero, they are only counted, not copied:
+    /// most likely none will be wanted. If the count turns out to be small enough, the rest is copied at the end.
     #[inline(always)]
     fn run<L: Level>(self) -> Result<(), TooDense> {
         let Self { tiles, rows, .. } = self;
         let (mut count, mut copied) = (0, 0);
-        let mut upcoming = rows.clone().skip(PREFETCH_ROWS);
-        for (i, row) in rows.clone().enumerate() {
+        for i in 0..rows.rows() {
+            let row = rows.row(i);
             let is_copied = copied == i && count <= row.len() * (i + 1) / 2;
             copied += usize::from(is_copied);
             // A part of the upcoming row at a time: the processor stalls where much is asked for at once.
-            let mut parts = upcoming.next().unwrap_or(&[]).chunks(TILE_SIDE);
-            for (b, block) in row.chunks(TILE_SIDE).enumerate() {
-                if let Some(part) = parts.next() {
-                    prefetch(part);
+            let upcoming = match i + PREFETCH_ROWS {
+                next if next < rows.rows() => rows.row(next),
+                _ => &[],
+            };
+            let mut upcoming = upcoming.chunks(TILE_SIDE);
+            for (b, elements) in row.chunks(TILE_SIDE).enumerate() {
+                if let Some(elements) = upcoming.next() {
+                    prefetch(elements);
                 }
                 let mask = if is_copied {
-                    take_nonzero::<S, N, T, L>(block, tiles.place(i, b))
+                    take_nonzero::<S, N, T, L>(elements, tiles.row_buffer(i, b))
                 } else {
-                    mask_of_nonzero::<S, N, L>(block)
+                    mask_of_nonzero::<S, N, L>(elements)
                 };
-                count += tiles.set(i, b, mask);
+                count += tiles.set_mask(i, b, mask);
             }
             if count > self.max_nonzeros {
                 return Err(TooDense);
             }
         }
-        for (i, row) in rows.enumerate().skip(copied) {
-            for (b, block) in row.chunks(TILE_SIDE).enumerate() {
-                let mask = take_nonzero::<S, N, T, L>(block, tiles.place(i, b));
-                tiles.set(i, b, mask);
+        for i in copied..rows.rows() {
+            for (b, elements) in rows.row(i).chunks(TILE_SIDE).enumerate() {
+                let mask = take_nonzero::<S, N, T, L>(elements, tiles.row_buffer(i, b));
+                tiles.set_mask(i, b, mask);
             }
         }
         Ok(())
@@ -241,13 +240,13 @@ mod tests {
         };
         let mut tiles = Tiles::<T>::default();
         for _ in 0..2 {
-            let all = (0..rows).map(|n| matrix.row(n));
-            assert_eq!(tiles.try_fill::<T, T>(all, cols, rows * cols), Ok(()));
+            let all = Selection::of_range(matrix, 0..rows);
+            assert_eq!(tiles.try_fill::<T, T>(&all, rows * cols), Ok(()));
             for n in 0..rows {
                 assert_eq!(elements(&tiles, n), wanted(n));
             }
             let total = (0..rows).map(|n| wanted(n).len()).sum();
-            assert_eq!(tiles.count_in(0..tiles.len()), total);
+            assert_eq!(tiles.count_in(0..tiles.tiles()), total);
         }
     }
 
@@ -272,18 +271,23 @@ mod tests {
         };
         let data: Vec<f64> = (0..20 * 70).map(value).collect();
         let mut tiles = Tiles::default();
-        let rows = data.chunks(70);
-        assert_eq!(tiles.try_fill::<f64, f64>(rows.clone(), 70, 700), Ok(()));
+        let rows = Selection::of_range(MatrixRef::new(&data, 20, 70), 0..20);
+        assert_eq!(tiles.try_fill::<f64, f64>(&rows, 700), Ok(()));
         let mut back = vec![0.0; data.len()];
         for n in 0..20 {
             tiles.for_each(n, |place, x| back[n * 70 + place] = x);
         }
         assert_eq!(back, data);
         let count = tiles.count_in(0..2);
-        assert_eq!(
-            tiles.try_fill::<f64, f64>(rows, 70, count - 1),
-            Err(TooDense)
-        );
+        assert_eq!(tiles.try_fill::<f64, f64>(&rows, count - 1), Err(TooDense));
+    }
+
+    fn of_row(row: &[f64]) -> Tiles<f64> {
+        let matrix = MatrixRef::new(row, 1, row.len());
+        let mut tiles = Tiles::default();
+        let filled = tiles.try_fill::<f64, f64>(&Selection::of_range(matrix, 0..1), row.len());
+        assert_eq!(filled, Ok(()));
+        tiles
     }
 
     #[test]
@@ -292,20 +296,11 @@ mod tests {
             let mut row = vec![0.0; 200];
             for (x, wanted) in [(-3.0, 3.0), (f64::NEG_INFINITY, f64::INFINITY)] {
                 row[place] = x;
-                let mut tiles = Tiles::<f64>::default();
-                assert_eq!(
-                    tiles.try_fill::<f64, f64>([&row[..]].into_iter(), 200, 200),
-                    Ok(())
-                );
+                let tiles = of_row(&row);
                 assert!(tiles.max_abs() >= wanted && tiles.max_abs() <= wanted);
             }
             row[place] = f64::NAN;
-            let mut tiles = Tiles::<f64>::default();
-            assert_eq!(
-                tiles.try_fill::<f64, f64>([&row[..]].into_iter(), 200, 200),
-                Ok(())
-            );
-            assert!(tiles.max_abs().is_nan());
+            assert!(of_row(&row).max_abs().is_nan());
         }
     }
 }

@@ -32,7 +32,7 @@ impl<T: Scalar> Kernel for TimesDense<'_, T> {
         let counts = self
             .blocks
             .iter()
-            .map(|block| block.count_in(0..block.len()));
+            .map(|block| block.count_in(0..block.tiles()));
         let count: usize = counts.sum();
         let is_worth_packing = count >= MIN_USES_TO_PACK * matrix.rows() * self.blocks.len();
         let mut sums = Sums {

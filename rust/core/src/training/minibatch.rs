@@ -1,15 +1,13 @@
 //! Some samples of a data set, in buffers that every step fills again.
 
-use std::ops::Range;
-
 use crate::network::input::{Input, SPARSE_DENSITY};
 use crate::network::losses::Targets;
 use crate::numeric::matrix::{Matrix, MatrixRef};
 use crate::numeric::scalar::Scalar;
 use crate::parallel::{block_rows, Threads};
+use crate::sparse::selection::Selection;
 use crate::sparse::shard::Shard;
-use crate::sparse::tiles::Tiles;
-use crate::sparse::{nonzero_budget, Sparse, TooDense};
+use crate::sparse::{nonzero_budget, Sparse};
 
 /// A data set: inputs of type `S`, targets of type `T`.
 #[derive(Debug, Clone, Copy)]
@@ -18,23 +16,6 @@ pub struct Dataset<'a, S, T> {
     pub x: MatrixRef<'a, S>,
     /// One target a sample.
     pub targets: Targets<'a, T>,
-}
-
-impl<S: Scalar, T: Scalar> Dataset<'_, S, T> {
-    /// Fills `tiles` with what is not zero in some columns of some samples.
-    ///
-    /// # Errors
-    /// If that is more than `max_nonzeros` elements.
-    fn try_fill<W: Scalar>(
-        &self,
-        samples: &[usize],
-        columns: &Range<usize>,
-        max_nonzeros: usize,
-        tiles: &mut Tiles<W>,
-    ) -> Result<(), TooDense> {
-        let rows = samples.iter().map(|&n| &self.x.row(n)[columns.clone()]);
-        tiles.try_fill::<S, T>(rows, columns.len(), max_nonzeros)
-    }
 }
 
 /// A number of a data set, rounded to the network's type `T` on its way.
@@ -119,12 +100,8 @@ impl<W: Scalar> MiniBatch<W> {
         threads: Threads<'_>,
     ) {
         self.reshape(data, samples);
-        let filled = self
-            .sparse
-            .try_fill(threads, |tiles, rows, columns, max_nonzeros| {
-                data.try_fill(&samples[rows], &columns, max_nonzeros, tiles)
-            });
-        self.is_sparse = filled.is_ok();
+        let rows = Selection::of_list(data.x, samples);
+        self.is_sparse = self.sparse.try_fill::<S, T>(&rows, threads).is_ok();
         if !self.is_sparse {
             copy_rows(data.x, samples, cast::<S, T, W>, &mut self.rows);
         }
@@ -172,11 +149,11 @@ pub fn fill_shard<S: Scalar, T: Scalar, W: Scalar>(
     for (samples, mut piece) in samples.chunks(block).zip(pieces) {
         // Together with the other shards: see `Sparse::is_sparse`.
         let max_nonzeros = nonzero_budget(SPARSE_DENSITY, (samples.len(), data.x.cols()));
-        // A piece that is not filled says so itself.
-        let _ = piece.try_fill(|tiles| {
-            let max_nonzeros = max_nonzeros.ok_or(TooDense)?;
-            data.try_fill(samples, &columns, max_nonzeros, tiles)
-        });
+        let rows = Selection::of_list(data.x, samples).part(0..samples.len(), columns.clone());
+        if let Some(max_nonzeros) = max_nonzeros {
+            // A piece that is not filled says so itself.
+            let _ = piece.try_fill::<S, T>(&rows, max_nonzeros);
+        }
     }
 }
 
