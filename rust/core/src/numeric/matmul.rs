@@ -1,10 +1,10 @@
-//! The one seam to the crates that multiply dense matrices: products of matrices, their transposes and
-//! some of their columns.
+//! Dense matrix products, of matrices, their transposes and some of their columns: the only file that calls the crates that
+//! compute them.
 //!
-//! On x86-64 with AVX2 or AVX-512, the kernels of faer without the rest of faer, which takes a minute to
-//! compile and adds nothing to a product; elsewhere matrixmultiply. Measured in `benchmarks/products`.
-//! Their own threads are not used: products are cut where they are asked for, so that results depend
-//! on sizes alone.
+//! On x86-64 with AVX2 or AVX-512 these are the kernels of faer (the crate private-gemm-x86, without the rest of faer, which
+//! takes a minute to compile and makes no product faster); elsewhere matrixmultiply. `benchmarks/products.md` has the
+//! measurements. The crates use no threads here: their callers cut products, by sizes alone, so that results do not depend
+//! on the number of threads.
 #![allow(unsafe_code)]
 
 #[cfg(target_arch = "x86_64")]
@@ -15,10 +15,10 @@ use crate::numeric::scalar::Scalar;
 #[cfg(target_arch = "x86_64")]
 use crate::numeric::simd::{best_instructions, Instructions};
 
-/// A factor of a product: a matrix, its transpose, or some of its columns, never copied.
+/// A factor of a product: a matrix, its transpose, or some of its columns, not copied.
 #[derive(Debug, Clone, Copy)]
 pub struct Operand<'a, T> {
-    /// The element of row `i` and column `j` is that at `i * row_stride + j * col_stride`.
+    /// The element of row `i` and column `j` has the index `i * row_stride + j * col_stride`.
     data: &'a [T],
     rows: usize,
     cols: usize,
@@ -39,13 +39,13 @@ impl<'a, T: Scalar> Operand<'a, T> {
         }
     }
 
-    /// Columns `start..end` only, of which there are so many.
+    /// Columns `start..end` only.
     #[must_use]
     pub fn columns(self, start: usize, end: usize) -> Self {
         debug_assert!(start <= end && end <= self.cols, "no such columns");
-        let first = (start * self.col_stride).min(self.data.len());
+        let offset = (start * self.col_stride).min(self.data.len());
         Self {
-            data: &self.data[first..],
+            data: &self.data[offset..],
             cols: end - start,
             ..self
         }
@@ -79,13 +79,13 @@ impl<'a, T: Scalar> Operand<'a, T> {
     }
 }
 
-/// A type the product crates know.
+/// A type that the product crates multiply.
 pub trait Gemm: Copy {
-    /// What the x86-64 kernels call it.
+    /// Its name in the x86-64 kernels.
     #[cfg(target_arch = "x86_64")]
     const KIND: kernels::DType;
 
-    /// `beta * c + a @ b` into `c`, row after row, by matrixmultiply.
+    /// Writes `beta * c + a @ b` to `c`, row after row, by matrixmultiply.
     ///
     /// # Safety
     /// Both factors [lie within](Operand::is_within) their data, their shapes chain, and `c` holds the
@@ -126,13 +126,13 @@ macro_rules! gemm {
 gemm!(f32, F32, matrixmultiply::sgemm);
 gemm!(f64, F64, matrixmultiply::dgemm);
 
-/// Whether products are those of faer's kernels.
+/// Whether this processor computes products by faer's kernels.
 #[cfg(target_arch = "x86_64")]
 pub fn has_kernels() -> bool {
     level().is_some()
 }
 
-/// Whether products are those of faer's kernels.
+/// Whether this processor computes products by faer's kernels.
 #[cfg(not(target_arch = "x86_64"))]
 pub fn has_kernels() -> bool {
     false

@@ -104,7 +104,7 @@ impl<T: Scalar> Matrix<T> {
         Self { data, rows, cols }
     }
 
-    /// Changes the shape, keeping the allocation; the elements are then unspecified.
+    /// Changes the shape and keeps the allocation. The elements may have any value afterwards.
     pub fn reshape(&mut self, rows: usize, cols: usize) {
         self.data.resize(rows * cols, T::zero());
         self.rows = rows;
@@ -144,7 +144,7 @@ impl<T: Scalar> Matrix<T> {
         &mut self.data
     }
 
-    /// The elements, row after row, given away.
+    /// The elements, row after row, without the matrix.
     #[must_use]
     pub fn into_data(self) -> Vec<T> {
         self.data

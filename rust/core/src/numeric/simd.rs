@@ -49,7 +49,10 @@ pub trait Level: Copy {
     type Double: Vector<f64>;
 
     /// `a * b + c`, rounded once where the level has a fused multiply-add, else twice.
-    fn mul_add<T: Scalar>(a: T, b: T, c: T) -> T;
+    #[inline(always)]
+    fn mul_add<T: Scalar>(a: T, b: T, c: T) -> T {
+        a.mul_add(b, c)
+    }
 }
 
 /// What the processor is known to have when the program is compiled.
@@ -60,17 +63,10 @@ impl Level for Baseline {
     type Single = [f32; 4];
     type Double = [f64; 2];
 
-    #[cfg(target_arch = "aarch64")]
-    #[inline(always)]
-    fn mul_add<T: Scalar>(a: T, b: T, c: T) -> T {
-        // Every processor of this architecture has the instruction.
-        a.mul_add(b, c)
-    }
-
+    // Every processor of aarch64 has the instruction; elsewhere, `a.mul_add(b, c)` would call a library function.
     #[cfg(not(target_arch = "aarch64"))]
     #[inline(always)]
     fn mul_add<T: Scalar>(a: T, b: T, c: T) -> T {
-        // `a.mul_add(b, c)` would call a library function.
         a * b + c
     }
 }
@@ -84,11 +80,6 @@ pub struct Avx2;
 impl Level for Avx2 {
     type Single = x86::Single8;
     type Double = x86::Double4;
-
-    #[inline(always)]
-    fn mul_add<T: Scalar>(a: T, b: T, c: T) -> T {
-        a.mul_add(b, c)
-    }
 }
 
 /// AVX-512 F, DQ, VL and BW, AVX2, FMA and POPCNT.
@@ -100,11 +91,6 @@ pub struct Avx512;
 impl Level for Avx512 {
     type Single = x86::Single16;
     type Double = x86::Double8;
-
-    #[inline(always)]
-    fn mul_add<T: Scalar>(a: T, b: T, c: T) -> T {
-        a.mul_add(b, c)
-    }
 }
 
 /// A level that has a fused multiply-add, where there is one.

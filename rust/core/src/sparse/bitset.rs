@@ -1,6 +1,6 @@
-//! Sets of places, a bit of a word each.
+//! Sets of the numbers 0 to 63: a word with a bit for each.
 
-/// The places in a set, in ascending order.
+/// The numbers in a set, in ascending order.
 #[derive(Debug)]
 pub struct Bits(pub u64);
 
@@ -12,14 +12,14 @@ impl Iterator for Bits {
         if self.0 == 0 {
             return None;
         }
-        let place = self.0.trailing_zeros() as usize;
+        let number = self.0.trailing_zeros() as usize;
         self.0 &= self.0 - 1;
-        Some(place)
+        Some(number)
     }
 }
 
-/// Makes bit `j` of word `i` bit `i` of word `j`: quarters of ever smaller squares change places
-/// (Warren, "Hacker's Delight", 2nd edition, 7-3).
+/// Transposes 64 x 64 bits: bit `j` of word `i` becomes bit `i` of word `j`. Swaps the upper right and the lower left
+/// quarter of squares, which are 64 wide at first and 2 at last (Warren, "Hacker's Delight", 2nd edition, 7-3).
 #[inline(always)]
 pub fn transpose(words: &mut [u64; 64]) {
     let mut width = 32;
@@ -62,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn places_come_in_order() {
+    fn numbers_come_in_order() {
         let set = 1 | 1 << 7 | 1 << 63;
         assert!(Bits(set).eq([0, 7, 63]));
         assert_eq!(Bits(0).next(), None);

@@ -1,48 +1,50 @@
-//! Where the elements of a block are that are not zero, and what they are: found without a branch that
-//! depends on them, as where they stand is hard to predict.
+//! The non-zero elements of up to 64 numbers: which they are, and their values moved to the front. No branch depends on the
+//! numbers, as a processor cannot predict where the zeros are.
 #![allow(unsafe_code)]
 
 use crate::numeric::scalar::Scalar;
 use crate::numeric::simd::Level;
-use crate::numeric::vector::{Vector, MOST_LANES};
+use crate::numeric::vector::{Vector, MAX_LANES};
 
-/// The most elements of a block: one a bit.
-const MOST: usize = 64;
+/// At most so many numbers at a time: a word has a bit for each.
+const MAX_COUNT: usize = 64;
 
-/// Which elements of a block of at most 64 are not zero when they are rounded to `N`, element `i` in bit
-/// `i`; a NaN is not.
+/// Which of at most [`MAX_COUNT`] numbers are not zero after rounding to `N`: bit `i` for number `i`. A NaN is not zero.
 #[inline(always)]
 #[must_use]
-pub fn mask_of_nonzero<S: Scalar, N: Scalar, L: Level>(block: &[S]) -> u64 {
-    // Of a whole block the loop over its vectors is known beforehand, and goes away.
-    match <&[S; MOST]>::try_from(block) {
-        Ok(block) => mask_of_vectors::<S, N, L>(block),
-        Err(_) => mask_of_vectors::<S, N, L>(block),
+pub fn mask_of_nonzero<S: Scalar, N: Scalar, L: Level>(numbers: &[S]) -> u64 {
+    // The compiler unrolls the loop over the vectors of a whole array.
+    match <&[S; MAX_COUNT]>::try_from(numbers) {
+        Ok(numbers) => mask_of_vectors::<S, N, L>(numbers),
+        Err(_) => mask_of_vectors::<S, N, L>(numbers),
     }
 }
 
-/// The same, and writes these elements, rounded to `N` and then to `T`, to the first places of `out`, which
-/// has a place for each of the block; behind them it has no meaning afterwards.
+/// The same, and writes the numbers that are not zero, rounded to `N` and then to `T`, to the front of `out`, which is as
+/// long as `numbers`. What is behind them in `out` afterwards is not to be read.
 #[inline(always)]
 #[must_use]
-pub fn take_nonzero<S: Scalar, N: Scalar, T: Scalar, L: Level>(block: &[S], out: &mut [T]) -> u64 {
-    match <&[S; MOST]>::try_from(block) {
-        Ok(block) => take_vectors::<S, N, T, L>(block, &mut out[..MOST]),
-        Err(_) => take_vectors::<S, N, T, L>(block, &mut out[..block.len()]),
+pub fn take_nonzero<S: Scalar, N: Scalar, T: Scalar, L: Level>(
+    numbers: &[S],
+    out: &mut [T],
+) -> u64 {
+    match <&[S; MAX_COUNT]>::try_from(numbers) {
+        Ok(numbers) => take_vectors::<S, N, T, L>(numbers, &mut out[..MAX_COUNT]),
+        Err(_) => take_vectors::<S, N, T, L>(numbers, &mut out[..numbers.len()]),
     }
 }
 
-/// An element, rounded to `N` on its way.
+/// The number, rounded to `N` and then to `T`.
 #[inline(always)]
 fn cast<S: Scalar, N: Scalar, T: Scalar>(x: S) -> T {
     T::from_f64(N::from_f64(x.widen()).widen())
 }
 
-/// Which lanes are not zero when they are rounded to `N`.
+/// Which lanes are not zero after rounding to `N`.
 #[inline(always)]
 fn nonzero<S: Scalar, N: Scalar, L: Level>(vector: S::Vector<L>) -> u64 {
-    /// 2^-925: what is rounded to zero in single precision, up to half of its smallest number 2^-149, is
-    /// rounded to zero in double precision too once it is multiplied by this.
+    /// 2^-925. What single precision rounds to zero is at most half of its smallest number, 2^-150; times this, it is at
+    /// most half of the smallest number of double precision, 2^-1075, and double precision rounds it to zero, too.
     const SCALE: f64 = f64::from_bits((1023 - 925) << 52);
     if size_of::<N>() == size_of::<S>() || size_of::<S>() == size_of::<f32>() {
         return vector.nonzero();
@@ -53,38 +55,39 @@ fn nonzero<S: Scalar, N: Scalar, L: Level>(vector: S::Vector<L>) -> u64 {
 }
 
 #[inline(always)]
-fn take_vectors<S: Scalar, N: Scalar, T: Scalar, L: Level>(block: &[S], out: &mut [T]) -> u64 {
+fn take_vectors<S: Scalar, N: Scalar, T: Scalar, L: Level>(numbers: &[S], out: &mut [T]) -> u64 {
     let lanes = S::Vector::<L>::LANES;
-    let vectors = block.chunks_exact(lanes);
+    let vectors = numbers.chunks_exact(lanes);
     let rest = vectors.remainder();
     let (mut mask, mut count) = (0, 0);
-    let mut first = [S::zero(); MOST_LANES];
+    let mut taken = [S::zero(); MAX_LANES];
     for (v, vector) in vectors.enumerate() {
         // SAFETY: the chunk is as long as a vector.
         let vector = unsafe { S::Vector::<L>::load(vector.as_ptr()) };
-        let own = nonzero::<S, N, L>(vector);
-        // SAFETY: there is room for the widest vector.
-        unsafe { vector.compress(own).store(first.as_mut_ptr()) };
-        for (out, &x) in out[count..count + lanes].iter_mut().zip(&first) {
+        let lane_mask = nonzero::<S, N, L>(vector);
+        // SAFETY: the array is as long as the widest vector.
+        unsafe { vector.compress(lane_mask).store(taken.as_mut_ptr()) };
+        // All lanes are copied: the next ones overwrite those that are not wanted.
+        for (out, &x) in out[count..count + lanes].iter_mut().zip(&taken) {
             *out = cast::<S, N, T>(x);
         }
-        mask |= own << (v * lanes);
-        count += own.count_ones() as usize;
+        mask |= lane_mask << (v * lanes);
+        count += lane_mask.count_ones() as usize;
     }
     for (i, &x) in rest.iter().enumerate() {
         let x: N = cast::<S, N, N>(x);
-        let own = u64::from(x != N::zero());
+        let bit = u64::from(x != N::zero());
         out[count] = cast::<N, N, T>(x);
-        mask |= own << (block.len() - rest.len() + i);
-        count += usize::from(own > 0);
+        mask |= bit << (numbers.len() - rest.len() + i);
+        count += usize::from(bit > 0);
     }
     mask
 }
 
 #[inline(always)]
-fn mask_of_vectors<S: Scalar, N: Scalar, L: Level>(block: &[S]) -> u64 {
+fn mask_of_vectors<S: Scalar, N: Scalar, L: Level>(numbers: &[S]) -> u64 {
     let lanes = S::Vector::<L>::LANES;
-    let vectors = block.chunks_exact(lanes);
+    let vectors = numbers.chunks_exact(lanes);
     let rest = vectors.remainder();
     let mut mask = 0;
     for (v, vector) in vectors.enumerate() {
@@ -93,8 +96,8 @@ fn mask_of_vectors<S: Scalar, N: Scalar, L: Level>(block: &[S]) -> u64 {
         mask |= nonzero::<S, N, L>(vector) << (v * lanes);
     }
     for (i, &x) in rest.iter().enumerate() {
-        let own = u64::from(cast::<S, N, N>(x) != N::zero());
-        mask |= own << (block.len() - rest.len() + i);
+        let bit = u64::from(cast::<S, N, N>(x) != N::zero());
+        mask |= bit << (numbers.len() - rest.len() + i);
     }
     mask
 }

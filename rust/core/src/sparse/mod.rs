@@ -1,4 +1,4 @@
-//! A batch whose zeros are left out.
+//! Batches without their zeros, and their products with dense matrices.
 
 pub(crate) mod bitset;
 pub(crate) mod compress;
@@ -20,13 +20,13 @@ use crate::parallel::{for_each, Threads};
 use crate::sparse::selection::Selection;
 use crate::sparse::shard::{shard_columns, Shard};
 
-/// More elements are not zero than the caller wants to keep. What was to hold them holds nothing of use.
+/// More elements are not zero than the caller wants to keep. What was being filled is not to be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TooDense;
 
-/// How many elements of a matrix of that shape may be non-zero for it to count as sparse; nothing
-/// where not one may.
-// A share of a count, rounded down.
+/// How many elements of a matrix of that shape may be non-zero for it to count as sparse, as a share of `density` of all;
+/// nothing if not one may.
+// Rounds down.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
 #[must_use]
 pub fn nonzero_budget(density: f64, (rows, cols): (usize, usize)) -> Option<usize> {
@@ -34,27 +34,26 @@ pub fn nonzero_budget(density: f64, (rows, cols): (usize, usize)) -> Option<usiz
     (max_nonzeros > 0).then_some(max_nonzeros)
 }
 
-/// Sums of products up to so many numbers leave their buffer behind.
+/// A thread keeps its buffer for the product of one shard if it has at most so many numbers.
 const SMALL_SUMS: usize = 1 << 18;
 
-/// The non-zero elements of a batch: shards of its columns, each in blocks of rows.
+/// The non-zero elements of a batch, cut into shards of columns, and each shard into blocks of rows.
 ///
-/// Products add up the sums of one shard after the other, so threads that each have a shard come to the
-/// numbers of one that has them all.
+/// A product is the sum of the products of its shards, added up in their order. So threads that each have one shard compute
+/// the same numbers as one thread that has them all.
 #[derive(Debug, Clone, Default)]
 pub struct Sparse<T> {
     shape: (usize, usize),
     /// How many rows a block has.
     block_rows: usize,
-    /// How many elements of a whole block may be non-zero, as a share.
+    /// Which share of the elements of a block, over all shards, may be non-zero.
     density: f64,
     shards: Vec<Shard<T>>,
 }
 
 impl<T: Scalar> Sparse<T> {
-    /// Makes this a batch of that shape, in blocks of `block_rows` rows; what its shards hold is that of the
-    /// last batch until they are filled. It counts as sparse if no more than a share of `density` of any block
-    /// is not zero.
+    /// Makes this a batch of that shape, in blocks of `block_rows` rows. Its shards hold the elements of the last batch until
+    /// they are filled. It counts as sparse if at most a share of `density` of each block is not zero.
     pub fn reshape(&mut self, shape: (usize, usize), block_rows: usize, density: f64) {
         (self.shape, self.block_rows, self.density) = (shape, block_rows, density);
         let columns = shard_columns(shape.1);
@@ -87,7 +86,7 @@ impl<T: Scalar> Sparse<T> {
         for_each(threads, blocks, |(shards, (range, max_nonzeros))| {
             let mut rest = max_nonzeros;
             for (columns, mut block) in shards {
-                // Once there are too many in one block, it does not matter how many are in others.
+                // Once one block has too many, the others are not wanted.
                 let is_filled = is_sparse.load(Ordering::Relaxed)
                     && rest.is_some_and(|rest| {
                         let part = rows.part(range.clone(), columns);
@@ -113,7 +112,7 @@ impl<T: Scalar> Sparse<T> {
         })
     }
 
-    /// Whether all shards hold what they should, and no block has too many elements.
+    /// Whether all shards have been filled, and no block has too many elements.
     #[must_use]
     pub fn is_sparse(&self) -> bool {
         self.budgets().enumerate().all(|(b, (_, max_nonzeros))| {
@@ -121,7 +120,7 @@ impl<T: Scalar> Sparse<T> {
             let count = counts.sum::<Option<usize>>();
             count
                 .zip(max_nonzeros)
-                .is_some_and(|(count, most)| count <= most)
+                .is_some_and(|(count, max_nonzeros)| count <= max_nonzeros)
         })
     }
 
@@ -144,20 +143,20 @@ impl<T: Scalar> Sparse<T> {
         max_abs(&shards)
     }
 
-    /// Its shards, in the order of their columns.
+    /// The shards, in the order of their columns.
     #[must_use]
     pub fn shards(&self) -> &[Shard<T>] {
         &self.shards
     }
 
-    /// Its shards, to be filled one by one.
+    /// The shards, to be filled one by one.
     #[must_use]
     pub fn shards_mut(&mut self) -> &mut [Shard<T>] {
         &mut self.shards
     }
 
-    /// Writes block `b` of the product with `matrix`, plus `bias`; false, and numbers without meaning, if
-    /// `matrix` holds an infinity or a NaN: a zero times such a number is no zero.
+    /// Writes block `b` of the product with `matrix`, plus `bias`. False if `matrix` holds an infinity or a NaN: such a number
+    /// times a zero that was skipped is NaN, so the product that was written is wrong.
     pub fn times(
         &self,
         b: usize,
@@ -183,17 +182,17 @@ impl<T: Scalar> Sparse<T> {
         let (b, row) = (n / self.block_rows, n % self.block_rows);
         for shard in &self.shards {
             let first = shard.columns().start;
-            shard.blocks()[b].for_each(row, |place, value| visit(first + place, value));
+            shard.blocks()[b].for_each(row, |column, value| visit(first + column, value));
         }
     }
 
-    /// Some rows with their zeros.
+    /// Some rows, with their zeros.
     #[must_use]
     pub fn to_dense(&self, rows: Range<usize>) -> Matrix<T> {
         let cols = self.shape.1;
         let mut dense = Matrix::zeros(rows.len(), cols);
         for (n, row) in rows.zip(dense.data_mut().chunks_exact_mut(cols)) {
-            self.for_each(n, |place, value| row[place] = value);
+            self.for_each(n, |column, value| row[column] = value);
         }
         dense
     }

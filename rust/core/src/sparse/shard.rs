@@ -12,14 +12,14 @@ use crate::sparse::times_dense::TimesDense;
 use crate::sparse::transposed_times_dense::{ElementMap, TransposedTimesDense};
 use crate::sparse::TooDense;
 
-/// The columns of each shard of so many: two shards of about as many whole blocks, or one.
+/// Cuts so many columns into shards: two, of about as many whole tiles each, or one where there is but one tile.
 ///
-/// Two whatever the number of threads, as the order of sums must not depend on it; two are enough for a
-/// layer whose weights two second-level caches hold.
+/// The number of shards does not depend on the number of threads, as the order of sums must not. Two are enough for a layer
+/// whose weights two second-level caches hold.
 #[must_use]
 pub fn shard_columns(columns: usize) -> Vec<Range<usize>> {
-    let blocks = (columns / 2 + TILE_SIDE / 2) / TILE_SIDE;
-    let cut = columns.min(blocks.max(1) * TILE_SIDE);
+    let tiles = (columns / 2 + TILE_SIDE / 2) / TILE_SIDE;
+    let cut = columns.min(tiles.max(1) * TILE_SIDE);
     let ends = [0, cut, columns];
     let count = if cut < columns { 2 } else { 1 };
     let ends = ends.windows(2).take(count);
@@ -31,8 +31,8 @@ pub fn shard_columns(columns: usize) -> Vec<Range<usize>> {
 pub struct Shard<T> {
     columns: Range<usize>,
     blocks: Vec<Tiles<T>>,
-    /// The largest absolute value of each block, found while the block is near; none where the block holds
-    /// too many elements to be taken.
+    /// The largest absolute value of each block, computed while the block is in a cache; none if the block had too many
+    /// elements and is not filled.
     max_abs: Vec<Option<T>>,
 }
 
@@ -86,7 +86,7 @@ impl<T: Scalar> Shard<T> {
         self.max_abs.iter().all(Option::is_some)
     }
 
-    /// Which columns of the batch these are.
+    /// The columns of the batch that this shard has.
     #[must_use]
     pub fn columns(&self) -> Range<usize> {
         self.columns.clone()
@@ -98,22 +98,22 @@ impl<T: Scalar> Shard<T> {
         &self.blocks
     }
 
-    /// How many elements block `b` holds; nothing if they were too many.
+    /// The number of elements of block `b`; nothing if it is not filled.
     #[must_use]
     pub fn count(&self, b: usize) -> Option<usize> {
         let tiles = &self.blocks[b];
         self.max_abs[b].map(|_| tiles.count_in(0..tiles.tiles()))
     }
 
-    /// The number of elements in these columns, counted from the shard's first one: whole blocks of them, or
-    /// all to the last.
+    /// The number of elements in these columns, counted from the shard's first one: whole tiles of them, or all to the last
+    /// one.
     #[must_use]
     pub fn count_in(&self, columns: &Range<usize>) -> usize {
-        let blocks = tiles_of(columns);
+        let tiles = tiles_of(columns);
         let counts = self
             .blocks
             .iter()
-            .map(|block| block.count_in(blocks.clone()));
+            .map(|block| block.count_in(tiles.clone()));
         counts.sum()
     }
 
@@ -124,8 +124,8 @@ impl<T: Scalar> Shard<T> {
         max_abs(&blocks)
     }
 
-    /// Writes the product of some blocks with the rows of `matrix` that the columns stand for, plus `bias`;
-    /// false if one of these rows holds an infinity or a NaN.
+    /// Writes the product of some blocks with those rows of `matrix` that belong to the shard's columns, plus `bias`. False if
+    /// one of these rows holds an infinity or a NaN.
     pub fn times(
         &self,
         blocks: Range<usize>,
@@ -141,7 +141,7 @@ impl<T: Scalar> Shard<T> {
         })
     }
 
-    /// The product of all blocks with a matrix that has those rows alone.
+    /// The same for all blocks, and for a matrix that has only the rows of the shard's columns.
     pub fn times_rows(&self, matrix: MatrixRef<'_, T>, bias: Option<&[T]>, out: &mut [T]) -> bool {
         dispatch(TimesDense {
             blocks: &self.blocks,
@@ -151,8 +151,8 @@ impl<T: Scalar> Shard<T> {
         })
     }
 
-    /// Writes the product of the transpose of some columns, counted from the shard's first one and mapped,
-    /// with `matrix`.
+    /// Writes the product of the transpose of some columns with `matrix`. The columns are counted from the shard's first one,
+    /// and `map` is applied to their elements first.
     pub fn transposed_times<C: Scalar>(
         &self,
         columns: &Range<usize>,
@@ -169,7 +169,7 @@ impl<T: Scalar> Shard<T> {
         });
     }
 
-    /// All rows with their zeros.
+    /// All rows, with their zeros.
     #[must_use]
     pub fn to_dense(&self) -> Matrix<T> {
         let rows = self.blocks.iter().map(Tiles::rows).sum();
@@ -178,7 +178,7 @@ impl<T: Scalar> Shard<T> {
         let elements = blocks.flat_map(|tiles| (0..tiles.rows()).map(move |i| (tiles, i)));
         let rows = dense.data_mut().chunks_exact_mut(self.columns.len());
         for ((tiles, i), row) in elements.zip(rows) {
-            tiles.for_each(i, |place, value| row[place] = value);
+            tiles.for_each(i, |column, value| row[column] = value);
         }
         dense
     }

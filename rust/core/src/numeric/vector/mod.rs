@@ -1,5 +1,5 @@
-//! Vector registers, for the one loop that the compiler does not turn into good vector code by itself:
-//! sums of rows, of which a whole row of vectors must stay in registers.
+//! Vector registers, for the loops that the compiler does not turn into good vector code by itself: sums of rows, of which
+//! many vectors must stay in registers, and the gathering of non-zero elements.
 #![allow(unsafe_code)]
 
 #[cfg(target_arch = "x86_64")]
@@ -12,8 +12,8 @@ use crate::numeric::simd::{Baseline, Level};
 
 /// A vector of numbers of type `T`.
 ///
-/// Inside a [`Kernel`](crate::numeric::simd::Kernel) compiled for the level it belongs to, each function is
-/// one instruction.
+/// Inside a [`Kernel`](crate::numeric::simd::Kernel) that is compiled for its level, each function is one instruction or a
+/// few.
 pub trait Vector<T>: Copy {
     /// How many numbers it holds.
     const LANES: usize;
@@ -21,32 +21,32 @@ pub trait Vector<T>: Copy {
     /// The same number in each lane.
     fn splat(x: T) -> Self;
 
-    /// The numbers from `at` on.
+    /// Loads the numbers from `at` on.
     ///
     /// # Safety
     /// There must be [`LANES`](Self::LANES) numbers at `at`.
     unsafe fn load(at: *const T) -> Self;
 
-    /// Writes the numbers from `at` on.
+    /// Stores the numbers from `at` on.
     ///
     /// # Safety
-    /// There must be room for [`LANES`](Self::LANES) numbers at `at`.
+    /// There must be [`LANES`](Self::LANES) writable numbers at `at`.
     unsafe fn store(self, at: *mut T);
 
     /// `self * b + c` in each lane.
     #[must_use]
     fn mul_add(self, b: Self, c: Self) -> Self;
 
-    /// Which lanes are not zero, lane `i` in bit `i`; a NaN is not.
+    /// Which lanes are not zero: bit `i` for lane `i`. A NaN is not zero.
     #[must_use]
     fn nonzero(self) -> u64;
 
-    /// The lanes that `mask` names come first, in their order; behind them, lanes without meaning.
+    /// Moves the lanes whose bits are set in `mask` to the front, in their order. What is behind them is not to be read.
     #[must_use]
     fn compress(self, mask: u64) -> Self;
 }
 
-/// What is left to the compiler.
+/// An array, for a level whose registers the compiler chooses.
 impl<T: Scalar, const LANES: usize> Vector<T> for [T; LANES] {
     const LANES: usize = LANES;
 
@@ -78,45 +78,54 @@ impl<T: Scalar, const LANES: usize> Vector<T> for [T; LANES] {
 
     #[inline(always)]
     fn nonzero(self) -> u64 {
-        mask_one_by_one(&self)
+        let mut mask = 0;
+        for (l, &x) in self.iter().enumerate() {
+            mask |= u64::from(x != T::zero()) << l;
+        }
+        mask
     }
 
     #[inline(always)]
     fn compress(self, mask: u64) -> Self {
-        let (mut first, mut count) = (self, 0);
+        let (mut compressed, mut count) = (self, 0);
         for l in 0..LANES {
-            first[count] = self[l];
+            compressed[count] = self[l];
             count += usize::from(mask >> l & 1 > 0);
         }
-        first
+        compressed
     }
 }
 
-/// Which elements are not zero, one by one.
-#[inline(always)]
-pub fn mask_one_by_one<T: Scalar>(elements: &[T]) -> u64 {
-    let mut mask = 0;
-    for (i, &x) in elements.iter().enumerate() {
-        mask |= u64::from(x != T::zero()) << i;
-    }
-    mask
+/// The number of lanes of the widest vector.
+pub const MAX_LANES: usize = 16;
+
+/// Some columns of a row-major matrix, which vectors hold.
+pub trait ColumnGroup: Copy {
+    /// The columns of a row.
+    ///
+    /// # Panics
+    /// If the row does not have them: a fault of the caller's code.
+    fn load<T: Scalar, L: Level, const V: usize>(self, row: &[T]) -> [T::Vector<L>; V];
+
+    /// Writes the columns of a row.
+    ///
+    /// # Panics
+    /// If the row does not have them: a fault of the caller's code.
+    fn store<T: Scalar, L: Level, const V: usize>(self, vectors: &[T::Vector<L>; V], row: &mut [T]);
 }
 
-/// The lanes of the widest vector.
-pub const MOST_LANES: usize = 16;
-
-/// Where the vectors of a row begin: one after the other from column `first` on, but the last one at
-/// column `end`.
+/// The columns of `V` vectors, one vector after the other from column `first` on, but the last one at column `end`, so
+/// that it ends with the row. Where the last vector overlaps the one before it, both hold the same numbers.
 #[derive(Debug, Clone, Copy)]
 pub struct Columns {
-    /// The column of the first vector.
+    /// The first column of the first vector.
     pub first: usize,
-    /// The column of the last one.
+    /// The first column of the last vector.
     pub end: usize,
 }
 
 impl Columns {
-    /// Those of a row of just so many vectors.
+    /// All columns of a row of exactly `V` vectors.
     #[inline(always)]
     #[must_use]
     pub fn whole<T: Scalar, L: Level, const V: usize>() -> Self {
@@ -126,7 +135,7 @@ impl Columns {
         }
     }
 
-    /// Where vector `v` of `V` begins.
+    /// The first column of vector `v` of `V`.
     #[inline(always)]
     fn start<const V: usize>(self, v: usize, lanes: usize) -> usize {
         if v + 1 < V {
@@ -142,14 +151,11 @@ impl Columns {
         let end = (self.first + (V - 1) * lanes).max(self.end + lanes);
         assert!(end <= row.len(), "the row is too short");
     }
+}
 
-    /// The vectors of a row.
-    ///
-    /// # Panics
-    /// If it is too short: a fault of the caller's code.
+impl ColumnGroup for Columns {
     #[inline(always)]
-    #[must_use]
-    pub fn load<T: Scalar, L: Level, const V: usize>(self, row: &[T]) -> [T::Vector<L>; V] {
+    fn load<T: Scalar, L: Level, const V: usize>(self, row: &[T]) -> [T::Vector<L>; V] {
         let lanes = T::Vector::<L>::LANES;
         self.check::<T, L, V>(row);
         let mut vectors = [T::Vector::<L>::splat(T::zero()); V];
@@ -161,12 +167,8 @@ impl Columns {
         vectors
     }
 
-    /// Writes vectors; where the last one lies over the one before it, both hold the same.
-    ///
-    /// # Panics
-    /// If the row is too short: a fault of the caller's code.
     #[inline(always)]
-    pub fn store<T: Scalar, L: Level, const V: usize>(
+    fn store<T: Scalar, L: Level, const V: usize>(
         self,
         vectors: &[T::Vector<L>; V],
         row: &mut [T],
@@ -175,17 +177,43 @@ impl Columns {
         self.check::<T, L, V>(row);
         for (v, vector) in vectors.iter().enumerate() {
             let at = self.start::<V>(v, lanes);
-            // SAFETY: as above.
+            // SAFETY: both the last vector and those before it have been found to end in the row.
             unsafe { vector.store(row.as_mut_ptr().add(at)) };
         }
     }
 }
 
-/// Room for `count` numbers that begin with a cache line, and where in it they stand.
+/// All columns of a row that is shorter than a vector, in one vector, with zeros behind them.
+#[derive(Debug, Clone, Copy)]
+pub struct ShortRow;
+
+impl ColumnGroup for ShortRow {
+    #[inline(always)]
+    fn load<T: Scalar, L: Level, const V: usize>(self, row: &[T]) -> [T::Vector<L>; V] {
+        let mut padded = [T::zero(); MAX_LANES];
+        padded[..row.len()].copy_from_slice(row);
+        // SAFETY: there are as many numbers as in the widest vector.
+        [unsafe { T::Vector::<L>::load(padded.as_ptr()) }; V]
+    }
+
+    #[inline(always)]
+    fn store<T: Scalar, L: Level, const V: usize>(
+        self,
+        vectors: &[T::Vector<L>; V],
+        row: &mut [T],
+    ) {
+        let mut padded = [T::zero(); MAX_LANES];
+        // SAFETY: there are as many numbers as in the widest vector.
+        unsafe { vectors[0].store(padded.as_mut_ptr()) };
+        row.copy_from_slice(&padded[..row.len()]);
+    }
+}
+
+/// A buffer in which `count` zeros begin at a cache line, and the range where they stand.
 #[must_use]
-pub fn aligned<T: Scalar>(count: usize) -> (Vec<T>, Range<usize>) {
+pub fn aligned_zeros<T: Scalar>(count: usize) -> (Vec<T>, Range<usize>) {
     const LINE_BYTES: usize = 64;
-    let room = vec![T::zero(); count + LINE_BYTES];
-    let start = room.as_ptr().align_offset(LINE_BYTES).min(LINE_BYTES);
-    (room, start..start + count)
+    let buffer = vec![T::zero(); count + LINE_BYTES];
+    let start = buffer.as_ptr().align_offset(LINE_BYTES).min(LINE_BYTES);
+    (buffer, start..start + count)
 }

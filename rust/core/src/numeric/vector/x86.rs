@@ -4,23 +4,23 @@
 use super::Vector;
 use std::arch::x86_64 as arch;
 
-/// For each set of 8 lanes, which lane comes at each place: those of the set first.
-static OF_EIGHT: [u64; 256] = orders::<8, 256>();
-/// For each set of 4 lanes, which half of a lane comes at each place.
-static OF_FOUR: [u64; 16] = orders::<4, 16>();
+/// For each set of 8 lanes, a permutation that moves these lanes to the front.
+static PERMUTATIONS_8: [u64; 256] = permutations::<8, 256>();
+/// For each set of 4 lanes, a permutation of half lanes that moves these lanes to the front.
+static PERMUTATIONS_4: [u64; 16] = permutations::<4, 16>();
 
-/// For each set of lanes, the order in which it comes first: a byte for each of 8 places, which are
-/// lanes or, of fewer, equal parts of them.
-const fn orders<const LANES: usize, const SETS: usize>() -> [u64; SETS] {
+/// For each set of lanes, a permutation that moves these lanes to the front: a byte for each of 8 places, the number of the
+/// part that comes there. A part is a lane or, where there are fewer than 8, an equal part of one.
+const fn permutations<const LANES: usize, const SETS: usize>() -> [u64; SETS] {
     let parts = 8 / LANES;
-    let mut orders = [0; SETS];
+    let mut permutations = [0; SETS];
     let mut set = 0;
     while set < SETS {
         let (mut lane, mut place) = (0, 0);
         while lane < LANES {
             let mut part = 0;
             while part < parts && set >> lane & 1 > 0 {
-                orders[set] |= ((lane * parts + part) as u64) << (8 * place);
+                permutations[set] |= ((lane * parts + part) as u64) << (8 * place);
                 place += 1;
                 part += 1;
             }
@@ -28,21 +28,21 @@ const fn orders<const LANES: usize, const SETS: usize>() -> [u64; SETS] {
         }
         set += 1;
     }
-    orders
+    permutations
 }
 
 /// # Safety
 /// The processor must have AVX2.
 #[inline(always)]
-unsafe fn in_order(x: arch::__m256, order: u64) -> arch::__m256 {
+unsafe fn permute(x: arch::__m256, permutation: u64) -> arch::__m256 {
     // SAFETY: asked of the caller.
     unsafe {
-        let order = arch::_mm_cvtsi64_si128(order.cast_signed());
-        arch::_mm256_permutevar8x32_ps(x, arch::_mm256_cvtepu8_epi32(order))
+        let bytes = arch::_mm_cvtsi64_si128(permutation.cast_signed());
+        arch::_mm256_permutevar8x32_ps(x, arch::_mm256_cvtepu8_epi32(bytes))
     }
 }
 
-/// A NaN is not equal to zero.
+/// "Not equal, or unordered": a NaN is not equal to zero.
 const NONZERO: i32 = arch::_CMP_NEQ_UQ;
 
 macro_rules! register {
@@ -58,8 +58,7 @@ macro_rules! register {
 
             #[inline(always)]
             fn splat(x: $t) -> Self {
-                // SAFETY: only kernels compiled for a level that has the instructions use
-                // its registers.
+                // SAFETY: only kernels that are compiled for a level with these instructions use its registers.
                 Self(unsafe { arch::$splat(x) })
             }
 
@@ -88,7 +87,7 @@ macro_rules! register {
                 u64::from(unsafe { $nonzero })
             }
 
-            // A mask has a bit a lane.
+            // A mask has a bit for each lane.
             #[allow(clippy::cast_possible_truncation)]
             #[inline(always)]
             fn compress(self, $mask: u64) -> Self {
@@ -105,14 +104,14 @@ register!(
     Single8, __m256, f32, 8,
     _mm256_set1_ps, _mm256_loadu_ps, _mm256_storeu_ps, _mm256_fmadd_ps,
     |x| arch::_mm256_movemask_ps(arch::_mm256_cmp_ps::<NONZERO>(x, arch::_mm256_setzero_ps())).cast_unsigned(),
-    |mask| in_order(x, OF_EIGHT[mask as usize % 256])
+    |mask| permute(x, PERMUTATIONS_8[mask as usize % 256])
 );
 register!(
     /// 4 numbers of double precision.
     Double4, __m256d, f64, 4,
     _mm256_set1_pd, _mm256_loadu_pd, _mm256_storeu_pd, _mm256_fmadd_pd,
     |x| arch::_mm256_movemask_pd(arch::_mm256_cmp_pd::<NONZERO>(x, arch::_mm256_setzero_pd())).cast_unsigned(),
-    |mask| arch::_mm256_castps_pd(in_order(arch::_mm256_castpd_ps(x), OF_FOUR[mask as usize % 16]))
+    |mask| arch::_mm256_castps_pd(permute(arch::_mm256_castpd_ps(x), PERMUTATIONS_4[mask as usize % 16]))
 );
 register!(
     /// 16 numbers of single precision.
