@@ -201,8 +201,7 @@ impl<'a, 'n, T: Scalar> Sizes<'a, 'n, T> {
     fn polynomials(&self) -> usize {
         let units = self.network.units();
         let rows = self.samples.saturating_add(product([2, self.blocks()]));
-        // In double precision, and again in single.
-        let coefficients = product([MAX_TERMS, rows, units, F64 + F64 / 2]);
+        let coefficients = product([MAX_TERMS, rows, units, F64]);
         let lists = product([self.blocks(), self.layers().len(), MAX_TERMS, PIECE_BYTES]);
         let products = self.transposed_products();
         sum([coefficients, lists, products, self.kinks()])

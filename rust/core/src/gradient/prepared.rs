@@ -8,7 +8,7 @@ use crate::gradient::sink::GradientSink;
 use crate::gradient::weight_product::{multiply, Delivery, WeightProduct};
 use crate::network::input::Input;
 use crate::network::parameters::{LayerParts, PerLayer};
-use crate::numeric::matrix::{Matrix, MatrixRef};
+use crate::numeric::matrix::MatrixRef;
 use crate::numeric::reduce::column_sums;
 use crate::numeric::scalar::Scalar;
 use crate::numeric::vecmath::odd_chebyshev;
@@ -27,30 +27,24 @@ pub struct Terms<'a, T> {
     column_sums: Option<Vec<MatrixRef<'a, T>>>,
     max_input: T,
     are_finite: bool,
-    /// All terms but the first, where single precision is enough for them.
-    single: Vec<Matrix<f32>>,
 }
 
 impl<'a, T: Scalar> Terms<'a, T> {
     /// One term, of shape (samples, units), which holds no infinity and no NaN if `is_finite`.
     #[must_use]
     pub fn one(term: MatrixRef<'a, T>, is_finite: bool) -> Self {
-        Self::many(vec![term], None, T::one(), is_finite, false)
+        Self::many(vec![term], None, T::one(), is_finite)
     }
 
-    /// Several terms; all but the first are so small that single precision is enough for their sums if
-    /// `are_small`.
+    /// Several terms.
     #[must_use]
     pub fn many(
         each: Vec<MatrixRef<'a, T>>,
         column_sums: Option<Vec<MatrixRef<'a, T>>>,
         max_input: T,
         are_finite: bool,
-        are_small: bool,
     ) -> Self {
-        let higher = each.get(1..).filter(|_| are_small).unwrap_or_default();
         Self {
-            single: higher.iter().map(MatrixRef::cast).collect(),
             each,
             column_sums,
             max_input,
@@ -61,19 +55,13 @@ impl<'a, T: Scalar> Terms<'a, T> {
     /// No term at all: the product is zero.
     #[must_use]
     pub fn none() -> Self {
-        Self::many(Vec::new(), None, T::one(), true, false)
+        Self::many(Vec::new(), None, T::one(), true)
     }
 
     /// The terms.
     #[must_use]
     pub fn each(&self) -> &[MatrixRef<'a, T>] {
         &self.each
-    }
-
-    /// Term `p` in single precision, if that is enough.
-    #[must_use]
-    pub fn single(&self, p: usize) -> Option<MatrixRef<'_, f32>> {
-        self.single.get(p - 1).map(Matrix::view)
     }
 
     /// What the input is divided by in all terms but the first.

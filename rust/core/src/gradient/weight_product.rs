@@ -133,10 +133,7 @@ impl<'a, T: Scalar> WeightProduct<'a, T> {
                 self.write_first(columns, *first, out);
                 for (p, &term) in (1..).zip(higher) {
                     let map = ElementMap::OddChebyshev(p, T::one() / self.terms.max_input());
-                    match self.terms.single(p) {
-                        Some(term) => self.add_mapped(columns, map, term, out),
-                        None => self.add_mapped(columns, map, term, out),
-                    }
+                    self.add_mapped(columns, map, term, out);
                 }
             }
         }
@@ -158,15 +155,15 @@ impl<'a, T: Scalar> WeightProduct<'a, T> {
         matmul::multiply(x.transposed(), Operand::plain(term), false, out);
     }
 
-    /// Adds the product of mapped columns, transposed, with a term, computed in the type of the term.
-    fn add_mapped<C: Scalar>(
+    /// Adds the product of mapped columns, transposed, with a term.
+    fn add_mapped(
         &self,
         columns: &Range<usize>,
         map: ElementMap<T>,
-        term: MatrixRef<'_, C>,
+        term: MatrixRef<'_, T>,
         out: &mut [T],
     ) {
-        let mut product = vec![C::zero(); out.len()];
+        let mut product = vec![T::zero(); out.len()];
         let x = match &self.factor {
             Factor::Shard(x) => {
                 x.transposed_times(columns, map, term, &mut product);
@@ -178,7 +175,7 @@ impl<'a, T: Scalar> WeightProduct<'a, T> {
         let mut data = Vec::with_capacity(x.rows() * columns.len());
         for n in 0..x.rows() {
             let row = x.row(n)[columns.clone()].iter();
-            data.extend(row.map(|&x| map.of::<C>(x)));
+            data.extend(row.map(|&x| map.of(x)));
         }
         let mapped = Operand::plain(MatrixRef::new(&data, x.rows(), columns.len())).transposed();
         matmul::multiply(mapped, Operand::plain(term), false, &mut product);

@@ -153,12 +153,12 @@ impl<T: Scalar> Shard<T> {
 
     /// Writes the product of the transpose of some columns with `matrix`. The columns are counted from the shard's first one,
     /// and `map` is applied to their elements first.
-    pub fn transposed_times<C: Scalar>(
+    pub fn transposed_times(
         &self,
         columns: &Range<usize>,
         map: ElementMap<T>,
-        matrix: MatrixRef<'_, C>,
-        out: &mut [C],
+        matrix: MatrixRef<'_, T>,
+        out: &mut [T],
     ) {
         dispatch(TransposedTimesDense {
             blocks: &self.blocks,

@@ -18,7 +18,7 @@ use crate::sparse::tiles::{tiles_of, Tiles, TILE_SIDE};
 
 /// Writes `sum_n map(x[n, i]) matrix[n]` to row `i - columns.start` of `out`, for each `i` in `columns`, the terms added in
 /// the order of the rows `n`.
-pub struct TransposedTimesDense<'a, T, C> {
+pub struct TransposedTimesDense<'a, T> {
     /// The sparse rows `x`, in blocks of at most [`TILE_SIDE`].
     pub blocks: &'a [Tiles<T>],
     /// The columns wanted: whole tiles of them, or all to the last one.
@@ -26,9 +26,9 @@ pub struct TransposedTimesDense<'a, T, C> {
     /// The function of each element that is multiplied.
     pub map: ElementMap<T>,
     /// One row for each sparse row.
-    pub matrix: MatrixRef<'a, C>,
+    pub matrix: MatrixRef<'a, T>,
     /// The result, row after row.
-    pub out: &'a mut [C],
+    pub out: &'a mut [T],
 }
 
 /// A function of each element of the sparse matrix.
@@ -41,27 +41,26 @@ pub enum ElementMap<T> {
 }
 
 impl<T: Scalar> ElementMap<T> {
-    /// The function of `x`, rounded to `C`.
+    /// The function of `x`.
     #[inline(always)]
     #[must_use]
-    pub fn of<C: Scalar>(self, x: T) -> C {
-        let value = match self {
+    pub fn of(self, x: T) -> T {
+        match self {
             Self::Plain => x,
             // A case of its own, as it is the most frequent: the recurrence has one step.
             Self::OddChebyshev(1, scale) => odd_chebyshev(x * scale, 1),
             Self::OddChebyshev(p, scale) => odd_chebyshev(x * scale, p),
-        };
-        C::from_f64(value.widen())
+        }
     }
 }
 
-impl<T: Scalar, C: Scalar> Kernel for TransposedTimesDense<'_, T, C> {
+impl<T: Scalar> Kernel for TransposedTimesDense<'_, T> {
     type Output = ();
 
     #[inline(always)]
     fn run<L: Level>(mut self) {
         let cols = self.matrix.cols();
-        compute_by_columns::<C, L>(&mut self, cols);
+        compute_by_columns::<T, L>(&mut self, cols);
     }
 }
 
@@ -84,7 +83,7 @@ impl TransposedTile {
     }
 }
 
-impl<T: Scalar, C: Scalar> ByColumns<C> for TransposedTimesDense<'_, T, C> {
+impl<T: Scalar> ByColumns<T> for TransposedTimesDense<'_, T> {
     /// Block after block of the sparse rows: the rows of the matrix that belong to a block are copied once, and then added
     /// to the sums of all sparse columns.
     #[inline(always)]
@@ -100,16 +99,16 @@ impl<T: Scalar, C: Scalar> ByColumns<C> for TransposedTimesDense<'_, T, C> {
                 let out = &mut self.out[(b * TILE_SIDE - self.columns.start) * cols..];
                 for (&mask, out) in tile.masks.iter().zip(out.chunks_exact_mut(cols)) {
                     let mut sums = match first {
-                        0 => [C::Vector::<L>::splat(C::zero()); V],
+                        0 => [T::Vector::<L>::splat(T::zero()); V],
                         _ if mask == 0 => continue,
-                        _ => columns.load::<C, L, V>(out),
+                        _ => columns.load::<T, L, V>(out),
                     };
                     for n in Bits(mask) {
                         let x = values[tile.next[n] as usize];
                         tile.next[n] += 1;
                         rows.add_row(n, self.map.of(x), &mut sums);
                     }
-                    columns.store::<C, L, V>(&sums, out);
+                    columns.store::<T, L, V>(&sums, out);
                 }
             }
             first += block.rows();

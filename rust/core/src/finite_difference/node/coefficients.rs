@@ -27,7 +27,6 @@ pub struct Coefficients {
     /// in any quotient, do not.
     terms_kept: usize,
     are_finite: bool,
-    are_small: bool,
 }
 
 impl Coefficients {
@@ -72,7 +71,6 @@ impl Coefficients {
             |&terms_kept: &usize| sizes[terms_kept..].iter().sum::<f64>() <= degree.tolerance;
         self.terms_kept = (1..degree.terms).find(is_enough).unwrap_or(degree.terms);
         self.are_finite = sizes[..self.terms_kept].iter().all(|size| size.is_finite());
-        self.are_small = degree.is_single;
         self.max_input = degree.largest;
     }
 
@@ -87,7 +85,6 @@ impl Coefficients {
             Some(self.sums.iter().map(Matrix::view).collect()),
             self.max_input,
             self.are_finite,
-            self.are_small,
         )
     }
 

@@ -2,7 +2,7 @@
 //! they hold.
 
 use crate::finite_difference::node::analyticity::{AnalyticRadii, KinkFinder};
-use crate::finite_difference::node::interpolation::{higher_terms, terms_for, OddInterpolation};
+use crate::finite_difference::node::interpolation::{terms_for, OddInterpolation};
 use crate::finite_difference::perturb::PerturbedLoss;
 use crate::parallel::Threads;
 
@@ -20,8 +20,6 @@ const SMALLEST_WIDTH: f64 = 1e-290;
 pub struct LayerDegree<'a> {
     /// Which layer.
     pub layer: usize,
-    /// Whether higher terms are so small that single precision gives all their digits that count.
-    pub is_single: bool,
     /// See [`TOLERANCE`].
     pub tolerance: f64,
     /// The half-width.
@@ -63,14 +61,8 @@ impl<'a> LayerDegree<'a> {
             let terms = needed.iter().flatten().copied().max().unwrap_or(0);
             (terms, needed.iter().map(Option::is_some).collect())
         };
-        // Of a sum in single precision, one term a sample, each of two rounded factors; and of what is too
-        // small for that.
-        let roundings = (perturbed.samples() + 3) as f64;
-        let rounding = roundings * f64::from(f32::EPSILON) / 2.0;
-        let lost = roundings * f64::from(f32::from_bits(1));
         Self {
             layer,
-            is_single: higher_terms(s / least, bound) * rounding + lost <= tolerance,
             tolerance,
             h,
             largest,

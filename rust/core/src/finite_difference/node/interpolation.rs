@@ -55,21 +55,6 @@ pub fn error_bound(terms: usize, ratio: f64, bound: f64) -> f64 {
     2.0 * 0.25_f64.powi(m) * bound * ratio.powi(2 * m + 1) / room.powi(m + 1)
 }
 
-/// A bound on what all terms but the first add up to, on the whole interval, for such a function.
-///
-/// By Cauchy's estimate the coefficient of `d^k` is at most `bound` times the radius to the power
-/// `-k`, so the terms from the third power on sum to `bound * q^3 / (1 - q^2)` at most; in Chebyshev
-/// polynomials they are no more, as a power is a mean of such. Those of the interpolating polynomial are
-/// as near to the function's own as [`error_bound`] says.
-#[must_use]
-pub fn higher_terms(ratio: f64, bound: f64) -> f64 {
-    let room = 1.0 - ratio * ratio;
-    if ratio.is_nan() || room <= 0.0 {
-        return f64::INFINITY;
-    }
-    bound * ratio.powi(3) / room
-}
-
 /// The fewest terms whose error is at most `tolerance`, if [`MAX_TERMS`] are enough.
 #[must_use]
 pub fn terms_for(ratio: f64, bound: f64, tolerance: f64) -> Option<usize> {

@@ -66,20 +66,20 @@ impl<T: Scalar> Kernel for AddRows<'_, T> {
     }
 }
 
-/// Adds `terms`, rounded to `T`, to `sums`.
-pub fn add_to<T: Scalar, C: Scalar>(sums: &mut [T], terms: &[C]) {
+/// Adds `terms` to `sums`, element by element.
+pub fn add_to<T: Scalar>(sums: &mut [T], terms: &[T]) {
     dispatch(Add(sums, terms));
 }
 
-struct Add<'a, T, C>(&'a mut [T], &'a [C]);
+struct Add<'a, T>(&'a mut [T], &'a [T]);
 
-impl<T: Scalar, C: Scalar> Kernel for Add<'_, T, C> {
+impl<T: Scalar> Kernel for Add<'_, T> {
     type Output = ();
 
     #[inline(always)]
     fn run<L: Level>(self) {
         for (sum, &term) in self.0.iter_mut().zip(self.1) {
-            *sum += T::from_f64(term.widen());
+            *sum += term;
         }
     }
 }
