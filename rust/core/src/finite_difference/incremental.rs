@@ -6,6 +6,7 @@
 
 use crate::error::Error;
 use crate::finite_difference::perturb::{Block, PerturbedLoss, Scratch};
+use crate::network::activations::{Moves, OneUnit};
 use crate::network::input::Input;
 use crate::network::parameters::{LayerParts, Parameters};
 use crate::numeric::simd::{dispatch, Kernel, Level, LANES};
@@ -81,28 +82,38 @@ impl<S: Iterator<Item = usize>> Kernel for Evaluate<'_, S> {
         let mut sums = vec![0.0; inputs + 1];
         let width = 2.0 * h * perturbed.samples() as f64;
         let mut scratch = Scratch::default();
+        let unit = perturbed.one_unit(l, self.j);
         let column = Column::new(perturbed, l, self.j, h);
-        let mut moves = Vec::new();
+        let (mut places, mut shifts) = (Vec::new(), Vec::new());
         for n in self.samples {
-            let place = perturbed.place::<L>((l, n), self.j, &mut scratch);
-            moves.clear();
-            input.for_each_nonzero(n, |i, x| moves.push((i, h * x)));
-            moves.push((inputs, h));
-            for moves in moves.chunks(LANES) {
+            places.clear();
+            shifts.clear();
+            input.for_each_nonzero(n, |i, x| {
+                places.push(i);
+                shifts.push(h * x);
+            });
+            places.push(inputs);
+            shifts.push(h);
+            shifts.resize(shifts.len().next_multiple_of(LANES), 0.0);
+            let max_shift = OneUnit { by: &shifts }.largest();
+            perturbed.prepare_sample::<L>(&unit, n, max_shift, &mut scratch);
+            let pre = perturbed.forward().pre(l).row(n)[self.j];
+            if pre.is_finite() {
+                let differences =
+                    perturbed.differences_of_one::<L>(&unit, n, &shifts, &mut scratch);
+                for (&place, difference) in places.iter().zip(differences) {
+                    sums[place] += difference;
+                }
+                continue;
+            }
+            for places in places.chunks(LANES) {
                 if perturbed.is_cancelled() {
                     break;
                 }
-                let mut shifts = [0.0; LANES];
-                for (shift, &(_, by)) in shifts.iter_mut().zip(moves) {
-                    *shift = by;
-                }
-                let differences = if place.pre.is_finite() {
-                    perturbed.differences::<L>(&place, &shifts, &mut scratch)
-                } else {
-                    let (above, below) = column.moved(input, n, place.pre, moves);
-                    perturbed.differences_between::<L>(&place, (&above, &below), &mut scratch)
-                };
-                for (&(place, _), difference) in moves.iter().zip(differences) {
+                let (above, below) = column.moved(input, n, pre, places);
+                let moved = (&above, &below);
+                let differences = perturbed.differences_between::<L>(&unit, n, moved, &mut scratch);
+                for (&place, difference) in places.iter().zip(differences) {
                     sums[place] += difference;
                 }
             }
@@ -139,15 +150,9 @@ impl Column {
 
     /// Where the pre-activation `a`, which is infinite, goes when the weights of some inputs of sample `n`
     /// move up and down: a sum cannot be moved past infinity, but its terms can be summed anew.
-    fn moved(
-        &self,
-        input: Input<'_, f64>,
-        n: usize,
-        a: f64,
-        moves: &[(usize, f64)],
-    ) -> (Block, Block) {
+    fn moved(&self, input: Input<'_, f64>, n: usize, a: f64, places: &[usize]) -> (Block, Block) {
         let (mut above, mut below) = ([a; LANES], [a; LANES]);
-        for (lane, &(place, _)) in moves.iter().enumerate() {
+        for (lane, &place) in places.iter().enumerate() {
             above[lane] = self.sum(input, n, a, (place, self.h));
             below[lane] = self.sum(input, n, a, (place, -self.h));
         }

@@ -160,22 +160,20 @@ impl Kernel for &mut Piece<'_> {
             first,
             out,
         } = self;
-        let units = degree.smooth.len();
+        let width = degree.smooth.len();
         let out = &mut out[..degree.terms];
         let mut scratch = Scratch::default();
-        for i in 0..out[0].len() / units {
+        let units = perturbed.all_units(degree.layer);
+        for i in 0..out[0].len() / width {
             if perturbed.is_cancelled() {
                 return;
             }
-            let (n, own) = (*first + i, i * units..(i + 1) * units);
-            perturbed.prepare_sample::<L>(
-                (degree.layer, n),
-                degree.h * degree.largest,
-                &mut scratch,
-            );
+            let (n, own) = (*first + i, i * width..(i + 1) * width);
+            let max_shift = degree.h * degree.largest;
+            perturbed.prepare_sample::<L>(&units, n, max_shift, &mut scratch);
             for (i, point) in degree.odd.points.iter().enumerate() {
                 let shift = point * degree.h * degree.largest;
-                let row = perturbed.row_differences::<L>((degree.layer, n), shift, &mut scratch);
+                let row = perturbed.differences_of_all::<L>(&units, n, shift, &mut scratch);
                 let scale = 0.5 / (degree.h * perturbed.samples() as f64);
                 for (p, (term, weights)) in out.iter_mut().zip(&degree.odd.weights).enumerate() {
                     let weight = weights[i]

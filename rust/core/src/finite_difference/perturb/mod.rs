@@ -4,31 +4,26 @@
 //! For sample `n` and unit `j` of layer `l`, `phi(d)` is the loss of sample `n` when the
 //! pre-activation of unit `j` is `d` higher. Only what that changes is computed again: one
 //! activation, a rank-one change of the next layer's pre-activations, the layers after it, the
-//! loss. [`LANES`] shifts of one sample go side by side, each up and down: what is wanted is the odd
-//! part of `phi`, and the two are work enough to keep the arithmetic units busy.
+//! loss. Moves go side by side, one a lane, each up and down: what is wanted is the odd part of `phi`.
 //!
-//! The node evaluator asks for all units of a layer after the same shift, the incremental one for a unit after
-//! many. Where scores move little, or one alone, [`unit_moves`](crate::network::losses::softmax_cross_entropy::unit_moves) and [`score_moves`](crate::network::losses::softmax_cross_entropy::score_moves)
-//! answer; else what is above the unit is computed all over again.
+//! The node evaluator moves all units of a layer, one a lane, by the same shift; the incremental one moves a
+//! unit by many shifts. Both take the same way: changes of activations, and then the loss's
+//! [closed form](crate::network::losses::closed_form), where it has one that holds for them. Else what is
+//! above the units is computed [anew](anew).
 
-mod losses;
-mod rows;
-mod unit;
+mod anew;
+mod differences;
+mod units;
 
-use std::sync::OnceLock;
+pub use units::Units;
 
 use crate::network::activations::Activation;
 use crate::network::forward::Forward;
 use crate::network::incoming::Incoming;
 use crate::network::input::Input;
-use crate::network::losses::softmax_cross_entropy::class_sums::ClassSums;
-use crate::network::losses::softmax_cross_entropy::score_moves::{Others, ScoreRow, ScoreSums};
-use crate::network::losses::softmax_cross_entropy::unit_moves::{
-    delta_fractions, Sample, ScoreWeights,
-};
-use crate::network::losses::{Loss, LossCertificate, SoftmaxCrossEntropy, Target, Targets};
+use crate::network::losses::closed_form::{ClosedForm, Sample, Sums};
+use crate::network::losses::{LossCertificate, Target, Targets};
 use crate::network::{Layer, Network};
-use crate::numeric::matrix::Matrix;
 use crate::numeric::simd::LANES;
 use crate::parallel::cancel::Cancel;
 use crate::parallel::Threads;
@@ -40,33 +35,25 @@ pub type Block = [f64; LANES];
 const BOTH: usize = 2 * LANES;
 type Both = [f64; BOTH];
 
-/// Which unit of a layer each lane shifts.
-#[derive(Debug, Clone, Copy)]
-enum Lanes {
-    /// Every lane the same one.
-    Unit(usize),
-    /// The same; what its activation becomes where sums above are to be found anew, and NaN elsewhere.
-    Anew(usize, Both),
-    /// The units of one block, `LANES * block` and those after it.
-    Units(usize),
-}
-
 /// Working space of one thread.
 #[derive(Debug, Default)]
 pub struct Scratch {
-    current: Vec<Both>,
-    next: Vec<Both>,
-    /// The pre-activations and activations of a sample in a layer, filled up to whole blocks.
+    /// The pre-activation and the activation of each lane's unit in a sample, filled up to whole blocks.
     pre: Vec<f64>,
     post: Vec<f64>,
-    /// Whether its scores move little, and then what they are moved by; see [`ScoreWeights::sums`].
-    is_small: bool,
-    sums: ClassSums,
-    scores: ScoreRow,
+    /// What the closed form takes for changes of activations, or moves of scores, up to `reach`; for none
+    /// where that is negative.
+    sums: Sums,
+    reach: f64,
+    /// Whether all that is asked for lies within reach.
+    is_within_reach: bool,
+    /// Changes of activations up and down, a lane each, and then the differences of losses.
     above: Vec<f64>,
     below: Vec<f64>,
-    denominators: Vec<f64>,
-    /// What the units of the layer above sum up without one unit below; of none yet where it is empty.
+    /// Pre-activations of a layer and of the one above, and what the units of a layer above sum up without
+    /// one unit below; of none yet where that is empty.
+    current: Vec<Both>,
+    next: Vec<Both>,
     without: Vec<f64>,
 }
 
@@ -76,18 +63,13 @@ pub struct PerturbedLoss<'a> {
     network: &'a Network<'a, f64>,
     input: Input<'a, f64>,
     forward: &'a Forward<f64>,
-    /// See [`delta_fractions`].
-    shares: Matrix<f64>,
-    epsilon: f64,
     targets: &'a Targets<'a, f64>,
     /// The target of each sample.
     wanted: Vec<Target<'a, f64>>,
-    /// For every layer but the first and the last.
+    closed_form: Option<ClosedForm<'a>>,
+    /// For every layer but the first; with powers for the last.
     incoming: Vec<Incoming>,
-    /// For the last layer, if there is one below.
-    score_weights: Option<ScoreWeights>,
-    /// What moves of the scores of each sample take, once they are asked for one by one.
-    score_sums: OnceLock<Vec<(ScoreSums, Others)>>,
+    /// The number of units of the widest layer.
     width: usize,
     cancel: &'a Cancel<'a>,
 }
@@ -103,28 +85,24 @@ impl<'a> PerturbedLoss<'a> {
         targets: &'a Targets<'a, f64>,
         cancel: &'a Cancel<'a>,
     ) -> Self {
-        let layers = network.layers();
-        let Loss::SoftmaxCrossEntropy(SoftmaxCrossEntropy { epsilon }) = network.loss();
-        Self {
+        let wanted: Vec<_> = (0..targets.samples()).map(|n| targets.sample(n)).collect();
+        let batch = forward.scored(targets);
+        let mut perturbed = Self {
             network,
             input,
             forward,
-            shares: delta_fractions(forward.outputs(), epsilon),
-            epsilon,
             targets,
-            wanted: (0..targets.samples()).map(|n| targets.sample(n)).collect(),
-            score_weights: match layers {
-                [.., _, last] => Some(ScoreWeights::of_weights(last.weights)),
-                _ => None,
-            },
-            incoming: layers[1..layers.len().max(2) - 1]
-                .iter()
-                .map(|l| Incoming::new(l.weights, 1))
-                .collect(),
-            score_sums: OnceLock::new(),
-            width: layers.iter().map(Layer::units).max().unwrap_or(0),
+            closed_form: network.loss().closed_form(&batch, &wanted),
+            wanted,
+            incoming: Vec::new(),
+            width: network.layers().iter().map(Layer::units).max().unwrap_or(0),
             cancel,
+        };
+        for (l, layer) in network.layers().iter().enumerate().skip(1) {
+            let incoming = Incoming::new(layer.weights, perturbed.powers_above(l - 1));
+            perturbed.incoming.push(incoming);
         }
+        perturbed
     }
 
     /// The network whose units are shifted.
@@ -139,7 +117,8 @@ impl<'a> PerturbedLoss<'a> {
         self.forward
     }
 
-    /// What is known of the loss of the batch; see [`certificate`](Loss::certificate).
+    /// What is known of the loss of the batch: see
+    /// [`certificate`](crate::network::losses::LossFunction::certificate).
     #[must_use]
     pub fn certificate(&self, useful: f64) -> LossCertificate {
         let batch = self.forward.scored(self.targets);
@@ -174,40 +153,23 @@ impl<'a> PerturbedLoss<'a> {
         self.cancel.check().is_err()
     }
 
-    fn sample(&self, n: usize) -> Sample<'_> {
-        Sample {
-            target: self.wanted[n],
-            shares: self.shares.row(n),
-        }
+    fn sample(&self, n: usize) -> Sample<'a> {
+        (n, self.wanted[n])
     }
 
-    /// Whether the units of layer `l` are the scores, which are read as they are.
-    fn are_scores(&self, l: usize) -> bool {
-        l + 1 == self.network.layers().len()
+    /// The closed form, if the activations of layer `l` reach the scores at once.
+    fn closed_form_above(&self, l: usize) -> Option<&ClosedForm<'a>> {
+        let form = self.closed_form.as_ref();
+        form.filter(|_| l + 2 == self.network.layers().len())
     }
 
-    /// What reaches unit `k` of layer `l + 1` from all units of layer `l`.
-    #[inline(always)]
-    fn incoming(&self, l: usize, k: usize) -> &[f64] {
-        match &self.score_weights {
-            Some(score_weights) if l == self.incoming.len() => score_weights.incoming().of(k),
-            _ => self.incoming[l].of(k),
-        }
+    /// How many powers of the weights above layer `l` are wanted.
+    fn powers_above(&self, l: usize) -> usize {
+        self.closed_form_above(l).map_or(1, ClosedForm::powers)
     }
 
     /// What turns the pre-activations of layer `l` into what is read above it.
     fn activation(&self, l: usize) -> Activation {
-        if self.are_scores(l) {
-            Activation::Identity
-        } else {
-            self.network.layers()[l].activation
-        }
-    }
-
-    /// What the activations of layer `l` do to the scores, if they reach them at once.
-    fn score_weights(&self, l: usize) -> Option<&ScoreWeights> {
-        self.score_weights
-            .as_ref()
-            .filter(|_| l == self.incoming.len())
+        self.network.layers()[l].activation
     }
 }

@@ -2,15 +2,12 @@
 //!
 //! A new one is a file with an [`ActivationFunction`] and a line in the list below.
 
-mod identity;
-mod relu;
-mod shifts;
-mod sigmoid;
+mod moves;
 
 use crate::numeric::scalar::Scalar;
 use crate::numeric::simd::{dispatch, Kernel, Level};
 
-pub use shifts::{Each, Same, Shifts};
+pub use moves::{AllUnits, Moves, OneUnit, UnitRows};
 
 /// The function between a unit's pre-activation `a` and its activation `z`.
 ///
@@ -36,14 +33,14 @@ pub trait ActivationFunction {
     fn change<L: Level>(at: (f64, f64), shift: f64) -> f64;
 
     /// Writes how much the activations `z` of units change when the pre-activations `a` they come from
-    /// move by `shifts`, up to `above` and down to `below`.
+    /// move, up to `above` and down to `below`.
     #[inline(always)]
-    fn changes<L: Level, S: Shifts>(
+    fn changes<L: Level, M: Moves>(
         units: (&[f64], &[f64]),
-        shifts: S,
+        moves: M,
         changes: (&mut [f64], &mut [f64]),
     ) {
-        changes_one_by_one::<Self, L, S>(units, shifts, changes);
+        changes_one_by_one::<Self, L, M>(units, moves, changes);
     }
 }
 
@@ -65,21 +62,25 @@ pub struct Certificate {
 
 /// The changes of units by [`ActivationFunction::change`].
 #[inline(always)]
-fn changes_one_by_one<F: ActivationFunction + ?Sized, L: Level, S: Shifts>(
+fn changes_one_by_one<F: ActivationFunction + ?Sized, L: Level, M: Moves>(
     (a, z): (&[f64], &[f64]),
-    shifts: S,
+    moves: M,
     (above, below): (&mut [f64], &mut [f64]),
 ) {
-    let (a, shifts) = (&a[..z.len()], shifts.first(z.len()));
+    let moves = moves.range(0..above.len());
+    let (a, z) = (UnitRows::<M, 1>::row(a), UnitRows::<M, 1>::row(z));
     for (sign, changes) in [(1.0, above), (-1.0, below)] {
-        for (i, change) in changes[..z.len()].iter_mut().enumerate() {
-            *change = F::change::<L>((a[i], z[i]), sign * shifts.of(i));
+        for (i, change) in changes.iter_mut().enumerate() {
+            let ([a], [z]) = (a.of(i), z.of(i));
+            *change = F::change::<L>((a, z), sign * moves.by(i));
         }
     }
 }
 
 macro_rules! activations {
     ($($module:ident::$function:ident),+ $(,)?) => {
+        $(mod $module;)+
+
         /// An activation function by name.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub enum Activation {
@@ -111,9 +112,8 @@ macro_rules! activations {
                 }
             }
 
-            /// Replaces pre-activations by activations, inside a [`Kernel`].
             #[inline(always)]
-            pub fn apply_kernel<T: Scalar, L: Level>(self, values: &mut [T]) {
+            fn apply_kernel<T: Scalar, L: Level>(self, values: &mut [T]) {
                 match self {
                     $(Self::$function => {
                         for value in values {
@@ -123,17 +123,16 @@ macro_rules! activations {
                 }
             }
 
-            /// Writes how much activations change when pre-activations move, inside a [`Kernel`]; see
-            /// [`ActivationFunction::changes`].
+            /// Writes how much activations change, inside a [`Kernel`]: see [`ActivationFunction::changes`].
             #[inline(always)]
-            pub fn changes<L: Level, S: Shifts>(
+            pub fn changes<L: Level, M: Moves>(
                 self,
                 units: (&[f64], &[f64]),
-                shifts: S,
+                moves: M,
                 changes: (&mut [f64], &mut [f64]),
             ) {
                 match self {
-                    $(Self::$function => $module::$function::changes::<L, S>(units, shifts, changes)),+
+                    $(Self::$function => $module::$function::changes::<L, M>(units, moves, changes)),+
                 }
             }
 
@@ -237,21 +236,28 @@ mod tests {
             for shift in [1e-8, -1e-4, MAX_MOVE_5_TERMS, -0.01, 3.0] {
                 let mut moved = a.map(|a| a + shift);
                 activation.apply(&mut moved);
-                let (mut change, mut back) = ([f64::NAN; 9], [f64::NAN; 9]);
-                let changes = (&mut change[..], &mut back[..]);
-                activation.changes::<Baseline, _>((&a, &z), Same(shift), changes);
-                let (mut again, mut forth) = ([f64::NAN; 9], [f64::NAN; 9]);
-                let changes = (&mut forth[..], &mut again[..]);
-                activation.changes::<Baseline, _>((&a, &z), Each(&[-shift; 9]), changes);
+                let [mut changes, mut back] = [[f64::NAN; 9]; 2];
+                let moves = AllUnits { by: shift };
+                activation.changes::<Baseline, _>((&a, &z), moves, (&mut changes, &mut back));
                 for i in 0..a.len() {
-                    assert!((change[i] - again[i]).abs() <= 2e-16 * change[i].abs());
-                    assert!(change[i].abs() <= activation.max_change(shift));
+                    let (change, wanted) = (changes[i], moved[i] - z[i]);
                     let rounding = 4e-16 * (1.0 + z[i].abs());
-                    let wanted = moved[i] - z[i];
+                    let message = format!("{activation:?}, {}", a[i]);
+                    assert!((change - wanted).abs() <= rounding, "{message}");
+                    assert!(change.abs() <= activation.max_change(shift), "{message}");
+                    // The same unit alone, moved back and forth.
+                    let [mut forth, mut again] = [[f64::NAN; 2]; 2];
+                    let moves = OneUnit {
+                        by: &[-shift, -shift],
+                    };
+                    activation.changes::<Baseline, _>(
+                        (&a[i..], &z[i..]),
+                        moves,
+                        (&mut forth, &mut again),
+                    );
                     assert!(
-                        (change[i] - wanted).abs() <= rounding,
-                        "{activation:?}, {}",
-                        a[i]
+                        (change - again[1]).abs() <= 2e-16 * change.abs(),
+                        "{message}"
                     );
                 }
             }

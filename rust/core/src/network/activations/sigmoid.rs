@@ -1,6 +1,6 @@
 //! The logistic function `z = 1 / (1 + exp(-a))`.
 
-use super::{changes_one_by_one, ActivationFunction, Certificate, Shifts};
+use super::{changes_one_by_one, ActivationFunction, Certificate, Moves, UnitRows};
 use crate::numeric::scalar::Scalar;
 use crate::numeric::simd::Level;
 use crate::numeric::vecmath::series::{exp_m1_series, MAX_MOVE_5_TERMS, TERMS};
@@ -40,33 +40,31 @@ impl ActivationFunction for Sigmoid {
     /// `1 / (1 + exp(-a - shift)) - z = z (1 - z) E / (1 + z E)`, without a cancellation. The changes up
     /// and down share a division.
     #[inline(always)]
-    fn changes<L: Level, S: Shifts>(
+    fn changes<L: Level, M: Moves>(
         (a, z): (&[f64], &[f64]),
-        shifts: S,
+        moves: M,
         (above, below): (&mut [f64], &mut [f64]),
     ) {
-        if shifts.largest() > MAX_MOVE_5_TERMS {
-            changes_one_by_one::<Self, L, S>((a, z), shifts, (above, below));
+        if moves.largest() > MAX_MOVE_5_TERMS {
+            changes_one_by_one::<Self, L, M>((a, z), moves, (above, below));
             return;
         }
-        let count = z.len();
-        let (above, below) = (&mut above[..count], &mut below[..count]);
-        let shifts = shifts.first(count);
-        for i in 0..count {
-            let (z, shift) = (z[i], shifts.of(i));
-            let e = exp_m1_series::<L, TERMS>(shift);
-            let f = exp_m1_series::<L, TERMS>(-shift);
+        let (z, moves) = (UnitRows::<M, 1>::row(z), moves.range(0..above.len()));
+        for (i, (above, below)) in above.iter_mut().zip(below).enumerate() {
+            let ([z], by) = (z.of(i), moves.by(i));
+            let e = exp_m1_series::<L, TERMS>(by);
+            let f = exp_m1_series::<L, TERMS>(-by);
             let (up, down) = (L::mul_add(z, e, 1.0), L::mul_add(z, f, 1.0));
             let slope = z * (1.0 - z) / (up * down);
-            above[i] = slope * down * e;
-            below[i] = slope * up * f;
+            *above = slope * down * e;
+            *below = slope * up * f;
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::network::activations::{Activation, Same};
+    use crate::network::activations::{Activation, AllUnits};
     use crate::numeric::simd::Baseline;
 
     #[test]
@@ -74,8 +72,8 @@ mod tests {
         // sigmoid(d) - 1/2 = tanh(d / 2) / 2.
         for shift in [1e-3, 1e-7, -1e-12] {
             let (mut change, mut back) = ([f64::NAN], [f64::NAN]);
-            let changes = (&mut change[..], &mut back[..]);
-            Activation::Sigmoid.changes::<Baseline, _>((&[0.0], &[0.5]), Same(shift), changes);
+            let moves = AllUnits { by: shift };
+            Activation::Sigmoid.changes::<Baseline, _>((&[0.0], &[0.5]), moves, (&mut change, &mut back));
             let wanted = (shift / 2.0).tanh() / 2.0;
             assert!((change[0] - wanted).abs() <= 4e-16 * wanted.abs());
         }

@@ -1,17 +1,23 @@
 //! Losses, a file or folder each: from the scores of a batch to what the network answers and how far that
 //! is off, and what the evaluators must know of every one.
 //!
-//! A new one is a file with a [`LossFunction`] and a line in the list below.
+//! A new one is a file with a [`LossFunction`], or a [`SeparableLoss`](separable::SeparableLoss), and a line in
+//! the list below.
 
+pub(crate) mod closed_form;
+mod separable;
 pub(crate) mod softmax_cross_entropy;
+mod squared_error;
 mod targets;
 
 use crate::error::Error;
-use crate::numeric::matrix::MatrixRef;
+use crate::numeric::matrix::{Matrix, MatrixRef};
 use crate::numeric::scalar::Scalar;
-use crate::numeric::simd::Level;
+use crate::numeric::simd::{dispatch, Kernel, Level};
 
+use closed_form::ClosedForm;
 pub use softmax_cross_entropy::SoftmaxCrossEntropy;
+pub use squared_error::SquaredError;
 pub use targets::{class_of, Target, Targets};
 
 /// A batch that has passed a network.
@@ -36,8 +42,14 @@ pub trait LossFunction: Copy {
     /// The mean loss of a batch, accumulated in double precision.
     fn mean<T: Scalar>(self, batch: &Scored<'_, T>) -> T;
 
-    /// Replaces the output of a sample by the derivative of its loss by its scores.
-    fn score_gradient<T: Scalar>(self, scores: &[T], output: &mut [T], target: Target<'_, T>);
+    /// Replaces outputs by the derivatives of the loss of each sample by its scores, for the samples of a
+    /// batch from `first` on.
+    fn score_gradients<T: Scalar>(
+        self,
+        scores: MatrixRef<'_, T>,
+        batch: (&Targets<'_, T>, usize),
+        outputs: &mut [T],
+    );
 
     /// The losses of one sample for `W` sets of scores, one a lane, inside a
     /// [`Kernel`](crate::numeric::simd::Kernel). The scores are gone then.
@@ -50,6 +62,21 @@ pub trait LossFunction: Copy {
     /// What is known of the losses of a batch when all its scores are shifted by complex numbers. The
     /// evaluators have no use for a radius larger than `useful`, which may be infinite.
     fn certificate(self, batch: &Scored<'_, f64>, useful: f64) -> LossCertificate;
+
+    /// How far each score of a batch is from where its loss is not analytic, if that is anywhere.
+    fn kink_distances(self, _batch: &Scored<'_, f64>) -> Option<Matrix<f64>> {
+        None
+    }
+
+    /// The closed form of differences of losses, if there is one; `targets` are those of the samples. It is
+    /// not used for moves that cross a kink.
+    fn closed_form<'a>(
+        self,
+        _batch: &Scored<'a, f64>,
+        _targets: &[Target<'_, f64>],
+    ) -> Option<ClosedForm<'a>> {
+        None
+    }
 }
 
 /// What is known of the loss of each sample of a batch.
@@ -110,27 +137,23 @@ macro_rules! losses {
             pub fn score_gradients<T: Scalar>(
                 self,
                 (scores, outputs): (MatrixRef<'_, T>, MatrixRef<'_, T>),
-                (targets, first): (&Targets<'_, T>, usize),
+                batch: (&Targets<'_, T>, usize),
                 out: &mut [T],
             ) {
                 out.copy_from_slice(outputs.data());
-                let rows = out.chunks_exact_mut(scores.cols()).enumerate();
                 match self {
-                    $(Self::$function(loss) => rows.for_each(|(i, row)| {
-                        loss.score_gradient(scores.row(i), row, targets.sample(first + i));
-                    })),+
+                    $(Self::$function(loss) => loss.score_gradients(scores, batch, out)),+
                 }
             }
 
             /// See [`LossFunction::lane_losses`].
-            #[inline(always)]
-            pub fn lane_losses<L: Level, const W: usize>(
+            pub fn lane_losses<const W: usize>(
                 self,
                 scores: &mut [[f64; W]],
                 target: Target<'_, f64>,
             ) -> [f64; W] {
                 match self {
-                    $(Self::$function(loss) => loss.lane_losses::<L, W>(scores, target)),+
+                    $(Self::$function(loss) => dispatch(LaneLosses { loss, scores, target })),+
                 }
             }
 
@@ -141,6 +164,26 @@ macro_rules! losses {
                     $(Self::$function(loss) => loss.certificate(batch, useful)),+
                 }
             }
+
+            /// See [`LossFunction::kink_distances`].
+            #[must_use]
+            pub fn kink_distances(self, batch: &Scored<'_, f64>) -> Option<Matrix<f64>> {
+                match self {
+                    $(Self::$function(loss) => loss.kink_distances(batch)),+
+                }
+            }
+
+            /// See [`LossFunction::closed_form`].
+            #[must_use]
+            pub fn closed_form<'a>(
+                self,
+                batch: &Scored<'a, f64>,
+                targets: &[Target<'_, f64>],
+            ) -> Option<ClosedForm<'a>> {
+                match self {
+                    $(Self::$function(loss) => loss.closed_form(batch, targets)),+
+                }
+            }
         }
     };
 }
@@ -148,6 +191,23 @@ macro_rules! losses {
 // Everything that is matched by name.
 losses! {
     softmax_cross_entropy::SoftmaxCrossEntropy,
+    squared_error::SquaredError,
+}
+
+/// The losses of one loss: functions that evaluate others are compiled once, not once for each.
+struct LaneLosses<'a, F, const W: usize> {
+    loss: F,
+    scores: &'a mut [[f64; W]],
+    target: Target<'a, f64>,
+}
+
+impl<F: LossFunction, const W: usize> Kernel for LaneLosses<'_, F, W> {
+    type Output = [f64; W];
+
+    #[inline(always)]
+    fn run<L: Level>(self) -> [f64; W] {
+        self.loss.lane_losses::<L, W>(self.scores, self.target)
+    }
 }
 
 impl Loss {

@@ -1,10 +1,12 @@
 //! Softmax and cross-entropy, `-sum_k t_k log(y_k + epsilon)` a sample.
 
-pub(crate) mod class_sums;
-pub(crate) mod score_moves;
-pub(crate) mod unit_moves;
+pub(super) mod class_sums;
+pub(super) mod closed_form;
+pub(super) mod one_score;
 
+use super::closed_form::ClosedForm;
 use super::{LossCertificate, LossFunction, Scored, Target, Targets};
+use crate::numeric::matrix::MatrixRef;
 use crate::numeric::scalar::Scalar;
 use crate::numeric::simd::{dispatch, Kernel, Level};
 use crate::numeric::softmax::{softmax, softmax_weights};
@@ -44,25 +46,14 @@ impl LossFunction for SoftmaxCrossEntropy {
 
     /// With `g_k = -t_k / (y_k + epsilon)`, the derivative by score `j` is
     /// `y_j (g_j - sum_k g_k y_k)`: the chain rule through softmax, the epsilon included.
-    fn score_gradient<T: Scalar>(self, _: &[T], y: &mut [T], target: Target<'_, T>) {
-        let epsilon = T::from_f64(self.epsilon);
-        let slope = |t: T, y: T| -t / (y + epsilon);
-        match target {
-            Target::Label(k) => {
-                let g = slope(T::one(), y[k]);
-                let mean = g * y[k];
-                let at_label = y[k] * (g - mean);
-                for y in &mut *y {
-                    *y *= -mean;
-                }
-                y[k] = at_label;
-            }
-            Target::Dense(t) => {
-                let mean: T = y.iter().zip(t).map(|(&y, &t)| slope(t, y) * y).sum();
-                for (y, &t) in y.iter_mut().zip(t) {
-                    *y *= slope(t, *y) - mean;
-                }
-            }
+    fn score_gradients<T: Scalar>(
+        self,
+        scores: MatrixRef<'_, T>,
+        (targets, first): (&Targets<'_, T>, usize),
+        outputs: &mut [T],
+    ) {
+        for (i, y) in outputs.chunks_exact_mut(scores.cols()).enumerate() {
+            self.score_gradient(y, targets.sample(first + i));
         }
     }
 
@@ -107,6 +98,40 @@ impl LossFunction for SoftmaxCrossEntropy {
             bound: 2.0 * mass,
             // Targets that weigh less than 1 make the loss, and its rounding, as much smaller.
             scale: mass.min(1.0),
+        }
+    }
+
+    fn closed_form<'a>(
+        self,
+        batch: &Scored<'a, f64>,
+        targets: &[Target<'_, f64>],
+    ) -> Option<ClosedForm<'a>> {
+        let form = closed_form::ClosedForm::new(self.epsilon, *batch, targets);
+        Some(ClosedForm::Softmax(form))
+    }
+}
+
+impl SoftmaxCrossEntropy {
+    /// Replaces the probabilities of a sample by the derivative of its loss by its scores.
+    fn score_gradient<T: Scalar>(self, y: &mut [T], target: Target<'_, T>) {
+        let epsilon = T::from_f64(self.epsilon);
+        let slope = |t: T, y: T| -t / (y + epsilon);
+        match target {
+            Target::Label(k) => {
+                let g = slope(T::one(), y[k]);
+                let mean = g * y[k];
+                let at_label = y[k] * (g - mean);
+                for y in &mut *y {
+                    *y *= -mean;
+                }
+                y[k] = at_label;
+            }
+            Target::Dense(t) => {
+                let mean: T = y.iter().zip(t).map(|(&y, &t)| slope(t, y) * y).sum();
+                for (y, &t) in y.iter_mut().zip(t) {
+                    *y *= slope(t, *y) - mean;
+                }
+            }
         }
     }
 }

@@ -1,0 +1,347 @@
+//! Losses that are sums over the scores, each term of one score and its target.
+//!
+//! A small move of the scores changes such a loss by Taylor's formula. When a unit below that weighs `w_k` in
+//! score `k` changes by `d`, the loss changes by
+//!
+//! ```text
+//! sum_m d^m sum_k l_k^(m) w_k^m / m!,
+//! ```
+//!
+//! where `l_k^(m)` is the `m`-th derivative of the term of score `k`. The sums over `k` do not depend on
+//! `d`.
+
+use super::closed_form::{fill_lanes, ClosedForm, Lanes};
+use super::{LossCertificate, LossFunction, Scored, Target, Targets};
+use crate::network::activations::{Moves, UnitRows};
+use crate::network::incoming::Incoming;
+use crate::numeric::matrix::{Matrix, MatrixRef};
+use crate::numeric::scalar::Scalar;
+use crate::numeric::simd::{dispatch, Kernel, Level};
+use crate::numeric::vecmath::horner;
+
+/// The most derivatives of a term that are of use.
+pub const MAX_DERIVATIVES: usize = 5;
+
+/// One term of a loss that is a sum over the scores. Such a loss takes dense targets.
+///
+/// Functions over numbers run inside a [`Kernel`]: implementations are `#[inline(always)]`.
+pub trait SeparableLoss: Copy + Sync {
+    /// How many derivatives of a term give all digits of moves up to [`MAX_MOVE`](Self::MAX_MOVE): one, two, or
+    /// [`MAX_DERIVATIVES`].
+    const DERIVATIVES: usize;
+
+    /// The largest move of a score that they serve; infinite where a term is a polynomial of its score.
+    const MAX_MOVE: f64;
+
+    /// Complex shifts of a score by up to this leave a term (its branch there, where it has kinks) analytic
+    /// and [small](Self::variation).
+    const RADIUS: f64;
+
+    /// Replaces scores by what the network answers.
+    fn output<T: Scalar>(self, _scores: &mut [T]) {}
+
+    /// The term.
+    fn value<T: Scalar, L: Level>(self, score: T, t: T) -> T;
+
+    /// Its derivative by the score.
+    fn slope<T: Scalar, L: Level>(self, score: T, t: T) -> T;
+
+    /// Its derivatives by the score, first to last; zeros behind them.
+    fn derivatives(self, score: f64, t: f64) -> [f64; MAX_DERIVATIVES];
+
+    /// Whether there are scores for which the term is not analytic.
+    const HAS_KINKS: bool = false;
+
+    /// How far the score is from the nearest of them.
+    fn distance_to_kink(self, _score: f64, _t: f64) -> f64 {
+        f64::INFINITY
+    }
+
+    /// A bound on the change of the term under complex shifts of the score up to `radius`.
+    fn variation(self, score: f64, t: f64, radius: f64) -> f64;
+}
+
+/// Without a smaller radius of use, that of a polynomial is so many times the size of the slopes: its bound
+/// then grows as a power of it that the remainder of interpolation outweighs.
+const MAX_RADIUS: f64 = 1e10;
+
+/// Rounding of a score by half a unit in its last place, over the tolerance of quotients, `1e-11`: slopes are
+/// known to so much of the score at best, and need not be told apart further.
+const ROUNDING: f64 = f64::EPSILON / 1e-11;
+
+/// A little less than rounding leaves of a distance.
+const MARGIN: f64 = 1.0 - 1e-9;
+
+impl<F: SeparableLoss> LossFunction for F {
+    const TAKES_LABELS: bool = false;
+
+    fn output<T: Scalar>(self, scores: &mut [T], _: usize) {
+        SeparableLoss::output(self, scores);
+    }
+
+    fn mean<T: Scalar>(self, batch: &Scored<'_, T>) -> T {
+        dispatch(Mean { loss: self, batch })
+    }
+
+    fn score_gradients<T: Scalar>(
+        self,
+        scores: MatrixRef<'_, T>,
+        (targets, first): (&Targets<'_, T>, usize),
+        out: &mut [T],
+    ) {
+        dispatch(Slopes {
+            loss: self,
+            scores,
+            targets,
+            first,
+            out,
+        });
+    }
+
+    #[inline(always)]
+    fn lane_losses<L: Level, const W: usize>(
+        self,
+        scores: &mut [[f64; W]],
+        target: Target<'_, f64>,
+    ) -> [f64; W] {
+        let mut losses = [0.0; W];
+        for (k, scores) in scores.iter().enumerate() {
+            let t = target.weight(k);
+            for lane in 0..W {
+                losses[lane] += self.value::<f64, L>(scores[lane], t);
+            }
+        }
+        losses
+    }
+
+    /// The radius is the useful one, if the loss allows it.
+    ///
+    /// The slopes of a batch that is nearly answered right are as small as rounding leaves them, so quotients
+    /// are measured by no less than what rounding of the scores does to the slopes.
+    fn certificate(self, batch: &Scored<'_, f64>, useful: f64) -> LossCertificate {
+        let mut scale = 0.0_f64;
+        for_each_score(batch, |_, score, t| {
+            let [slope, curvature, ..] = self.derivatives(score, t);
+            let rounding = ROUNDING * (score.abs() + t.abs()) * curvature.abs();
+            scale = scale.max(slope.abs() + rounding);
+        });
+        let radius = useful.min(F::RADIUS).min(MAX_RADIUS * scale);
+        let mut variations = vec![0.0; batch.scores.rows()];
+        for_each_score(batch, |n, score, t| {
+            variations[n] += self.variation(score, t, radius);
+        });
+        LossCertificate {
+            radius,
+            bound: variations.into_iter().fold(0.0, f64::max),
+            scale,
+        }
+    }
+
+    fn kink_distances(self, batch: &Scored<'_, f64>) -> Option<Matrix<f64>> {
+        F::HAS_KINKS.then(|| {
+            let (samples, classes) = (batch.scores.rows(), batch.scores.cols());
+            let mut distances = Vec::with_capacity(samples * classes);
+            for_each_score(batch, |_, score, t| {
+                distances.push(self.distance_to_kink(score, t));
+            });
+            Matrix::from_vec(distances, samples, classes)
+        })
+    }
+
+    fn closed_form<'a>(
+        self,
+        batch: &Scored<'a, f64>,
+        _: &[Target<'_, f64>],
+    ) -> Option<ClosedForm<'a>> {
+        Some(ClosedForm::Separable(Taylor::new(self, batch)))
+    }
+}
+
+/// Calls `then` with each sample, each of its scores, and the target of the score.
+fn for_each_score(batch: &Scored<'_, f64>, mut then: impl FnMut(usize, f64, f64)) {
+    for n in 0..batch.scores.rows() {
+        let target = batch.targets.sample(n);
+        for (k, &score) in batch.scores.row(n).iter().enumerate() {
+            then(n, score, target.weight(k));
+        }
+    }
+}
+
+struct Mean<'a, F, T> {
+    loss: F,
+    batch: &'a Scored<'a, T>,
+}
+
+impl<F: SeparableLoss, T: Scalar> Kernel for Mean<'_, F, T> {
+    type Output = T;
+
+    #[inline(always)]
+    fn run<L: Level>(self) -> T {
+        let Scored {
+            scores, targets, ..
+        } = self.batch;
+        let mut sum = 0.0;
+        for n in 0..scores.rows() {
+            let target = targets.sample(n);
+            for (k, &score) in scores.row(n).iter().enumerate() {
+                sum += self.loss.value::<T, L>(score, target.weight(k)).widen();
+            }
+        }
+        T::from_f64(sum / scores.rows() as f64)
+    }
+}
+
+struct Slopes<'a, F, T> {
+    loss: F,
+    scores: MatrixRef<'a, T>,
+    targets: &'a Targets<'a, T>,
+    first: usize,
+    out: &'a mut [T],
+}
+
+impl<F: SeparableLoss, T: Scalar> Kernel for Slopes<'_, F, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Level>(self) {
+        let rows = self.out.chunks_exact_mut(self.scores.cols());
+        for (i, row) in rows.enumerate() {
+            let target = self.targets.sample(self.first + i);
+            let scores = self.scores.row(i);
+            for (k, (out, &score)) in row.iter_mut().zip(scores).enumerate() {
+                *out = self.loss.slope::<T, L>(score, target.weight(k));
+            }
+        }
+    }
+}
+
+/// The derivatives of the terms of a batch.
+#[derive(Debug)]
+pub struct Taylor {
+    /// A row of the scores for each sample and derivative, those of a sample next to each other.
+    derivatives: Matrix<f64>,
+    /// How many derivatives there are.
+    terms: usize,
+    /// For each sample, the largest move of a score that they serve.
+    max_moves: Vec<f64>,
+}
+
+impl Taylor {
+    fn new<F: SeparableLoss>(loss: F, batch: &Scored<'_, f64>) -> Self {
+        let (samples, classes) = (batch.scores.rows(), batch.scores.cols());
+        let mut derivatives = Matrix::zeros(samples * F::DERIVATIVES, classes);
+        let mut max_moves = vec![F::MAX_MOVE; samples];
+        let sizes = F::DERIVATIVES * classes;
+        for (n, rows) in derivatives.data_mut().chunks_exact_mut(sizes).enumerate() {
+            let target = batch.targets.sample(n);
+            for (k, &score) in batch.scores.row(n).iter().enumerate() {
+                let t = target.weight(k);
+                let all = loss.derivatives(score, t);
+                for (row, &derivative) in rows.chunks_exact_mut(classes).zip(&all) {
+                    row[k] = derivative;
+                }
+                max_moves[n] = max_moves[n].min(loss.distance_to_kink(score, t) * MARGIN);
+            }
+        }
+        Self {
+            derivatives,
+            terms: F::DERIVATIVES,
+            max_moves,
+        }
+    }
+
+    /// How many derivatives there are.
+    #[must_use]
+    pub fn terms(&self) -> usize {
+        self.terms
+    }
+
+    /// The largest move of a score of sample `n` that they serve.
+    #[inline(always)]
+    #[must_use]
+    pub fn max_move(&self, n: usize) -> f64 {
+        self.max_moves[n]
+    }
+
+    /// Finds the sums of sample `n` for the lanes of `incoming`, inside a [`Kernel`]: a row for each power of
+    /// a change.
+    #[inline(always)]
+    pub fn weigh<L: Level>(&self, n: usize, incoming: &Incoming, rows: &mut Vec<f64>) {
+        let width = incoming.width();
+        rows.resize(self.terms * width, 0.0);
+        for (m, row) in rows.chunks_exact_mut(width).enumerate() {
+            let derivatives = self.derivatives.row(n * self.terms + m);
+            incoming.weigh::<L>(derivatives, m + 1..m + 2, row);
+        }
+    }
+
+    /// Turns two changes in each lane, `above` and `below`, into the difference of the losses after them, in
+    /// place of `above`, inside a [`Kernel`].
+    #[inline(always)]
+    pub fn differences<L: Level, M: Moves>(&self, rows: &[f64], changes: (&mut [f64], &mut [f64])) {
+        match self.terms {
+            1 => differences_by::<L, M, 1>(rows, changes),
+            2 => differences_by::<L, M, 2>(rows, changes),
+            _ => differences_by::<L, M, MAX_DERIVATIVES>(rows, changes),
+        }
+    }
+
+    /// Takes scores of sample `n` that are to move: a row for each odd derivative.
+    #[inline(always)]
+    pub fn take_scores(&self, n: usize, lanes: Lanes, rows: &mut Vec<f64>) {
+        rows.clear();
+        let mut row = Vec::new();
+        let mut factorial = 1.0;
+        for m in 1..=self.terms {
+            factorial *= m as f64;
+            if m % 2 == 1 {
+                fill_lanes(
+                    self.derivatives.row(n * self.terms + m - 1),
+                    lanes,
+                    &mut row,
+                );
+                rows.extend(row.iter().map(|derivative| derivative / factorial));
+            }
+        }
+    }
+
+    /// Writes for each lane the difference of the losses when its score alone moves up and when it moves
+    /// down, inside a [`Kernel`]: twice what odd powers add up to.
+    #[inline(always)]
+    pub fn differences_by_scores<L: Level, M: Moves>(
+        &self,
+        rows: &[f64],
+        moves: M,
+        out: &mut [f64],
+    ) {
+        match self.terms {
+            1 | 2 => odd_differences_by::<L, M, 1>(rows, moves, out),
+            _ => odd_differences_by::<L, M, { MAX_DERIVATIVES.div_ceil(2) }>(rows, moves, out),
+        }
+    }
+}
+
+/// See [`Taylor::differences`], by `N` rows.
+#[inline(always)]
+fn differences_by<L: Level, M: Moves, const N: usize>(
+    rows: &[f64],
+    (above, below): (&mut [f64], &mut [f64]),
+) {
+    let rows = UnitRows::<M, N>::new(rows, rows.len() / N);
+    for (i, (above, below)) in above.iter_mut().zip(below).enumerate() {
+        let sums = rows.of(i);
+        let down = *below * horner::<_, L, N>(*below, &sums);
+        *above = *above * horner::<_, L, N>(*above, &sums) - down;
+    }
+}
+
+/// See [`Taylor::differences_by_scores`], by `N` rows.
+#[inline(always)]
+fn odd_differences_by<L: Level, M: Moves, const N: usize>(rows: &[f64], moves: M, out: &mut [f64]) {
+    let rows = UnitRows::<M, N>::new(rows, rows.len() / N);
+    let moves = moves.range(0..out.len());
+    for (i, out) in out.iter_mut().enumerate() {
+        let d = moves.by(i);
+        *out = 2.0 * d * horner::<_, L, N>(d * d, &rows.of(i));
+    }
+}
