@@ -102,7 +102,11 @@ impl<T: Scalar> PackedRows<T> {
             }
             Columns::whole::<T, L, V>().store::<T, L, V>(&vectors, to);
         }
-        zeros.iter().all(|zeros| zeros.nonzero() == 0)
+        let mut mask = 0;
+        for zeros in zeros {
+            mask |= zeros.nonzero();
+        }
+        mask == 0
     }
 
     /// The rows, of a length that the compiler knows.
