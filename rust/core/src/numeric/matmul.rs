@@ -1,10 +1,10 @@
-//! Dense matrix products, of matrices, their transposes and some of their columns: the only file that calls the crates that
-//! compute them.
+//! Dense matrix products, of matrices, their transposes and some of their columns: the only file that calls
+//! the crates that compute them.
 //!
-//! On x86-64 with AVX2 or AVX-512 these are the kernels of faer (the crate private-gemm-x86, without the rest of faer, which
-//! takes a minute to compile and makes no product faster); elsewhere matrixmultiply. `benchmarks/products.md` has the
-//! measurements. The crates use no threads here: their callers cut products, by sizes alone, so that results do not depend
-//! on the number of threads.
+//! On x86-64 with AVX2 or AVX-512 these are the kernels of faer (the crate private-gemm-x86, without the
+//! rest of faer, which takes a minute to compile and makes no product faster); elsewhere matrixmultiply.
+//! `benchmarks/products.md` has the measurements. The crates use no threads here: their callers cut
+//! products, by sizes alone, so that results do not depend on the number of threads.
 #![allow(unsafe_code)]
 
 #[cfg(target_arch = "x86_64")]

@@ -1,34 +1,37 @@
-//! Levels of vector instructions, and the choice between them while the program runs: a wheel runs on any processor of
-//! its architecture, and fast on a new one.
+//! Levels of vector instructions, and the choice between them while the program runs: a wheel runs on any
+//! processor of its architecture, and fast on a new one.
 //!
-//! A [`Kernel`] is ordinary code over slices and arrays of [`LANES`] numbers. It is compiled once for each [`Level`], and
-//! the compiler turns its loops into vector instructions of that level. [`dispatch`] runs the copy for the best level that
-//! the processor has.
+//! A [`Kernel`] is ordinary code over slices and arrays of [`LANES`] numbers. It is compiled once for each
+//! [`Level`], and the compiler turns its loops into vector instructions of that level. [`dispatch`] runs
+//! the copy for the best level that the processor has.
 //!
 //! # The rules of a kernel
 //!
-//! 1. `run` and everything it calls are `#[inline(always)]`. A function that is not inlined is compiled once, for the
-//!    lowest level, and called from all: right, but slow. The same holds for a closure, so pass closures to inlined
-//!    functions only.
-//! 2. `a * b + c` is [`Level::mul_add`]: `f64::mul_add` calls a library function at the lowest level, for each number.
-//! 3. No result depends on the number of lanes of a register: each sum belongs to one element of the result and has one
-//!    order. Where the last vector would reach beyond the end of a row, it begins earlier, and some elements are computed
-//!    twice, to the same number.
-//! 4. No branch depends on the numbers: choose between two values, as in `if x > m { x } else { m }`, which becomes one
-//!    instruction. Comparisons with NaN are false: write each so that NaN comes out as the formula wants.
-//! 5. Loops run over arrays of a fixed length, or over `chunks_exact` and `as_chunks`: lengths and bounds are then known,
-//!    and nothing is checked inside.
-//! 6. The sizes of all slices have been checked before `dispatch`. `unsafe` stands in this file, in `vector`, and in the
-//!    files of `sparse` that load and store registers; a kernel elsewhere has none.
-//! 7. Each kernel costs three copies of its code for each type, and for each constant it is generic over: see
-//!    `docs/architecture.md` before adding a constant.
+//! 1. `run` and everything it calls are `#[inline(always)]`. A function that is not inlined is compiled
+//!    once, for the lowest level, and called from all: right, but slow. The same holds for a closure, so
+//!    pass closures to inlined functions only.
+//! 2. `a * b + c` is [`Level::mul_add`]: `f64::mul_add` calls a library function at the lowest level, for
+//!    each number.
+//! 3. No result depends on the number of lanes of a register: each sum belongs to one element of the result
+//!    and has one order. Where the last vector would reach beyond the end of a row, it begins earlier, and
+//!    some elements are computed twice, to the same number.
+//! 4. No branch depends on the numbers: choose between two values, as in `if x > m { x } else { m }`, which
+//!    becomes one instruction. Comparisons with NaN are false: write each so that NaN comes out as the
+//!    formula wants.
+//! 5. Loops run over arrays of a fixed length, or over `chunks_exact` and `as_chunks`: lengths and bounds
+//!    are then known, and nothing is checked inside.
+//! 6. The sizes of all slices have been checked before `dispatch`. `unsafe` stands in this file, in
+//!    `vector`, and in the files of `sparse` that load and store registers; other kernels have none.
+//! 7. A kernel is compiled three times for each type, and for each type or constant that it is generic over.
+//!    Pass values where the generated code would be the same: a copy of a sparse product takes about 0.05 s
+//!    to compile.
 //!
 //! # Why not pulp
 //!
-//! The pulp crate has such levels and such a dispatch too, and no crate that kobai needs brings it. It would add ten crates
-//! and seven seconds of processor time to a build (version 0.22, with AVX-512), for what is a hundred lines here; and it
-//! has no operation that moves chosen lanes of a register to its front ([`Vector::compress`]), by which the non-zero
-//! elements of a batch are gathered.
+//! The pulp crate has such levels and such a dispatch too, and no crate that kobai needs brings it. It
+//! would add ten crates and seven seconds of processor time to a build (version 0.22, with AVX-512), for
+//! what is a hundred lines here; and it has no operation that moves chosen lanes of a register to its front
+//! ([`Vector::compress`]), by which the non-zero elements of a batch are gathered.
 #![allow(unsafe_code)]
 
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -63,7 +66,8 @@ impl Level for Baseline {
     type Single = [f32; 4];
     type Double = [f64; 2];
 
-    // Every processor of aarch64 has the instruction; elsewhere, `a.mul_add(b, c)` would call a library function.
+    // Every processor of aarch64 has the instruction; elsewhere, `a.mul_add(b, c)` would call a library
+    // function.
     #[cfg(not(target_arch = "aarch64"))]
     #[inline(always)]
     fn mul_add<T: Scalar>(a: T, b: T, c: T) -> T {
@@ -100,7 +104,8 @@ pub type Fused = Avx2;
 #[cfg(all(test, not(target_arch = "x86_64")))]
 pub type Fused = Baseline;
 
-/// A computation that is compiled for each level of instructions. The rules it keeps are those of this module.
+/// A computation that is compiled for each level of instructions. The rules it keeps are those of this
+/// module.
 pub trait Kernel {
     /// What it computes.
     type Output;

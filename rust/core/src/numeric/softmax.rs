@@ -8,8 +8,8 @@ use crate::numeric::vecmath::exp;
 
 /// Softmax along the middle axis of an array of shape (outer, `len`, `inner`), in place.
 ///
-/// For an axis that is not the last one, moving it to the end and back would take 1.2 to 1.5 times as long (measured with
-/// six shapes of 3,000 to 1,000,000 numbers, one thread).
+/// For an axis that is not the last one, moving it to the end and back would take 1.2 to 1.5 times as long
+/// (measured with six shapes of 3,000 to 1,000,000 numbers, one thread).
 pub fn softmax<T: Scalar>(data: &mut [T], len: usize, inner: usize) {
     if len * inner > 0 {
         dispatch(Softmax { data, len, inner });
@@ -49,8 +49,8 @@ impl<T: Scalar> Kernel for Softmax<'_, T> {
     }
 }
 
-/// Turns `W` sets of scores, one in each lane, into `exp(score - max)`, and returns the sum of each set: what to divide by.
-/// Called inside a [`Kernel`].
+/// Turns `W` sets of scores, one in each lane, into `exp(score - max)`, and returns the sum of each set:
+/// what to divide by. Called inside a [`Kernel`].
 #[inline(always)]
 pub fn softmax_weights<T: Scalar, L: Level, const W: usize>(scores: &mut [[T; W]]) -> [T; W] {
     let mut max = [T::neg_infinity(); W];

@@ -1,5 +1,5 @@
-//! A flag that stops a long computation: another thread raises it, or the computation asks between its pieces whether
-//! to stop.
+//! A flag that stops a long computation: another thread raises it, or the computation asks between its
+//! pieces whether to stop.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 

@@ -22,8 +22,9 @@ static GATE: Gate = Gate {
     starts: AtomicUsize::new(0),
 };
 
-/// How long a fork waits for threads to be started: far longer than starting them takes. In the child of a fork that
-/// was not announced, the count may include a thread that is not there; its own fork then waits this long in vain.
+/// How long a fork waits for threads to be started: far longer than starting them takes. In the child of a
+/// fork that was not announced, the count may include a thread that is not there; its own fork then waits
+/// this long in vain.
 const MAX_WAIT: Duration = Duration::from_millis(200);
 
 /// How long a wait sleeps before it looks again.
@@ -94,8 +95,8 @@ pub fn count_threads() -> Option<usize> {
     fields.split_ascii_whitespace().nth(17)?.parse().ok()
 }
 
-/// Waits until the system counts at most so many threads. It still counts threads for some microseconds after they
-/// have been joined; so would Python, which warns of a fork with threads.
+/// Waits until the system counts at most so many threads. It still counts threads for some microseconds
+/// after they have been joined; so would Python, which warns of a fork with threads.
 pub fn wait_for_threads(count: usize) {
     const TRIES: u32 = 100;
     for _ in 0..TRIES {

@@ -1,11 +1,11 @@
 //! The workers of one call, and how they share its steps.
 //!
-//! A thread that sleeps takes longer to wake than a piece of a gradient takes to compute. So a worker, once woken,
-//! polls for work until there has been none for [`SPIN_TIME`](crate::parallel::tuning::SPIN_TIME), and offers its
-//! core to other processes as soon as it has found nothing for some microseconds. Steps are shared only with workers
-//! that are seen to poll: the calling thread does not wait for one that sleeps, or has lost its core to another
-//! process. It does wait for one that loses its core in the middle of a step, and then gives it no work for a while
-//! ([`MIN_BACKOFF`](crate::parallel::tuning::MIN_BACKOFF)).
+//! A thread that sleeps takes longer to wake than a piece of a gradient takes to compute. So a worker, once
+//! woken, polls for work until there has been none for [`SPIN_TIME`](crate::parallel::tuning::SPIN_TIME),
+//! and offers its core to other processes as soon as it has found nothing for some microseconds. Steps are
+//! shared only with workers that are seen to poll: the calling thread does not wait for one that sleeps, or
+//! has lost its core to another process. It does wait for one that loses its core in the middle of a step,
+//! and then gives it no work for a while ([`MIN_BACKOFF`](crate::parallel::tuning::MIN_BACKOFF)).
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
@@ -56,16 +56,16 @@ impl PoolLease {
         self.size
     }
 
-    /// Calls `step` again and again, on this thread and on at most `max_workers` workers at the same time, until it
-    /// answers that nothing is left to do.
+    /// Calls `step` again and again, on this thread and on at most `max_workers` workers at the same time,
+    /// until it answers that nothing is left to do.
     pub fn share(&self, max_workers: usize, step: &(impl Fn() -> bool + Sync)) {
         let workers = &self.workers[..max_workers.min(self.size)];
         let _ = self.share_with(&mut workers.iter().collect(), step);
     }
 
-    /// Shares the steps with `workers`, and returns how long the shortest of this thread's own steps took. A worker
-    /// that is not ready yet may become so: this thread looks for one before each of its steps, hands it the steps,
-    /// and goes on with the others.
+    /// Shares the steps with `workers`, and returns how long the shortest of this thread's own steps took.
+    /// A worker that is not ready yet may become so: this thread looks for one before each of its steps,
+    /// hands it the steps, and goes on with the others.
     fn share_with(
         &self,
         workers: &mut Vec<&Worker>,
@@ -114,8 +114,8 @@ impl PoolLease {
         None
     }
 
-    /// Waits until `worker` has taken its last step, which should take about as long as `shortest_step`. A worker
-    /// that takes far longer has lost its core: it backs off.
+    /// Waits until `worker` has taken its last step, which should take about as long as `shortest_step`. A
+    /// worker that takes far longer has lost its core: it backs off.
     fn wait_for(&self, worker: &Worker, shortest_step: Duration, is_done: &AtomicBool) {
         let start = Instant::now();
         let mut spins = 0;

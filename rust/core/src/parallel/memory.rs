@@ -1,5 +1,5 @@
-//! Whether the system has the memory that a call needs, asked before the call starts: a vector that cannot grow
-//! would end the whole process.
+//! Whether the system has the memory that a call needs, asked before the call starts: a vector that cannot
+//! grow would end the whole process.
 
 use std::hint::black_box;
 use std::sync::Once;
@@ -11,8 +11,8 @@ use crate::parallel::tuning::KEPT_BLOCK_BYTES;
 /// counted.
 const MIN_RESERVE: usize = 1 << 16;
 
-/// At most this many bytes are asked for beyond the known need: the system grants whole pages, a mebibyte at a
-/// time where it is short of them.
+/// At most this many bytes are asked for beyond the known need: the system grants whole pages, a mebibyte
+/// at a time where it is short of them.
 const MAX_RESERVE: usize = 1 << 21;
 
 /// What a new thread takes of the address space: its stack, its buffers for matrix products and, with the
@@ -58,12 +58,12 @@ fn is_granted(bytes: usize) -> bool {
     is_granted
 }
 
-/// Makes the allocator keep freed blocks for the next gradient of the same size: the system takes longer to clear
-/// new pages than a small gradient takes to compute.
+/// Makes the allocator keep freed blocks for the next gradient of the same size: the system takes longer to
+/// clear new pages than a small gradient takes to compute.
 ///
-/// The allocator of the GNU library asks the system for every large block anew until it has seen one freed: from
-/// then on it keeps blocks of up to that size (`M_MMAP_THRESHOLD` in mallopt(3)). For other allocators this block
-/// is one like any other.
+/// The allocator of the GNU library asks the system for every large block anew until it has seen one freed:
+/// from then on it keeps blocks of up to that size (`M_MMAP_THRESHOLD` in mallopt(3)). For other allocators
+/// this block is one like any other.
 fn keep_freed_blocks() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {

@@ -1,7 +1,7 @@
 //! Threads: how many a computation uses, and how its work is cut.
 //!
-//! Work is cut by the sizes of the problem, never by the number of threads, and every sum has one fixed order.
-//! So results are the same bit for bit, whatever that number is.
+//! Work is cut by the sizes of the problem, never by the number of threads, and every sum has one fixed
+//! order. So results are the same bit for bit, whatever that number is.
 
 pub(crate) mod cancel;
 pub(crate) mod context;
@@ -72,8 +72,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// No block has more rows than this.
 pub const MAX_BLOCK_ROWS: usize = 64;
 
-/// How many rows each block of `rows` rows has (the last one may have fewer): a small batch is one block or two, a
-/// large one is cut into blocks of at most [`MAX_BLOCK_ROWS`].
+/// How many rows each block of `rows` rows has (the last one may have fewer): a small batch is one block or
+/// two, a large one is cut into blocks of at most [`MAX_BLOCK_ROWS`].
 #[must_use]
 pub fn block_rows(rows: usize) -> usize {
     let blocks = if rows < MIN_SPLIT_ROWS {
@@ -93,8 +93,8 @@ pub fn for_each<P: Send>(
     for_each_by(threads, pieces, Iterator::next, compute);
 }
 
-/// The same, but the calling thread takes pieces from the front and workers take them from the back: where the same
-/// pieces come again and again, each thread finds most of what it needs in its own cache.
+/// The same, but the calling thread takes pieces from the front and workers take them from the back: where
+/// the same pieces come again and again, each thread finds most of what it needs in its own cache.
 pub fn for_each_from_both_ends<P: Send>(
     threads: Threads<'_>,
     pieces: impl DoubleEndedIterator<Item = P> + Send,
@@ -138,8 +138,8 @@ pub fn for_chunks<T: Send>(
     });
 }
 
-/// Cuts each of `arrays` into chunks, of the length that comes with it, and returns `count` lists: list `b` has
-/// chunk `b` of each array.
+/// Cuts each of `arrays` into chunks, of the length that comes with it, and returns `count` lists: list `b`
+/// has chunk `b` of each array.
 #[must_use]
 pub fn zip_chunks<'a, T>(
     arrays: impl Iterator<Item = (&'a mut [T], usize)>,
@@ -154,7 +154,8 @@ pub fn zip_chunks<'a, T>(
     lists
 }
 
-/// Cuts `matrices`, which have `rows` rows each, into blocks of [`block_rows`]: list `b` has block `b` of each.
+/// Cuts `matrices`, which have `rows` rows each, into blocks of [`block_rows`]: list `b` has block `b` of
+/// each.
 #[must_use]
 pub fn row_blocks<T: Scalar>(matrices: &mut [Matrix<T>], rows: usize) -> Vec<Vec<&mut [T]>> {
     let block = block_rows(rows);

@@ -1,9 +1,9 @@
 //! The threads that computations share, and what becomes of them.
 //!
-//! A pool is in one of three states. It *rests*: it has no thread at all, as before its first lease and after
-//! [`before_fork`]. It is *idle*: its threads sleep, or poll for work. It is *leased*: one call has its workers until
-//! that call ends, and another call at the same time computes alone. A lease starts the threads of a pool that
-//! rests, so a process that forks before its next lease forks without threads.
+//! A pool is in one of three states. It *rests*: it has no thread at all, as before its first lease and
+//! after [`before_fork`]. It is *idle*: its threads sleep, or poll for work. It is *leased*: one call has
+//! its workers until that call ends, and another call at the same time computes alone. A lease starts the
+//! threads of a pool that rests, so a process that forks before its next lease forks without threads.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
@@ -111,8 +111,8 @@ impl Pool {
         *self.lock() = Workers::Idle(workers);
     }
 
-    /// Starts workers: with the calling thread they make the wanted number of threads, or as many as the system
-    /// grants. Nothing while the process forks.
+    /// Starts workers: with the calling thread they make the wanted number of threads, or as many as the
+    /// system grants. Nothing while the process forks.
     fn start(&self) -> Option<Vec<Worker>> {
         let _start = Start::begin()?;
         let count = self.wanted - 1;
@@ -181,8 +181,8 @@ pub fn set_num_threads(threads: usize) {
 }
 
 /// Ends the threads of the pool before this process forks, unless a call has them. Once the fork is
-/// [over](forks::in_parent), the next call that is worth sharing starts as many again, in the parent and in the
-/// child.
+/// [over](forks::in_parent), the next call that is worth sharing starts as many again, in the parent and in
+/// the child.
 pub fn before_fork() {
     forks::announce();
     if let Some(pool) = POOL.load_full() {

@@ -1,7 +1,7 @@
 //! Every threshold that decides what is worth its cost, and what it was measured with.
 //!
-//! None of them changes a result: each only chooses between ways to compute the same bits. Constants that results
-//! depend on stand where they are used, with the bound that they keep.
+//! None of them changes a result: each only chooses between ways to compute the same bits. Constants that
+//! results depend on stand where they are used, with the bound that they keep.
 
 use std::time::Duration;
 
@@ -25,22 +25,22 @@ pub const SPINS_BEFORE_YIELD: u32 = 2_000;
 /// How many times a worker that has begun to offer its core polls between two offers.
 pub const POLLS_PER_YIELD: u32 = 32;
 
-/// How many times a worker is looked at before it counts as absent: for longer than it takes to offer its core
-/// to others and get it back.
+/// How many times a worker is looked at before it counts as absent: for longer than it takes to offer its
+/// core to others and get it back.
 pub const READY_POLLS: u32 = 100;
 
 /// A worker has lost its core if the thread that waits for its last step waits longer than this ...
 pub const STALL_TIME: Duration = Duration::from_millis(1);
 
-/// ... and longer than this many of its own shortest steps. (The waiting thread may have lost its own core for a
-/// while, but not in its shortest step.)
+/// ... and longer than this many of its own shortest steps. (The waiting thread may have lost its own core
+/// for a while, but not in its shortest step.)
 pub const STALL_STEPS: u32 = 4;
 
 /// How long a worker that has lost its core in the middle of a step gets no work, the first time.
 pub const MIN_BACKOFF: Duration = Duration::from_millis(5);
 
-/// The same, at most: each time is twice as long as the last if the worker loses its core again soon, as it does
-/// where other processes want it.
+/// The same, at most: each time is twice as long as the last if the worker loses its core again soon, as it
+/// does where other processes want it.
 pub const MAX_BACKOFF: Duration = Duration::from_millis(100);
 
 /// How long the calling thread spins after a worker's last step, until the worker has closed the scope of the
@@ -55,17 +55,18 @@ pub const KEPT_BLOCK_BYTES: usize = 1 << 22;
 
 /// How often, on average, a row of the dense factor must be used for copying it into an aligned block to pay.
 ///
-/// Measured with gradients and predictions of 784-50-10, batches of 100, single precision, one thread, time with copies /
-/// without: 0.76 (AVX2: 0.79) where 5 % of the inputs are not zero, so that each row is used 2.5 times, 0.96 to 1.00
-/// (0.93) for 2 %, 1.02 to 1.11 (1.00) for 1 %, 1.2 for a single sample of 10 %. Without any copies, a gradient of MNIST's
-/// density takes 1.22 (1.04) of its time, one of 300 units 1.35 (1.18), a node gradient 1.15 (1.02).
+/// Measured with gradients and predictions of 784-50-10, batches of 100, single precision, one thread, time
+/// with copies / without: 0.76 (AVX2: 0.79) where 5 % of the inputs are not zero, so that each row is used
+/// 2.5 times, 0.96 to 1.00 (0.93) for 2 %, 1.02 to 1.11 (1.00) for 1 %, 1.2 for a single sample of 10 %.
+/// Without any copies, a gradient of MNIST's density takes 1.22 (1.04) of its time, one of 300 units 1.35
+/// (1.18), a node gradient 1.15 (1.02).
 pub const MIN_USES_TO_PACK: usize = 1;
 
-/// While the non-zero elements of a row are gathered, the row that follows so many rows later is prefetched: the rows of
-/// a mini-batch lie anywhere in a data set that no cache holds.
+/// While the non-zero elements of a row are gathered, the row that follows so many rows later is
+/// prefetched: the rows of a mini-batch lie anywhere in a data set that no cache holds.
 ///
-/// Measured with the steps of a training on MNIST (60,000 rows, 784-50-10, batches of 100, drawn), time without
-/// prefetching / with it: one thread, backpropagation in single precision 1.28 (AVX2: 1.23), node 1.18 (1.19); two threads
-/// 1.16 and 1.12. Two rows and four are the same to 2 %, eight are worse by 4 %. Single gradients do not feel it: 0.98 to
-/// 1.01.
+/// Measured with the steps of a training on MNIST (60,000 rows, 784-50-10, batches of 100, drawn), time
+/// without prefetching / with it: one thread, backpropagation in single precision 1.28 (AVX2: 1.23), node
+/// 1.18 (1.19); two threads 1.16 and 1.12. Two rows and four are the same to 2 %, eight are worse by 4 %.
+/// Single gradients do not feel it: 0.98 to 1.01.
 pub const PREFETCH_ROWS: usize = 2;

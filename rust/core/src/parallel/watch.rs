@@ -12,8 +12,9 @@ use crate::parallel::memory::ensure_memory_for_threads;
 use crate::parallel::tuning::{MIN_WATCHED_FLOPS, WATCH_INTERVAL};
 use crate::parallel::{lock, run, Threads};
 
-/// Runs `compute`. If it is long, it runs in a thread of its own, while the calling thread calls `interrupted` every
-/// few milliseconds and raises the flag that `compute` is given once `interrupted` answers true.
+/// Runs `compute`. If it is long, it runs in a thread of its own, while the calling thread calls
+/// `interrupted` every few milliseconds and raises the flag that `compute` is given once `interrupted`
+/// answers true.
 pub fn run_watched<R: Send>(
     flops: usize,
     mut interrupted: impl FnMut() -> bool + Send,
@@ -53,8 +54,8 @@ pub fn run_watched<R: Send>(
     }
 }
 
-/// The same where the system grants no second thread: the computing thread calls `interrupted` itself, between
-/// pieces of its work.
+/// The same where the system grants no second thread: the computing thread calls `interrupted` itself,
+/// between pieces of its work.
 fn run_polled<R>(
     flops: usize,
     interrupted: impl FnMut() -> bool + Send,

@@ -24,13 +24,13 @@ struct SizedWorkspace<W> {
 }
 
 thread_local! {
-    /// What the calls of this thread have left behind: at most one value of each type is in use at a time, unless
-    /// calls are nested.
+    /// What the calls of this thread have left behind: at most one value of each type is in use at a time,
+    /// unless calls are nested.
     static CACHE: RefCell<Vec<Box<dyn Any>>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Calls `compute` with a workspace, that of this thread's last call if there is one, once the memory that a call
-/// of these `sizes` needs has been granted. The workspace stays allocated if `stays` is true.
+/// Calls `compute` with a workspace, that of this thread's last call if there is one, once the memory that
+/// a call of these `sizes` needs has been granted. The workspace stays allocated if `stays` is true.
 ///
 /// # Errors
 /// [`Error::Memory`] if the system refuses the memory.
@@ -80,8 +80,8 @@ pub fn with_cached<K: Default + 'static, R>(stays: bool, compute: impl FnOnce(&m
     result
 }
 
-/// Takes the value of type `K` out of the cache, so that a nested call does not find it; a new one if there is
-/// none.
+/// Takes the value of type `K` out of the cache, so that a nested call does not find it; a new one if there
+/// is none.
 // The box goes back into the cache.
 #[allow(clippy::unnecessary_box_returns)]
 fn take<K: Default + 'static>() -> Box<K> {

@@ -18,8 +18,9 @@ impl Iterator for Bits {
     }
 }
 
-/// Transposes 64 x 64 bits: bit `j` of word `i` becomes bit `i` of word `j`. Swaps the upper right and the lower left
-/// quarter of squares, which are 64 wide at first and 2 at last (Warren, "Hacker's Delight", 2nd edition, 7-3).
+/// Transposes 64 x 64 bits: bit `j` of word `i` becomes bit `i` of word `j`. Swaps the upper right and the
+/// lower left quarter of squares, which are 64 wide at first and 2 at last (Warren, "Hacker's Delight", 2nd
+/// edition, 7-3).
 #[inline(always)]
 pub fn transpose(words: &mut [u64; 64]) {
     let mut width = 32;

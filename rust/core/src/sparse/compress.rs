@@ -1,5 +1,5 @@
-//! The non-zero elements of up to 64 numbers: which they are, and their values moved to the front. No branch depends on the
-//! numbers, as a processor cannot predict where the zeros are.
+//! The non-zero elements of up to 64 numbers: which they are, and their values moved to the front. No
+//! branch depends on the numbers, as a processor cannot predict where the zeros are.
 #![allow(unsafe_code)]
 
 use crate::numeric::scalar::Scalar;
@@ -9,7 +9,8 @@ use crate::numeric::vector::{Vector, MAX_LANES};
 /// At most so many numbers at a time: a word has a bit for each.
 const MAX_COUNT: usize = 64;
 
-/// Which of at most [`MAX_COUNT`] numbers are not zero after rounding to `N`: bit `i` for number `i`. A NaN is not zero.
+/// Which of at most [`MAX_COUNT`] numbers are not zero after rounding to `N`: bit `i` for number `i`. A NaN
+/// is not zero.
 #[inline(always)]
 #[must_use]
 pub fn mask_of_nonzero<S: Scalar, N: Scalar, L: Level>(numbers: &[S]) -> u64 {
@@ -20,8 +21,8 @@ pub fn mask_of_nonzero<S: Scalar, N: Scalar, L: Level>(numbers: &[S]) -> u64 {
     }
 }
 
-/// The same, and writes the numbers that are not zero, rounded to `N` and then to `T`, to the front of `out`, which is as
-/// long as `numbers`. What is behind them in `out` afterwards is not to be read.
+/// The same, and writes the numbers that are not zero, rounded to `N` and then to `T`, to the front of
+/// `out`, which is as long as `numbers`. What is behind them in `out` afterwards is not to be read.
 #[inline(always)]
 #[must_use]
 pub fn take_nonzero<S: Scalar, N: Scalar, T: Scalar, L: Level>(
@@ -43,8 +44,9 @@ fn cast<S: Scalar, N: Scalar, T: Scalar>(x: S) -> T {
 /// Which lanes are not zero after rounding to `N`.
 #[inline(always)]
 fn nonzero<S: Scalar, N: Scalar, L: Level>(vector: S::Vector<L>) -> u64 {
-    /// 2^-925. What single precision rounds to zero is at most half of its smallest number, 2^-150; times this, it is at
-    /// most half of the smallest number of double precision, 2^-1075, and double precision rounds it to zero, too.
+    /// 2^-925. What single precision rounds to zero is at most half of its smallest number, 2^-150; times
+    /// this, it is at most half of the smallest number of double precision, 2^-1075, and double precision
+    /// rounds it to zero, too.
     const SCALE: f64 = f64::from_bits((1023 - 925) << 52);
     if size_of::<N>() == size_of::<S>() || size_of::<S>() == size_of::<f32>() {
         return vector.nonzero();

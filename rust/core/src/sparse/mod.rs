@@ -24,8 +24,8 @@ use crate::sparse::shard::{shard_columns, Shard};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TooDense;
 
-/// How many elements of a matrix of that shape may be non-zero for it to count as sparse, as a share of `density` of all;
-/// nothing if not one may.
+/// How many elements of a matrix of that shape may be non-zero for it to count as sparse, as a share of
+/// `density` of all; nothing if not one may.
 // Rounds down.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
 #[must_use]
@@ -39,8 +39,8 @@ const SMALL_SUMS: usize = 1 << 18;
 
 /// The non-zero elements of a batch, cut into shards of columns, and each shard into blocks of rows.
 ///
-/// A product is the sum of the products of its shards, added up in their order. So threads that each have one shard compute
-/// the same numbers as one thread that has them all.
+/// A product is the sum of the products of its shards, added up in their order. So threads that each have
+/// one shard compute the same numbers as one thread that has them all.
 #[derive(Debug, Clone, Default)]
 pub struct Sparse<T> {
     shape: (usize, usize),
@@ -52,8 +52,9 @@ pub struct Sparse<T> {
 }
 
 impl<T: Scalar> Sparse<T> {
-    /// Makes this a batch of that shape, in blocks of `block_rows` rows. Its shards hold the elements of the last batch until
-    /// they are filled. It counts as sparse if at most a share of `density` of each block is not zero.
+    /// Makes this a batch of that shape, in blocks of `block_rows` rows. Its shards hold the elements of
+    /// the last batch until they are filled. It counts as sparse if at most a share of `density` of each
+    /// block is not zero.
     pub fn reshape(&mut self, shape: (usize, usize), block_rows: usize, density: f64) {
         (self.shape, self.block_rows, self.density) = (shape, block_rows, density);
         let columns = shard_columns(shape.1);
@@ -155,8 +156,8 @@ impl<T: Scalar> Sparse<T> {
         &mut self.shards
     }
 
-    /// Writes block `b` of the product with `matrix`, plus `bias`. False if `matrix` holds an infinity or a NaN: such a number
-    /// times a zero that was skipped is NaN, so the product that was written is wrong.
+    /// Writes block `b` of the product with `matrix`, plus `bias`. False if `matrix` holds an infinity or a
+    /// NaN: such a number times a zero that was skipped is NaN, so the product that was written is wrong.
     pub fn times(
         &self,
         b: usize,

@@ -1,8 +1,8 @@
 //! Sums of rows of a matrix, some columns at a time: the rows are first copied to where they are summed from.
 //!
-//! The sums of up to [`MAX_VECTORS`] vectors of columns stay in registers while rows are added to them. The rows are copied
-//! into an aligned block that stays in the first-level cache; in the matrix, most vectors would lie across two cache lines,
-//! and in a cache further away. What the copies are worth is stated with
+//! The sums of up to [`MAX_VECTORS`] vectors of columns stay in registers while rows are added to them. The
+//! rows are copied into an aligned block that stays in the first-level cache; in the matrix, most vectors
+//! would lie across two cache lines, and in a cache further away. What the copies are worth is stated with
 //! [`MIN_USES_TO_PACK`](crate::parallel::tuning::MIN_USES_TO_PACK).
 #![allow(unsafe_code)]
 
@@ -24,12 +24,12 @@ pub trait ByColumns<T: Scalar> {
     fn compute<L: Level, G: ColumnGroup, const V: usize>(&mut self, columns: G);
 }
 
-/// Computes all `cols` columns of a product, as many at once as there are registers for. Each number of vectors at once is
-/// code of its own, so only a few are.
+/// Computes all `cols` columns of a product, as many at once as there are registers for. Each number of
+/// vectors at once is code of its own, so only a few are.
 ///
-/// Measured with sparse gradients, one thread, AVX-512: without the case of 10 vectors, those of 160 units in single
-/// precision and of 80 in double take 1.25 of their time; without that of 2 as well, those of 20 units in single precision
-/// take 1.34, of 10 in double 1.42. One case costs about 0.6 s of a build.
+/// Measured with sparse gradients, one thread, AVX-512: without the case of 10 vectors, those of 160 units
+/// in single precision and of 80 in double take 1.25 of their time; without that of 2 as well, those of 20
+/// units in single precision take 1.34, of 10 in double 1.42. One case costs about 0.6 s of a build.
 #[inline(always)]
 pub fn compute_by_columns<T: Scalar, L: Level>(product: &mut impl ByColumns<T>, cols: usize) {
     let lanes = T::Vector::<L>::LANES;
@@ -82,7 +82,8 @@ impl<T: Scalar> PackedRows<T> {
         }
     }
 
-    /// Copies `columns` of `rows` of a matrix, of [`TILE_SIDE`] at most. Returns whether all their numbers are finite.
+    /// Copies `columns` of `rows` of a matrix, of [`TILE_SIDE`] at most. Returns whether all their numbers
+    /// are finite.
     #[inline(always)]
     pub fn fill<L: Level, const V: usize>(
         &mut self,

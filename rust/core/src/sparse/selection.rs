@@ -7,7 +7,8 @@ use crate::numeric::scalar::Scalar;
 
 /// A part of a matrix, not copied.
 ///
-/// A type and not an iterator over rows, so that the kernel that reads it is compiled once for each type of number.
+/// A type and not an iterator over rows, so that the kernel that reads it is compiled once for each type of
+/// number.
 #[derive(Debug, Clone)]
 pub struct Selection<'a, S> {
     matrix: MatrixRef<'a, S>,

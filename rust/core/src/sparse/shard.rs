@@ -12,10 +12,11 @@ use crate::sparse::times_dense::TimesDense;
 use crate::sparse::transposed_times_dense::{ElementMap, TransposedTimesDense};
 use crate::sparse::TooDense;
 
-/// Cuts so many columns into shards: two, of about as many whole tiles each, or one where there is but one tile.
+/// Cuts so many columns into shards: two, of about as many whole tiles each, or one where there is but one
+/// tile.
 ///
-/// The number of shards does not depend on the number of threads, as the order of sums must not. Two are enough for a layer
-/// whose weights two second-level caches hold.
+/// The number of shards does not depend on the number of threads, as the order of sums must not. Two are
+/// enough for a layer whose weights two second-level caches hold.
 #[must_use]
 pub fn shard_columns(columns: usize) -> Vec<Range<usize>> {
     let tiles = (columns / 2 + TILE_SIDE / 2) / TILE_SIDE;
@@ -31,8 +32,8 @@ pub fn shard_columns(columns: usize) -> Vec<Range<usize>> {
 pub struct Shard<T> {
     columns: Range<usize>,
     blocks: Vec<Tiles<T>>,
-    /// The largest absolute value of each block, computed while the block is in a cache; none if the block had too many
-    /// elements and is not filled.
+    /// The largest absolute value of each block, computed while the block is in a cache; none if the block
+    /// had too many elements and is not filled.
     max_abs: Vec<Option<T>>,
 }
 
@@ -105,8 +106,8 @@ impl<T: Scalar> Shard<T> {
         self.max_abs[b].map(|_| tiles.count_in(0..tiles.tiles()))
     }
 
-    /// The number of elements in these columns, counted from the shard's first one: whole tiles of them, or all to the last
-    /// one.
+    /// The number of elements in these columns, counted from the shard's first one: whole tiles of them, or
+    /// all to the last one.
     #[must_use]
     pub fn count_in(&self, columns: &Range<usize>) -> usize {
         let tiles = tiles_of(columns);
@@ -124,8 +125,8 @@ impl<T: Scalar> Shard<T> {
         max_abs(&blocks)
     }
 
-    /// Writes the product of some blocks with those rows of `matrix` that belong to the shard's columns, plus `bias`. False if
-    /// one of these rows holds an infinity or a NaN.
+    /// Writes the product of some blocks with those rows of `matrix` that belong to the shard's columns,
+    /// plus `bias`. False if one of these rows holds an infinity or a NaN.
     pub fn times(
         &self,
         blocks: Range<usize>,
@@ -151,8 +152,8 @@ impl<T: Scalar> Shard<T> {
         })
     }
 
-    /// Writes the product of the transpose of some columns with `matrix`. The columns are counted from the shard's first one,
-    /// and `map` is applied to their elements first.
+    /// Writes the product of the transpose of some columns with `matrix`. The columns are counted from the
+    /// shard's first one, and `map` is applied to their elements first.
     pub fn transposed_times(
         &self,
         columns: &Range<usize>,

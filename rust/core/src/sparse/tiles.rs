@@ -1,8 +1,8 @@
-//! The non-zero elements of a block of rows, in tiles: the elements of [`TILE_SIDE`] columns after those of the
-//! [`TILE_SIDE`] columns before.
+//! The non-zero elements of a block of rows, in tiles: the elements of [`TILE_SIDE`] columns after those of
+//! the [`TILE_SIDE`] columns before.
 //!
-//! A product takes one tile of all rows at a time. So the elements of a tile lie together, in the order in which they are
-//! read: row after row, each row in the order of its columns.
+//! A product takes one tile of all rows at a time. So the elements of a tile lie together, in the order in
+//! which they are read: row after row, each row in the order of its columns.
 
 use std::marker::PhantomData;
 use std::ops::Range;
@@ -33,17 +33,17 @@ pub struct Tiles<T> {
     rows: usize,
     /// For each row of each tile, the columns of its non-zero elements: bit `i` for column `i` of the tile.
     masks: Vec<u64>,
-    /// For each row of each tile, the index of its first element among those of the tile; and, after the last row, the
-    /// number of all.
+    /// For each row of each tile, the index of its first element among those of the tile; and, after the
+    /// last row, the number of all.
     starts: Vec<u32>,
-    /// The elements of each tile, each in a buffer for as many as there could be. What lies behind the last element is
-    /// not read.
+    /// The elements of each tile, each in a buffer for as many as there could be. What lies behind the last
+    /// element is not read.
     values: Vec<T>,
 }
 
 impl<T: Scalar> Tiles<T> {
-    /// Takes the non-zero elements of `rows`, rounded to `N`. Zeros are found after the rounding: 1e-60 is a zero in
-    /// single precision.
+    /// Takes the non-zero elements of `rows`, rounded to `N`. Zeros are found after the rounding: 1e-60 is
+    /// a zero in single precision.
     ///
     /// # Errors
     /// If more than `max_nonzeros` elements are not zero.
@@ -155,8 +155,8 @@ impl<T: Scalar> Tiles<T> {
     }
 }
 
-/// The length of a tile's buffer: for all elements it could have, and one row more, so that tiles do not all begin in the
-/// same set of a cache.
+/// The length of a tile's buffer: for all elements it could have, and one row more, so that tiles do not
+/// all begin in the same set of a cache.
 #[inline(always)]
 fn tile_capacity(rows: usize) -> usize {
     (rows + 1) * TILE_SIDE
@@ -172,8 +172,9 @@ struct Fill<'t, 'a, T, S, N> {
 impl<S: Scalar, T: Scalar, N: Scalar> Kernel for Fill<'_, '_, T, S, N> {
     type Output = Result<(), TooDense>;
 
-    /// Row after row. As long as more than half of the elements so far are not zero, they are only counted, not copied:
-    /// most likely none will be wanted. If the count turns out to be small enough, the rest is copied at the end.
+    /// Row after row. As long as more than half of the elements so far are not zero, they are only counted,
+    /// not copied: most likely none will be wanted. If the count turns out to be small enough, the rest is
+    /// copied at the end.
     #[inline(always)]
     fn run<L: Level>(self) -> Result<(), TooDense> {
         let Self { tiles, rows, .. } = self;

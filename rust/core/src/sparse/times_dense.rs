@@ -1,5 +1,5 @@
-//! The product of a sparse matrix with a dense one: each row of the result is a sum of rows of the dense matrix, weighted
-//! by the non-zero elements of a sparse row.
+//! The product of a sparse matrix with a dense one: each row of the result is a sum of rows of the dense
+//! matrix, weighted by the non-zero elements of a sparse row.
 
 use crate::numeric::matrix::MatrixRef;
 use crate::numeric::reduce::all_finite;
@@ -11,7 +11,8 @@ use crate::sparse::bitset::Bits;
 use crate::sparse::packed::{compute_by_columns, ByColumns, PackedRows};
 use crate::sparse::tiles::{Tiles, TILE_SIDE};
 
-/// Writes `bias + sum_i x[n, i] matrix[i]` to row `n` of `out`, the terms added in the order of the columns `i`.
+/// Writes `bias + sum_i x[n, i] matrix[i]` to row `n` of `out`, the terms added in the order of the columns
+/// `i`.
 pub struct TimesDense<'a, T> {
     /// The sparse rows `x`, in blocks.
     pub blocks: &'a [Tiles<T>],

@@ -1,9 +1,9 @@
-//! The product of the transpose of a sparse matrix with a dense one: each row of the result is a sum of rows of the dense
-//! matrix, weighted by the non-zero elements of a sparse column.
+//! The product of the transpose of a sparse matrix with a dense one: each row of the result is a sum of
+//! rows of the dense matrix, weighted by the non-zero elements of a sparse column.
 //!
-//! The sparse matrix is stored by rows. The rows in which a column has elements are found by transposing the bits of a tile.
-//! The elements of a row are met in their order, column after column, so one index for each row says which comes next. So
-//! each sum stays in registers until its column ends.
+//! The sparse matrix is stored by rows. The rows in which a column has elements are found by transposing
+//! the bits of a tile. The elements of a row are met in their order, column after column, so one index for
+//! each row says which comes next. So each sum stays in registers until its column ends.
 
 use std::ops::Range;
 
@@ -16,8 +16,8 @@ use crate::sparse::bitset::{transpose, Bits};
 use crate::sparse::packed::{compute_by_columns, ByColumns, PackedRows};
 use crate::sparse::tiles::{tiles_of, Tiles, TILE_SIDE};
 
-/// Writes `sum_n map(x[n, i]) matrix[n]` to row `i - columns.start` of `out`, for each `i` in `columns`, the terms added in
-/// the order of the rows `n`.
+/// Writes `sum_n map(x[n, i]) matrix[n]` to row `i - columns.start` of `out`, for each `i` in `columns`,
+/// the terms added in the order of the rows `n`.
 pub struct TransposedTimesDense<'a, T> {
     /// The sparse rows `x`, in blocks of at most [`TILE_SIDE`].
     pub blocks: &'a [Tiles<T>],
@@ -84,8 +84,8 @@ impl TransposedTile {
 }
 
 impl<T: Scalar> ByColumns<T> for TransposedTimesDense<'_, T> {
-    /// Block after block of the sparse rows: the rows of the matrix that belong to a block are copied once, and then added
-    /// to the sums of all sparse columns.
+    /// Block after block of the sparse rows: the rows of the matrix that belong to a block are copied once,
+    /// and then added to the sums of all sparse columns.
     #[inline(always)]
     fn compute<L: Level, G: ColumnGroup, const V: usize>(&mut self, columns: G) {
         let cols = self.matrix.cols();

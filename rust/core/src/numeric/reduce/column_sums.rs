@@ -34,8 +34,8 @@ struct AddRows<'a, T> {
 impl<T: Scalar> Kernel for AddRows<'_, T> {
     type Output = ();
 
-    /// [`WIDTH`] columns at a time, whose sums stay in registers. The last group begins early enough to be whole: the
-    /// columns it shares with the one before it are summed twice, to the same numbers.
+    /// [`WIDTH`] columns at a time, whose sums stay in registers. The last group begins early enough to be
+    /// whole: the columns it shares with the one before it are summed twice, to the same numbers.
     #[inline(always)]
     fn run<L: Level>(self) {
         let cols = self.sums.len();

@@ -52,8 +52,8 @@ impl<'a, T: Scalar, I: Iterator<Item = &'a [T]>> Kernel for MaxAbs<I> {
 /// The largest absolute value in each lane.
 struct LaneMax<T> {
     largest: [T; WIDTH],
-    /// The sum of all numbers times 0. The comparisons pass over a NaN, but it makes this sum NaN; so does an infinity,
-    /// which is then the largest, too.
+    /// The sum of all numbers times 0. The comparisons pass over a NaN, but it makes this sum NaN; so does
+    /// an infinity, which is then the largest, too.
     zeros: [T; WIDTH],
 }
 

@@ -30,8 +30,8 @@ fn clamped<T: Scalar>(x: T, low: T, high: T) -> T {
     }
 }
 
-// `x + ROUNDER - ROUNDER` is `x` rounded to an integer, and the lowest bits of `x + ROUNDER` are that integer:
-// 1.5 times 2 to the number of bits of the mantissa.
+// `x + ROUNDER - ROUNDER` is `x` rounded to an integer, and the lowest bits of `x + ROUNDER` are that
+// integer: 1.5 times 2 to the number of bits of the mantissa.
 const ROUNDER_64: f64 = 6_755_399_441_055_744.0;
 const ROUNDER_32: f32 = 12_582_912.0;
 

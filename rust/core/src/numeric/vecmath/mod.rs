@@ -1,7 +1,8 @@
 //! Exponential, logarithm, logistic function and polynomials, a file a function.
 //!
 //! They have no branches, so that the compiler turns loops over them into vector instructions inside a
-//! [`Kernel`](crate::numeric::simd::Kernel). Each file states its method, its source and the bound of its error.
+//! [`Kernel`](crate::numeric::simd::Kernel). Each file states its method, its source and the bound of its
+//! error.
 
 mod chebyshev;
 mod exp;

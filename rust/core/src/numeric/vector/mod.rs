@@ -1,5 +1,5 @@
-//! Vector registers, for the loops that the compiler does not turn into good vector code by itself: sums of rows, of which
-//! many vectors must stay in registers, and the gathering of non-zero elements.
+//! Vector registers, for the loops that the compiler does not turn into good vector code by itself: sums of
+//! rows, of which many vectors must stay in registers, and the gathering of non-zero elements.
 #![allow(unsafe_code)]
 
 #[cfg(target_arch = "x86_64")]
@@ -12,8 +12,8 @@ use crate::numeric::simd::{Baseline, Level};
 
 /// A vector of numbers of type `T`.
 ///
-/// Inside a [`Kernel`](crate::numeric::simd::Kernel) that is compiled for its level, each function is one instruction or a
-/// few.
+/// Inside a [`Kernel`](crate::numeric::simd::Kernel) that is compiled for its level, each function is one
+/// instruction or a few.
 pub trait Vector<T>: Copy {
     /// How many numbers it holds.
     const LANES: usize;
@@ -41,7 +41,8 @@ pub trait Vector<T>: Copy {
     #[must_use]
     fn nonzero(self) -> u64;
 
-    /// Moves the lanes whose bits are set in `mask` to the front, in their order. What is behind them is not to be read.
+    /// Moves the lanes whose bits are set in `mask` to the front, in their order. What is behind them is
+    /// not to be read.
     #[must_use]
     fn compress(self, mask: u64) -> Self;
 }
@@ -114,8 +115,9 @@ pub trait ColumnGroup: Copy {
     fn store<T: Scalar, L: Level, const V: usize>(self, vectors: &[T::Vector<L>; V], row: &mut [T]);
 }
 
-/// The columns of `V` vectors, one vector after the other from column `first` on, but the last one at column `end`, so
-/// that it ends with the row. Where the last vector overlaps the one before it, both hold the same numbers.
+/// The columns of `V` vectors, one vector after the other from column `first` on, but the last one at
+/// column `end`, so that it ends with the row. Where the last vector overlaps the one before it, both hold
+/// the same numbers.
 #[derive(Debug, Clone, Copy)]
 pub struct Columns {
     /// The first column of the first vector.

@@ -9,8 +9,9 @@ static PERMUTATIONS_8: [u64; 256] = permutations::<8, 256>();
 /// For each set of 4 lanes, a permutation of half lanes that moves these lanes to the front.
 static PERMUTATIONS_4: [u64; 16] = permutations::<4, 16>();
 
-/// For each set of lanes, a permutation that moves these lanes to the front: a byte for each of 8 places, the number of the
-/// part that comes there. A part is a lane or, where there are fewer than 8, an equal part of one.
+/// For each set of lanes, a permutation that moves these lanes to the front: a byte for each of 8 places,
+/// the number of the part that comes there. A part is a lane or, where there are fewer than 8, an equal
+/// part of one.
 const fn permutations<const LANES: usize, const SETS: usize>() -> [u64; SETS] {
     let parts = 8 / LANES;
     let mut permutations = [0; SETS];
@@ -58,7 +59,8 @@ macro_rules! register {
 
             #[inline(always)]
             fn splat(x: $t) -> Self {
-                // SAFETY: only kernels that are compiled for a level with these instructions use its registers.
+                // SAFETY: only kernels that are compiled for a level with these instructions use its
+                // registers.
                 Self(unsafe { arch::$splat(x) })
             }
 

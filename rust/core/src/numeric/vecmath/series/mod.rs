@@ -1,5 +1,5 @@
-//! The series of `exp(x) - 1` and `ln(1 + x)` for arguments so small that a few terms are enough: no digit is lost to
-//! the subtraction of 1.
+//! The series of `exp(x) - 1` and `ln(1 + x)` for arguments so small that a few terms are enough: no digit
+//! is lost to the subtraction of 1.
 
 mod exp_m1;
 mod ln_1p;
@@ -7,8 +7,8 @@ mod ln_1p;
 pub use exp_m1::exp_m1_series;
 pub use ln_1p::{ln_1p_series, LN_1P_COEFFICIENTS};
 
-/// Up to this `|x|`, five terms of the series of `exp(x) - 1` leave out less than `256^-6 / 720 < 5e-18`, and six
-/// terms of that of `ln(1 + y)`, `|y| < 1.01 / 256`, less than `3e-18`.
+/// Up to this `|x|`, five terms of the series of `exp(x) - 1` leave out less than `256^-6 / 720 < 5e-18`,
+/// and six terms of that of `ln(1 + y)`, `|y| < 1.01 / 256`, less than `3e-18`.
 pub const MAX_MOVE_5_TERMS: f64 = 1.0 / 256.0;
 
 /// Up to this `|x|`, three terms of either series are enough for differences of losses: they leave out less than
