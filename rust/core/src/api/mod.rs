@@ -24,9 +24,6 @@ use crate::parallel::workspace::{with_workspace, MemoryNeed};
 use crate::parallel::{run, run_watched, Threads};
 use crate::sparse::Sparse;
 
-/// Calls with more numbers than this, inputs and units of all samples, leave no working space behind.
-const SMALL_CALL: usize = 1 << 20;
-
 /// What backpropagation works in.
 #[derive(Debug, Default)]
 struct Workspace<T> {
@@ -53,7 +50,7 @@ fn in_workspace<T: Scalar, W: Default + 'static, R>(
     let layers = network.layers().iter();
     let layers = layers.flat_map(|layer| [layer.inputs(), layer.units()]);
     let sizes = std::iter::once(samples).chain(layers);
-    with_workspace(sizes, demand, numbers <= SMALL_CALL, compute)
+    with_workspace(sizes, demand, numbers, compute)
 }
 
 /// The scores of each sample, shape (samples, classes).

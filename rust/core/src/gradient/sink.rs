@@ -6,9 +6,6 @@ use crate::network::parameters::{ParametersMut, PerLayer};
 use crate::numeric::scalar::Scalar;
 use crate::parallel::workspace::with_buffer;
 
-/// Steps of so many numbers at most leave their buffer behind.
-const SMALL_STEP: usize = 1 << 20;
-
 /// What becomes of some numbers of a gradient, of type `T`.
 #[derive(Debug)]
 pub enum GradientSink<'a, T, P = T> {
@@ -63,7 +60,7 @@ impl<T: Scalar, P: Scalar> GradientSink<'_, T, P> {
             Self::Write(out) => find(out),
             Self::Step(step) => {
                 let len = step.parameters.len();
-                with_buffer(len, len <= SMALL_STEP, |gradient| {
+                with_buffer(len, |gradient| {
                     find(gradient);
                     step.along(gradient);
                 });

@@ -18,9 +18,6 @@ use crate::parallel::Threads;
 use crate::sparse::selection::Selection;
 use crate::sparse::{Sparse, TooDense};
 
-/// Threads keep what they gather rows in for blocks of so many numbers at most.
-const SMALL_BLOCK: usize = 1 << 18;
-
 /// Rows that are read once.
 #[derive(Debug)]
 pub struct Stream<'a, T> {
@@ -65,7 +62,7 @@ impl<'a, T: Scalar> Stream<'a, T> {
         if self.is_too_dense() {
             return false;
         }
-        with_cached(self.is_small(), |block: &mut Sparse<T>| {
+        with_cached(self.block_len(), |block: &mut Sparse<T>| {
             if self.read(rows.clone(), block).is_err() {
                 self.is_too_dense.store(true, Ordering::Relaxed);
                 return false;
@@ -77,8 +74,9 @@ impl<'a, T: Scalar> Stream<'a, T> {
         })
     }
 
-    fn is_small(&self) -> bool {
-        block_rows(self.samples()).saturating_mul(self.rows.cols()) <= SMALL_BLOCK
+    /// The number of inputs of a block.
+    fn block_len(&self) -> usize {
+        block_rows(self.samples()).saturating_mul(self.rows.cols())
     }
 
     /// Takes what is not zero in these rows.
@@ -101,7 +99,7 @@ impl<'a, T: Scalar> Stream<'a, T> {
                 let x = x.row_range(rows.start, rows.end);
                 times(x, layer.weights, layer.bias, out);
             }
-            BatchRows::Single(x) => with_cached(self.is_small(), |cast: &mut Matrix<T>| {
+            BatchRows::Single(x) => with_cached(self.block_len(), |cast: &mut Matrix<T>| {
                 cast.reshape(rows.len(), x.cols());
                 let x = x.row_range(rows.start, rows.end);
                 for (cast, &value) in cast.data_mut().iter_mut().zip(x.data()) {

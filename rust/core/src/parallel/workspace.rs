@@ -1,11 +1,12 @@
 //! Buffers that stay allocated: a call leaves its workspace behind in its thread, and the next call of that
-//! thread uses it again.
+//! thread uses it again. What holds more than [`MAX_KEPT_NUMBERS`] is freed at the end of its call.
 
 use std::any::Any;
 use std::cell::RefCell;
 
 use crate::error::Error;
 use crate::parallel::memory::ensure_memory;
+use crate::parallel::tuning::MAX_KEPT_NUMBERS;
 
 /// How many bytes a call needs.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -29,15 +30,15 @@ thread_local! {
     static CACHE: RefCell<Vec<Box<dyn Any>>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Calls `compute` with a workspace, that of this thread's last call if there is one, once the memory that
-/// a call of these `sizes` needs has been granted. The workspace stays allocated if `stays` is true.
+/// Calls `compute` with a workspace of about so many numbers, that of this thread's last call if there is one,
+/// once the memory that a call of these `sizes` needs has been granted.
 ///
 /// # Errors
 /// [`Error::Memory`] if the system refuses the memory.
 pub fn with_workspace<W: Default + 'static, R>(
     sizes: impl Iterator<Item = usize> + Clone,
     need: MemoryNeed,
-    stays: bool,
+    numbers: usize,
     compute: impl FnOnce(&mut W) -> R,
 ) -> Result<R, Error> {
     let mut cached = take::<SizedWorkspace<W>>();
@@ -49,19 +50,16 @@ pub fn with_workspace<W: Default + 'static, R>(
         cached.sizes.extend(sizes);
     }
     let result = compute(&mut cached.workspace);
-    if stays {
-        put_back(cached);
-    }
+    put_back(cached, numbers);
     Ok(result)
 }
 
 /// Calls `compute` with a buffer of `len` numbers of any value. As [`with_cached`].
 pub fn with_buffer<T: Copy + Default + 'static, R>(
     len: usize,
-    stays: bool,
     compute: impl FnOnce(&mut [T]) -> R,
 ) -> R {
-    with_cached(stays, |buffer: &mut Vec<T>| {
+    with_cached(len, |buffer: &mut Vec<T>| {
         if buffer.len() < len {
             buffer.resize(len, T::default());
         }
@@ -69,14 +67,15 @@ pub fn with_buffer<T: Copy + Default + 'static, R>(
     })
 }
 
-/// Calls `compute` with the value of type `K` that this thread has left behind, or a new one; the value stays
-/// allocated if `stays` is true. The caller has made sure of the memory.
-pub fn with_cached<K: Default + 'static, R>(stays: bool, compute: impl FnOnce(&mut K) -> R) -> R {
+/// Calls `compute` with the value of type `K` that this thread has left behind, or a new one; it comes to hold
+/// about so many numbers. The caller has made sure of the memory.
+pub fn with_cached<K: Default + 'static, R>(
+    numbers: usize,
+    compute: impl FnOnce(&mut K) -> R,
+) -> R {
     let mut cached = take::<K>();
     let result = compute(&mut cached);
-    if stays {
-        put_back(cached);
-    }
+    put_back(cached, numbers);
     result
 }
 
@@ -94,8 +93,11 @@ fn take<K: Default + 'static>() -> Box<K> {
         .unwrap_or_default()
 }
 
-fn put_back(value: Box<dyn Any>) {
-    CACHE.with_borrow_mut(|cache| cache.push(value));
+/// Leaves a value behind for the next call, unless it holds so many numbers that it is freed.
+fn put_back(value: Box<dyn Any>, numbers: usize) {
+    if numbers <= MAX_KEPT_NUMBERS {
+        CACHE.with_borrow_mut(|cache| cache.push(value));
+    }
 }
 
 #[cfg(test)]
@@ -109,15 +111,10 @@ mod tests {
             temporary: 0,
         };
         let run = |sizes: &[usize], need| {
-            with_workspace(
-                sizes.iter().copied(),
-                need,
-                true,
-                |numbers: &mut Vec<u16>| {
-                    numbers.push(1);
-                    numbers.len()
-                },
-            )
+            with_workspace(sizes.iter().copied(), need, 2, |numbers: &mut Vec<u16>| {
+                numbers.push(1);
+                numbers.len()
+            })
         };
         assert_eq!(run(&[3, 4], MemoryNeed::default()), Ok(1));
         assert_eq!(run(&[3, 4], never), Ok(2));
@@ -132,19 +129,34 @@ mod tests {
             with_workspace(
                 [1].into_iter(),
                 MemoryNeed::default(),
-                true,
+                1,
                 |v: &mut Vec<i8>| v.len(),
             )
         };
         let outer = with_workspace(
             [1].into_iter(),
             MemoryNeed::default(),
-            true,
+            1,
             |v: &mut Vec<i8>| {
                 v.push(1);
                 inner()
             },
         );
         assert_eq!(outer, Ok(Ok(0)));
+    }
+
+    #[test]
+    fn a_large_buffer_is_freed() {
+        let written = |len: usize| {
+            with_buffer(len, |buffer: &mut [u8]| {
+                let first = buffer[0];
+                buffer[0] = 7;
+                first
+            })
+        };
+        assert_eq!(
+            (written(MAX_KEPT_NUMBERS + 1), written(1), written(1)),
+            (0, 0, 7)
+        );
     }
 }

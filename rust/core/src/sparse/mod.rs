@@ -34,9 +34,6 @@ pub fn nonzero_budget(density: f64, (rows, cols): (usize, usize)) -> Option<usiz
     (max_nonzeros > 0).then_some(max_nonzeros)
 }
 
-/// A thread keeps its buffer for the product of one shard if it has at most so many numbers.
-const SMALL_SUMS: usize = 1 << 18;
-
 /// The non-zero elements of a batch, cut into shards of columns, and each shard into blocks of rows.
 ///
 /// A product is the sum of the products of its shards, added up in their order. So threads that each have
@@ -170,7 +167,7 @@ impl<T: Scalar> Sparse<T> {
         };
         let mut are_finite = first.times(b..b + 1, matrix, bias, out);
         for shard in others {
-            with_buffer(out.len(), out.len() <= SMALL_SUMS, |sums: &mut [T]| {
+            with_buffer(out.len(), |sums: &mut [T]| {
                 are_finite &= shard.times(b..b + 1, matrix, None, sums);
                 add_to(out, sums);
             });
