@@ -7,6 +7,7 @@ use crate::finite_difference::node::interpolation::MAX_TERMS;
 use crate::finite_difference::Method;
 use crate::gradient::updates::Update;
 use crate::gradient::weight_product::SPARSE_COLUMNS;
+use crate::network::losses::MAX_DERIVATIVES;
 use crate::network::{Layer, Network};
 use crate::numeric::scalar::Scalar;
 use crate::numeric::simd::LANES;
@@ -176,23 +177,31 @@ impl<'a, 'n, T: Scalar> Sizes<'a, 'n, T> {
     fn shifts(&self) -> usize {
         let lanes = |count: usize| count.next_multiple_of(LANES);
         let classes = self.network.classes();
-        let shares = product([self.samples, classes, F64]);
+        // What the closed form keeps of each score, and how far that is from a kink.
+        let scores = product([self.samples, classes, MAX_DERIVATIVES + 1, F64]);
         let samples = product([self.samples, SAMPLE_BYTES]);
-        let above = self.layers()[1..].iter();
-        let incoming = above.map(|layer| product([lanes(layer.inputs()), layer.units(), F64]));
-        let incoming = incoming.fold(0, usize::saturating_add);
+        let above = &self.layers()[1..];
+        let numbers = above
+            .iter()
+            .map(|layer| product([lanes(layer.inputs()), layer.units()]));
+        let numbers = numbers.fold(0, usize::saturating_add);
         let below = self.layers().last().map_or(0, Layer::inputs);
-        let score_weights = product([TERMS, lanes(below), classes, F64]);
+        let powers = product([TERMS, lanes(below), classes]);
+        // One unit in each lane of a block, of each thread.
+        let widest = above.iter().map(Layer::units).max().unwrap_or(0);
+        let one_unit = product([self.threads, widest.max(TERMS * classes), LANES]);
         // Of each thread: numbers of each unit, one a lane up and down twice, and some others.
-        let scratch = product([self.threads, lanes(self.widest()), 4 * LANES + 32, F64]);
-        sum([shares, samples, incoming, score_weights, scratch])
+        let scratch = product([self.threads, lanes(self.widest()), 4 * LANES + 32]);
+        let incoming = product([sum([numbers, powers, one_unit]), F64]);
+        sum([scores, samples, incoming, product([scratch, F64])])
     }
 
     /// The quotients of each unit that are evaluated one by one, and the moves of a thread.
     fn quotients(&self) -> usize {
         let layers = self.layers().iter();
         let widest = layers.map(Layer::inputs).max().unwrap_or(0);
-        let moves = product([self.threads, widest + 1, 2 * 3 + 2, F64]);
+        // Places and shifts, which have room for all from the start, changes up and down, and growths.
+        let moves = product([self.threads, widest + LANES, 6, F64]);
         let units = product([self.network.units(), PIECE_BYTES]);
         sum([self.parameters(), moves, units])
     }
@@ -210,10 +219,12 @@ impl<'a, 'n, T: Scalar> Sizes<'a, 'n, T> {
     /// How far each unit moves those of the layers above it that have a kink, twice.
     fn kinks(&self) -> usize {
         let layers = self.layers();
-        let Some(last) = layers
-            .iter()
-            .rposition(|l| !l.activation.certificate().kinks.is_empty())
-        else {
+        let has_kinks = |l: &Layer<'_, T>| !l.activation.certificate().kinks.is_empty();
+        let last = if self.network.loss().has_kinks() {
+            layers.len() - 1
+        } else if let Some(last) = layers.iter().rposition(has_kinks) {
+            last
+        } else {
             return 0;
         };
         let mut numbers = 0_usize;

@@ -84,7 +84,8 @@ impl<S: Iterator<Item = usize>> Kernel for Evaluate<'_, S> {
         let mut scratch = Scratch::default();
         let unit = perturbed.one_unit(l, self.j);
         let column = Column::new(perturbed, l, self.j, h);
-        let (mut places, mut shifts) = (Vec::new(), Vec::new());
+        let room = (inputs + 1).next_multiple_of(LANES);
+        let (mut places, mut shifts) = (Vec::with_capacity(room), Vec::with_capacity(room));
         for n in self.samples {
             places.clear();
             shifts.clear();

@@ -1,7 +1,7 @@
 //! Networks and batches drawn from a seed, and naive twins to hold the core against.
 
 use crate::network::activations::Activation;
-use crate::network::losses::{SoftmaxCrossEntropy, Targets};
+use crate::network::losses::{Loss, Targets};
 use crate::network::{Layer, Network};
 use crate::numeric::matrix::{Matrix, MatrixRef};
 
@@ -54,7 +54,8 @@ impl Draw {
 pub struct Case {
     pub weights: Vec<Matrix<f64>>,
     pub biases: Vec<Vec<f64>>,
-    pub hidden: Activation,
+    pub hidden: Vec<Activation>,
+    pub loss: Loss,
     pub x: Matrix<f64>,
     pub labels: Vec<i64>,
     pub soft: Matrix<f64>,
@@ -66,7 +67,9 @@ pub struct Recipe {
     pub seed: u64,
     pub sizes: Vec<usize>,
     pub samples: usize,
-    pub hidden: Activation,
+    /// The activations of hidden layers, in turn.
+    pub hidden: Vec<Activation>,
+    pub loss: Loss,
     pub weight: f64,
     pub input: f64,
     pub density: f64,
@@ -89,7 +92,8 @@ impl Case {
         Self {
             weights,
             biases,
-            hidden: recipe.hidden,
+            hidden: recipe.hidden.clone(),
+            loss: recipe.loss,
             x: draw.matrix(
                 recipe.samples,
                 recipe.sizes[0],
@@ -110,14 +114,21 @@ impl Case {
             activation: if l == last {
                 Activation::Identity
             } else {
-                self.hidden
+                self.activation(l)
             },
         });
-        Network::new(layers.collect(), SoftmaxCrossEntropy::default()).expect("the sizes chain")
+        Network::new(layers.collect(), self.loss).expect("the sizes chain")
     }
 
+    /// The activation of hidden layer `l`.
+    pub fn activation(&self, l: usize) -> Activation {
+        self.hidden[l % self.hidden.len()]
+    }
+
+    /// Labels, if they are not to be soft, and the loss takes them.
     pub fn targets(&self, soft: bool) -> Targets<'_, f64> {
-        if soft {
+        let takes_labels = matches!(self.loss, Loss::SoftmaxCrossEntropy(_));
+        if soft || !takes_labels {
             Targets::Dense(self.soft.view())
         } else {
             Targets::Labels(&self.labels)

@@ -1,14 +1,21 @@
 //! The three evaluators of one quotient, and backpropagation, agree.
 
 use super::draw::{distance, Case, Recipe};
-use crate::api::{gradient, numerical_gradient};
+use crate::api::{gradient, loss, numerical_gradient, scores};
 use crate::error::Error;
+use crate::finite_difference::node::analyticity::analytic_radii;
+use crate::finite_difference::node::degree::LayerDegree;
+use crate::finite_difference::perturb::PerturbedLoss;
 use crate::finite_difference::{CentralDifference, Method};
 use crate::network::activations::Activation;
-use crate::network::losses::Targets;
+use crate::network::forward::{Begin, Forward};
+use crate::network::input::Input;
+use crate::network::losses::{Loss, SoftmaxCrossEntropy, SquaredError, Targets};
 use crate::network::parameters::Parameters;
 use crate::network::Network;
+use crate::parallel::cancel::Cancel;
 use crate::parallel::pool::set_num_threads;
+use crate::parallel::Threads;
 use proptest::prelude::*;
 
 const H: f64 = 1e-4;
@@ -44,16 +51,55 @@ fn sizes() -> impl Strategy<Value = Vec<usize>> {
     prop::collection::vec(prop_oneof![1..6_usize, 7..19_usize], 2..=4)
 }
 
+/// The activation of each hidden layer; only such as have no kink, unless they may.
+fn activations(may_have_kinks: bool) -> impl Strategy<Value = Vec<Activation>> {
+    let all = Activation::ALL.iter().copied();
+    let some = all.filter(|f| may_have_kinks || f.certificate().kinks.is_empty());
+    prop::collection::vec(prop::sample::select(some.collect::<Vec<_>>()), 2)
+}
+
+fn losses() -> impl Strategy<Value = Loss> {
+    prop_oneof![
+        Just(SoftmaxCrossEntropy::default().into()),
+        Just(SquaredError.into())
+    ]
+}
+
 prop_compose! {
-    fn recipe(hidden: Activation)(
+    fn recipe(hidden: Vec<Activation>, loss: Loss)(
         seed in any::<u64>(),
         sizes in sizes(),
         samples in 1..5_usize,
         weight in prop_oneof![Just(0.01), Just(0.5), Just(3.0)],
         density in prop_oneof![Just(1.0), Just(0.2)],
     ) -> Recipe {
-        Recipe { seed, sizes, samples, hidden, weight, input: 1.0, density }
+        let hidden = hidden.clone();
+        Recipe { seed, sizes, samples, hidden, loss, weight, input: 1.0, density }
     }
+}
+
+prop_compose! {
+    fn any_recipe(may_have_kinks: bool)(
+        hidden in activations(may_have_kinks),
+        loss in losses(),
+    )(
+        // Saturating, too.
+        weight in prop_oneof![Just(1e-4), Just(0.5), Just(3.0), Just(30.0)],
+        recipe in recipe(hidden, loss),
+    ) -> Recipe {
+        Recipe { weight, ..recipe }
+    }
+}
+
+fn softmax() -> Loss {
+    SoftmaxCrossEntropy::default().into()
+}
+
+/// How large the mean loss and its quotients are, and 1 at least: by what they are rounded.
+fn size(case: &Case, quotients: &Parameters<f64>) -> f64 {
+    let loss = loss(&case.network(), case.x.view(), &case.targets(true)).expect("the sizes fit");
+    let quotients = quotients.slices().flatten();
+    quotients.fold(1.0 + loss, |most, q| most.max(q.abs()))
 }
 
 fn assert_agreement(recipe: &Recipe) {
@@ -72,17 +118,42 @@ fn assert_agreement(recipe: &Recipe) {
 
 proptest! {
     #[test]
-    fn evaluators_agree_for_sigmoids(recipe in recipe(Activation::Sigmoid)) {
+    fn evaluators_agree_for_sigmoids(recipe in recipe(vec![Activation::Sigmoid], softmax())) {
         assert_agreement(&recipe);
     }
 
     #[test]
-    fn evaluators_agree_for_rectifiers(recipe in recipe(Activation::Relu)) {
+    fn evaluators_agree_for_rectifiers(recipe in recipe(vec![Activation::Relu], softmax())) {
         assert_agreement(&recipe);
     }
 
     #[test]
-    fn backpropagation_is_the_limit(recipe in recipe(Activation::Sigmoid), soft: bool) {
+    fn evaluators_agree_for_all_activations_and_losses(recipe in any_recipe(true)) {
+        let case = Case::new(&recipe);
+        let direct = numerical(&case, true, H, Method::Direct);
+        for method in [Method::Incremental, Method::Node] {
+            let other = apart(&direct, &numerical(&case, true, H, method));
+            prop_assert!(other <= 1e-9 * size(&case, &direct), "{method:?}: {other}");
+        }
+    }
+
+    #[test]
+    fn backpropagation_is_the_limit_for_all(recipe in any_recipe(false)) {
+        let case = Case::new(&recipe);
+        let exact = exact(&case, true);
+        // What the two differ by falls with the square of the half-width.
+        let [wide, narrow] = [4.0 * H, H].map(|h| {
+            apart(&exact, &numerical(&case, true, h, Method::Node))
+        });
+        let rounding = 1e-10 * size(&case, &exact);
+        prop_assert!(narrow <= 0.08 * wide + rounding, "{narrow}, {wide}");
+    }
+
+    #[test]
+    fn backpropagation_is_the_limit(
+        recipe in recipe(vec![Activation::Sigmoid], softmax()),
+        soft: bool,
+    ) {
         let recipe = Recipe { weight: recipe.weight.min(0.5), ..recipe };
         let case = Case::new(&recipe);
         let exact = exact(&case, soft);
@@ -91,12 +162,47 @@ proptest! {
     }
 }
 
+#[test]
+fn smooth_networks_are_interpolated_whole_with_few_terms() {
+    let smooth = Activation::ALL.iter();
+    let smooth = smooth.filter(|f| f.certificate().kinks.is_empty());
+    for (&hidden, loss) in smooth.flat_map(|f| [(f, softmax()), (f, SquaredError.into())]) {
+        for (sizes, distance) in [
+            (&[40, 20, 10][..], 1.0),
+            (&[9, 8, 7, 3], 1.0),
+            (&[6, 5, 2], 1e-6),
+        ] {
+            let mut case = Case::new(&Recipe {
+                loss,
+                ..plain(sizes, 20, hidden)
+            });
+            if matches!(loss, Loss::SquaredError(_)) {
+                // Scores as far as that from their targets.
+                let scores = scores(&case.network(), case.x.view()).expect("the sizes fit");
+                let soft = case.soft.data_mut().iter_mut().zip(scores.data());
+                soft.for_each(|(t, score)| *t = score + distance * *t);
+            }
+            let (network, targets, cancel) = (case.network(), case.targets(true), Cancel::new());
+            let input = Input::Dense(case.x.view());
+            let mut forward = Forward::new();
+            forward.run(&network, Begin::Input(input), Threads::One);
+            let perturbed = PerturbedLoss::new(&network, input, &forward, &targets, &cancel);
+            for (l, radii) in analytic_radii(&network).iter().enumerate() {
+                let degree = LayerDegree::new(&perturbed, l, (radii, H), Threads::One);
+                let message = format!("{hidden:?}, {loss:?}, {sizes:?}, {distance}: {degree:?}");
+                assert!(!degree.has_exceptions() && degree.terms <= 3, "{message}");
+            }
+        }
+    }
+}
+
 fn plain(sizes: &[usize], samples: usize, hidden: Activation) -> Recipe {
     Recipe {
         seed: 7,
         sizes: sizes.to_vec(),
         samples,
-        hidden,
+        hidden: vec![hidden],
+        loss: softmax(),
         weight: 0.3,
         input: 1.0,
         density: 0.5,

@@ -1,5 +1,8 @@
 //! The core held against definitions, against itself, and against its stated bounds.
 
+mod certificates;
+mod closed_forms;
+mod complex;
 mod draw;
 mod evaluators;
 mod products;

@@ -1,8 +1,8 @@
 //! How far rounding can move the loss of a network: an enclosure, layer by layer.
 
+use super::complex::{self, real};
 use crate::network::activations::Activation;
-use crate::network::losses::softmax_cross_entropy::COURSE_EPSILON;
-use crate::network::losses::{Target, Targets};
+use crate::network::losses::{Loss, SoftmaxCrossEntropy, Targets};
 use crate::network::Network;
 use crate::numeric::matrix::MatrixRef;
 
@@ -16,16 +16,8 @@ struct Rounded {
     off: f64,
 }
 
-fn apply(activation: Activation, a: f64) -> f64 {
-    match activation {
-        Activation::Identity => a,
-        Activation::Relu => a.max(0.0),
-        Activation::Sigmoid => 1.0 / (1.0 + (-a).exp()),
-    }
-}
-
 fn activated(activation: Activation, a: Rounded) -> Rounded {
-    let at = |a: f64| apply(activation, a);
+    let at = |a: f64| complex::activation(activation, real(a), a).re;
     let value = at(a.value);
     let off = at(a.value + a.off) - at(a.value - a.off);
     Rounded {
@@ -71,6 +63,27 @@ fn probability(scores: &[Rounded], k: usize) -> (f64, f64) {
     (over(-1.0), over(1.0))
 }
 
+/// How far rounding moves what class `k` with weight `t` adds to the loss, and how large that is; for a squared
+/// error, no smaller than what its derivative by the score is, or is rounded by.
+fn of_class(loss: Loss, scores: &[Rounded], k: usize, t: f64) -> (f64, f64) {
+    match loss {
+        Loss::SoftmaxCrossEntropy(SoftmaxCrossEntropy { epsilon }) => {
+            let (high, low) = probability(scores, k);
+            let logarithm = 1.0 + (low + epsilon).ln().abs();
+            let moved = ((high - low) / (low + epsilon)).ln_1p();
+            let off = moved + ROUNDINGS * f64::EPSILON * logarithm;
+            (t.abs() * off, t.abs() * logarithm)
+        }
+        Loss::SquaredError(_) => {
+            let (score, error) = (scores[k], (scores[k].value - t).abs());
+            let off = score.off + ROUNDINGS * f64::EPSILON * (score.value.abs() + t.abs());
+            let of_square = ROUNDINGS * f64::EPSILON * error * error;
+            let slope = error + 1e-4 * (score.value.abs() + t.abs());
+            (off * (error + off) + of_square, error * error + slope)
+        }
+    }
+}
+
 /// How far rounding moves the mean loss, and how large its terms are.
 pub fn of_loss(
     network: &Network<'_, f64>,
@@ -83,15 +96,10 @@ pub fn of_loss(
             return (f64::INFINITY, f64::INFINITY);
         };
         for k in 0..scores.len() {
-            let weight = match targets.sample(n) {
-                Target::Label(label) => f64::from(u8::from(label == k)),
-                Target::Dense(t) => t[k].abs(),
-            };
-            let (high, low) = probability(&scores, k);
-            let logarithm = 1.0 + (low + COURSE_EPSILON).ln().abs();
-            let moved = ((high - low) / (low + COURSE_EPSILON)).ln_1p();
-            off += weight * (moved + ROUNDINGS * f64::EPSILON * logarithm);
-            size += weight * logarithm;
+            let t = targets.sample(n).weight(k);
+            let (off_by, of_size) = of_class(network.loss(), &scores, k, t);
+            off += off_by;
+            size += of_size;
         }
     }
     let samples = x.rows() as f64;

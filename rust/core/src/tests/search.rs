@@ -5,6 +5,7 @@ use super::rounding::of_loss;
 use crate::api::{loss, numerical_gradient};
 use crate::finite_difference::{CentralDifference, Method};
 use crate::network::activations::Activation;
+use crate::network::losses::{Loss, SoftmaxCrossEntropy, SquaredError};
 use crate::network::parameters::Parameters;
 use proptest::prelude::*;
 
@@ -33,7 +34,7 @@ fn drawn(recipe: &Recipe, scales: &[f64], is_near: &[bool], moved: (u64, f64)) -
         let weights = &mut own.layers[below].weights;
         let place = draw.below(weights.len());
         weights[place] += moved.1;
-        let sums = pre_activations(&own, case.hidden, case.x.row(0), l);
+        let sums = pre_activations(&own, &case, case.x.row(0), l);
         for (bias, sum) in case.biases[l].iter_mut().zip(sums) {
             let centred = *bias - sum + 3.0 * draw.uniform() - 1.5;
             *bias = if centred.is_finite() { centred } else { *bias };
@@ -42,7 +43,7 @@ fn drawn(recipe: &Recipe, scales: &[f64], is_near: &[bool], moved: (u64, f64)) -
     case
 }
 
-fn pre_activations(own: &Parameters<f64>, hidden: Activation, x: &[f64], l: usize) -> Vec<f64> {
+fn pre_activations(own: &Parameters<f64>, case: &Case, x: &[f64], l: usize) -> Vec<f64> {
     let mut z = x.to_vec();
     for (depth, layer) in own.layers[..=l].iter().enumerate() {
         let bias = layer.bias.as_deref().unwrap_or_default();
@@ -54,7 +55,7 @@ fn pre_activations(own: &Parameters<f64>, hidden: Activation, x: &[f64], l: usiz
             }
         }
         if depth < l {
-            hidden.apply(&mut sums);
+            case.activation(depth).apply(&mut sums);
         }
         z = sums;
     }
@@ -135,14 +136,19 @@ proptest! {
         samples in 1..4_usize,
         scales in prop::collection::vec(scale(), 3),
         near in prop::collection::vec(prop::bool::weighted(0.4), 3),
-        hidden in prop_oneof![Just(Activation::Relu), Just(Activation::Sigmoid)],
+        hidden in prop::collection::vec(prop::sample::select(Activation::ALL), 2),
         input in prop_oneof![Just(1.0), Just(255.0), (-30..30_i32).prop_map(|p| 10.0_f64.powi(p))],
         width in prop_oneof![Just(-4), -8..2_i32],
         soft: bool,
+        loss in prop_oneof![
+            Just(Loss::from(SoftmaxCrossEntropy::default())),
+            Just(Loss::from(SquaredError)),
+        ],
         mass in prop_oneof![Just(1.0), (-12..12_i32).prop_map(|p| 10.0_f64.powi(p))],
     ) {
         let h = 10.0_f64.powi(width);
-        let recipe = Recipe { seed, sizes, samples, hidden, weight: 1.0, input, density: 0.8 };
+        let recipe =
+            Recipe { seed, sizes, samples, hidden, loss, weight: 1.0, input, density: 0.8 };
         let layers = recipe.sizes.len() - 1;
         let mut case = drawn(&recipe, &scales[..layers], &near[..layers], (seed, h));
         // Soft targets of either sign, which sum to anything.

@@ -6,7 +6,7 @@ use crate::error::Error;
 use crate::finite_difference::{CentralDifference, Method};
 use crate::gradient::updates::{Momentum, Sgd, Update};
 use crate::network::activations::Activation;
-use crate::network::losses::Targets;
+use crate::network::losses::{SoftmaxCrossEntropy, Targets};
 use crate::network::parameters::Parameters;
 use crate::network::{Layer, Network};
 use crate::numeric::matrix::{Matrix, MatrixRef};
@@ -214,7 +214,8 @@ proptest! {
             seed,
             sizes: [vec![inputs], hidden, vec![10]].concat(),
             samples: 2 * samples + 30,
-            hidden: activation,
+            hidden: vec![activation],
+            loss: SoftmaxCrossEntropy::default().into(),
             weight: 0.3,
             input: 1.0,
             density: 0.2,

@@ -2,7 +2,7 @@
 
 use crate::numeric::scalar::Scalar;
 use crate::numeric::simd::{dispatch, Baseline, Fused, Kernel, Level};
-use crate::numeric::vecmath::{exp, ln, sigmoid};
+use crate::numeric::vecmath::{exp, exp_m1, ln, sigmoid, tanh};
 
 /// A function over a list, at the best level of instructions.
 struct Over<'a, T, F>(&'a mut [T], F);
@@ -27,6 +27,12 @@ macro_rules! function_of {
     (Exp, $t:ty, $r:ty) => {
         exp::<$t, $r>
     };
+    (ExpM1, $t:ty, $r:ty) => {
+        exp_m1::<$t, $r>
+    };
+    (Tanh, $t:ty, $r:ty) => {
+        tanh::<$t, $r>
+    };
     (Ln, $t:ty, $r:ty) => {
         ln::<$t, $r>
     };
@@ -36,6 +42,8 @@ macro_rules! function_of {
 }
 
 function!(Exp);
+function!(ExpM1);
+function!(Tanh);
 function!(Ln);
 function!(Sigmoid);
 
@@ -127,4 +135,49 @@ fn sigmoid_is_within_two_roundings_of_its_definition() {
     let ends = [f64::INFINITY, f64::NEG_INFINITY].map(sigmoid::<f64, Fused>);
     assert_eq!(ends.map(f64::to_bits), [1.0_f64.to_bits(), 0]);
     assert!(sigmoid::<f64, Fused>(f64::NAN).is_nan());
+}
+
+/// Numbers of every size, of both signs.
+fn sizes(low: f64, high: f64) -> impl Iterator<Item = f64> {
+    let powers = sweep(low, high).map(|p| 10.0_f64.powf(p));
+    powers.flat_map(|x| [x, -x])
+}
+
+#[test]
+fn exp_m1_is_within_its_bound_at_every_level() {
+    for x in sizes(-300.0, 2.9).map(|x| -x.abs()) {
+        let mut best = [x];
+        dispatch(Over(&mut best, ExpM1));
+        assert!(ulps_64(best[0], x.exp_m1()) <= 3, "{x}");
+        assert!(ulps_64(exp_m1::<f64, Baseline>(x), x.exp_m1()) <= 3, "{x}");
+    }
+    for x in sizes(-37.0, 2.0).map(|x| f32::from_f64(-x.abs())) {
+        let exact = f32::from_f64(x.widen().exp_m1());
+        let mut best = [x];
+        dispatch(Over(&mut best, ExpM1));
+        assert!(ulps_32(best[0], exact) <= 2, "{x}");
+        assert!(ulps_32(exp_m1::<f32, Baseline>(x), exact) <= 2, "{x}");
+    }
+    assert!(exp_m1::<f64, Fused>(f64::NAN).is_nan() && exp_m1::<f32, Fused>(f32::NAN).is_nan());
+}
+
+#[test]
+fn tanh_is_within_two_roundings_of_its_definition() {
+    for x in sizes(-300.0, 2.5).chain(sweep(-3.0, 3.0)) {
+        let mut best = [x];
+        dispatch(Over(&mut best, Tanh));
+        assert!(ulps_64(best[0], x.tanh()) <= 5, "{x}");
+    }
+    for x in sizes(-37.0, 2.0).map(f32::from_f64) {
+        let exact = f32::from_f64(x.widen().tanh());
+        let mut best = [x];
+        dispatch(Over(&mut best, Tanh));
+        assert!(ulps_32(best[0], exact) <= 4, "{x}");
+    }
+    let ends = [f64::INFINITY, f64::NEG_INFINITY, -0.0].map(tanh::<f64, Fused>);
+    assert_eq!(
+        ends.map(f64::to_bits),
+        [1.0_f64, -1.0, -0.0].map(f64::to_bits)
+    );
+    assert!(tanh::<f64, Fused>(f64::NAN).is_nan());
 }

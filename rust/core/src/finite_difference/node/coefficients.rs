@@ -71,7 +71,7 @@ impl Coefficients {
             |&terms_kept: &usize| sizes[terms_kept..].iter().sum::<f64>() <= degree.tolerance;
         self.terms_kept = (1..degree.terms).find(is_enough).unwrap_or(degree.terms);
         self.are_finite = sizes[..self.terms_kept].iter().all(|size| size.is_finite());
-        self.max_input = degree.largest;
+        self.max_input = degree.max_input;
     }
 
     /// The terms that count.
@@ -169,16 +169,16 @@ impl Kernel for &mut Piece<'_> {
                 return;
             }
             let (n, own) = (*first + i, i * width..(i + 1) * width);
-            let max_shift = degree.h * degree.largest;
+            let max_shift = degree.h * degree.max_input;
             perturbed.prepare_sample::<L>(&units, n, max_shift, &mut scratch);
             for (i, point) in degree.odd.points.iter().enumerate() {
-                let shift = point * degree.h * degree.largest;
+                let shift = point * degree.h * degree.max_input;
                 let row = perturbed.differences_of_all::<L>(&units, n, shift, &mut scratch);
                 let scale = 0.5 / (degree.h * perturbed.samples() as f64);
                 for (p, (term, weights)) in out.iter_mut().zip(&degree.odd.weights).enumerate() {
                     let weight = weights[i]
                         * if p == 0 {
-                            scale / degree.largest
+                            scale / degree.max_input
                         } else {
                             scale
                         };

@@ -1,8 +1,9 @@
 //! How the node evaluator finds the quotients of a layer: how many terms its polynomials have, and where
 //! they hold.
 
-use crate::finite_difference::node::analyticity::{AnalyticRadii, KinkFinder};
+use crate::finite_difference::node::analyticity::AnalyticRadii;
 use crate::finite_difference::node::interpolation::{terms_for, OddInterpolation};
+use crate::finite_difference::node::kinks::KinkFinder;
 use crate::finite_difference::perturb::PerturbedLoss;
 use crate::parallel::Threads;
 
@@ -13,7 +14,7 @@ use crate::parallel::Threads;
 const TOLERANCE: f64 = 1e-11;
 
 /// The inverse of a smaller half-width could overflow.
-const SMALLEST_WIDTH: f64 = 1e-290;
+const MIN_HALF_WIDTH: f64 = 1e-290;
 
 /// How the quotients of one layer are found.
 #[derive(Debug)]
@@ -25,7 +26,7 @@ pub struct LayerDegree<'a> {
     /// The half-width.
     pub h: f64,
     /// The largest absolute input, or 1 (the bias's) if that is larger.
-    pub largest: f64,
+    pub max_input: f64,
     /// The number of terms of the polynomials, 0 if no unit has one.
     pub terms: usize,
     /// The polynomials.
@@ -40,21 +41,22 @@ impl<'a> LayerDegree<'a> {
     /// half-width.
     #[must_use]
     pub fn new(
-        perturbed: &PerturbedLoss<'a>,
+        perturbed: &'a PerturbedLoss<'_>,
         layer: usize,
         (radii, h): (&AnalyticRadii, f64),
         threads: Threads<'_>,
     ) -> Self {
-        let largest = perturbed.largest_input(layer, threads).max(1.0);
-        let s = h * largest;
+        let max_input = perturbed.max_input(layer, threads).max(1.0);
+        let max_shift = h * max_input;
         let loss = perturbed.certificate(radii.useful_score_radius());
         let radii = radii.of_score_radius(loss.radius);
         let (bound, tolerance) = (loss.bound / h, TOLERANCE * loss.scale);
-        let fits = h >= SMALLEST_WIDTH;
-        let terms_of = |radius: f64| terms_for(s / radius, bound, tolerance).filter(|_| fits);
-        let least = radii.iter().copied().fold(f64::INFINITY, f64::min);
-        let (terms, smooth) = if let Some(terms) = terms_of(least) {
-            // No unit needs more than the one whose radius is the least.
+        let fits = h >= MIN_HALF_WIDTH;
+        let terms_of =
+            |radius: f64| terms_for(max_shift / radius, bound, tolerance).filter(|_| fits);
+        let min_radius = radii.iter().copied().fold(f64::INFINITY, f64::min);
+        let (terms, smooth) = if let Some(terms) = terms_of(min_radius) {
+            // No unit needs more than the one of the smallest radius.
             (terms, vec![true; radii.len()])
         } else {
             let needed: Vec<_> = radii.iter().map(|&radius| terms_of(radius)).collect();
@@ -65,11 +67,11 @@ impl<'a> LayerDegree<'a> {
             layer,
             tolerance,
             h,
-            largest,
+            max_input,
             terms,
             odd: OddInterpolation::new(terms),
             smooth,
-            kinks: KinkFinder::new(perturbed.network(), perturbed.forward(), layer, s),
+            kinks: KinkFinder::new(perturbed, layer, max_shift),
         }
     }
 

@@ -3,21 +3,21 @@
 //! Let `phi_nj(d)` be the loss of sample `n` when the pre-activation of unit `j` is shifted by `d`.
 //! The quotient for the weight `W[i, j]` is `1/N sum_n [phi_nj(h x_ni) - phi_nj(-h x_ni)] / 2h`: only
 //! the odd part of `phi_nj` on `[-s, s]`, `s = h max|x|`, matters. It is evaluated at a few shifts
-//! and interpolated by a sum of odd Chebyshev polynomials ([`polynomial`](crate::finite_difference::node::interpolation)); all
+//! and interpolated by a sum of odd Chebyshev polynomials ([`interpolation`]); all
 //! quotients then follow from products of matrices, `grad_W = (X^T C_0 + T_3(X / max|x|)^T C_1 + ...) / N`.
 //! No derivative formula is used anywhere, only values of the loss.
 //!
 //! The number of terms follows from a bound on the error of interpolation
-//! ([`smoothness`](crate::finite_difference::node::analyticity)): at most `1e-11` in each sample's quotient
-//! ([`degree`](crate::finite_difference::node::degree)). Terms whose coefficients, once found, show that they do not add up to that much are left out
-//! of the products.
-//! Where no number of terms is enough, or a kink lies in the interval, `phi_nj` is evaluated at every
+//! ([`analyticity`]): at most `1e-11` in each sample's quotient
+//! ([`degree`]). Terms whose coefficients, once found, show that they do not add up to that much are left
+//! out of the products. Where no number of terms is enough, or a kink lies in the interval ([`kinks`]), `phi_nj` is evaluated at every
 //! `±h x_ni` itself, as the incremental evaluator does.
 
 pub(crate) mod analyticity;
 pub(crate) mod coefficients;
 pub(crate) mod degree;
 pub(crate) mod interpolation;
+pub(crate) mod kinks;
 
 use crate::error::Error;
 use crate::finite_difference::flops_of_perturbation;

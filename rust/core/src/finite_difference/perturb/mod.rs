@@ -24,6 +24,7 @@ use crate::network::input::Input;
 use crate::network::losses::closed_form::{ClosedForm, Sample, Sums};
 use crate::network::losses::{LossCertificate, Target, Targets};
 use crate::network::{Layer, Network};
+use crate::numeric::matrix::Matrix;
 use crate::numeric::simd::LANES;
 use crate::parallel::cancel::Cancel;
 use crate::parallel::Threads;
@@ -67,6 +68,7 @@ pub struct PerturbedLoss<'a> {
     /// The target of each sample.
     wanted: Vec<Target<'a, f64>>,
     closed_form: Option<ClosedForm<'a>>,
+    kink_distances: Option<Matrix<f64>>,
     /// For every layer but the first; with powers for the last.
     incoming: Vec<Incoming>,
     /// The number of units of the widest layer.
@@ -93,6 +95,7 @@ impl<'a> PerturbedLoss<'a> {
             forward,
             targets,
             closed_form: network.loss().closed_form(&batch, &wanted),
+            kink_distances: network.loss().kink_distances(&batch),
             wanted,
             incoming: Vec::new(),
             width: network.layers().iter().map(Layer::units).max().unwrap_or(0),
@@ -125,6 +128,12 @@ impl<'a> PerturbedLoss<'a> {
         self.network.loss().certificate(&batch, useful)
     }
 
+    /// How far each score is from where the loss is not analytic, if that is anywhere.
+    #[must_use]
+    pub fn kink_distances(&self) -> Option<&Matrix<f64>> {
+        self.kink_distances.as_ref()
+    }
+
     /// What layer `l` reads.
     #[must_use]
     pub fn input_of(&self, l: usize) -> Input<'a, f64> {
@@ -133,7 +142,7 @@ impl<'a> PerturbedLoss<'a> {
 
     /// The largest absolute input of layer `l`, or a bound on it that is at most 1.
     #[must_use]
-    pub fn largest_input(&self, l: usize, threads: Threads<'_>) -> f64 {
+    pub fn max_input(&self, l: usize, threads: Threads<'_>) -> f64 {
         let below = l.checked_sub(1).map(|below| self.activation(below));
         match below.and_then(|below| below.certificate().bound) {
             Some(bound) if bound <= 1.0 => bound,

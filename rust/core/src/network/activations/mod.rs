@@ -160,6 +160,7 @@ activations! {
     identity::Identity,
     sigmoid::Sigmoid,
     relu::Relu,
+    tanh::Tanh,
 }
 
 /// A little more than rounding adds to a change of an activation as it is computed.

@@ -16,6 +16,7 @@ use crate::numeric::scalar::Scalar;
 use crate::numeric::simd::{dispatch, Kernel, Level};
 
 use closed_form::ClosedForm;
+pub use separable::MAX_DERIVATIVES;
 pub use softmax_cross_entropy::SoftmaxCrossEntropy;
 pub use squared_error::SquaredError;
 pub use targets::{class_of, Target, Targets};
@@ -35,6 +36,9 @@ pub struct Scored<'a, T> {
 pub trait LossFunction: Copy {
     /// Whether targets may be labels; dense ones may always be.
     const TAKES_LABELS: bool;
+
+    /// Whether there are scores for which it is not analytic.
+    const HAS_KINKS: bool = false;
 
     /// Replaces the scores of some samples, row after row of `classes` each, by what the network answers.
     fn output<T: Scalar>(self, scores: &mut [T], classes: usize);
@@ -114,6 +118,14 @@ macro_rules! losses {
             fn takes_labels(self) -> bool {
                 match self {
                     $(Self::$function(_) => $module::$function::TAKES_LABELS),+
+                }
+            }
+
+            /// See [`LossFunction::HAS_KINKS`].
+            #[must_use]
+            pub fn has_kinks(self) -> bool {
+                match self {
+                    $(Self::$function(_) => <$module::$function as LossFunction>::HAS_KINKS),+
                 }
             }
 

@@ -74,6 +74,7 @@ const MARGIN: f64 = 1.0 - 1e-9;
 
 impl<F: SeparableLoss> LossFunction for F {
     const TAKES_LABELS: bool = false;
+    const HAS_KINKS: bool = <F as SeparableLoss>::HAS_KINKS;
 
     fn output<T: Scalar>(self, scores: &mut [T], _: usize) {
         SeparableLoss::output(self, scores);
@@ -138,7 +139,7 @@ impl<F: SeparableLoss> LossFunction for F {
     }
 
     fn kink_distances(self, batch: &Scored<'_, f64>) -> Option<Matrix<f64>> {
-        F::HAS_KINKS.then(|| {
+        <F as SeparableLoss>::HAS_KINKS.then(|| {
             let (samples, classes) = (batch.scores.rows(), batch.scores.cols());
             let mut distances = Vec::with_capacity(samples * classes);
             for_each_score(batch, |_, score, t| {

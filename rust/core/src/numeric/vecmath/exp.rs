@@ -8,6 +8,9 @@
 //!
 //! Error: at most 1 unit in the last place for normal results, 2 without a fused multiply-add;
 //! subnormal results are off by at most one smallest subnormal. `-inf` gives 0, NaN stays.
+//!
+//! `exp(x) - 1` is `2^n (exp(r) - 1) + (2^n - 1)`, the polynomial without its first term. Error, for `x <= 0`: at
+//! most 2 units in the last place.
 
 use crate::numeric::scalar::Scalar;
 use crate::numeric::simd::Level;
@@ -17,6 +20,12 @@ use crate::numeric::vecmath::horner;
 #[inline(always)]
 pub fn exp<T: Scalar, L: Level>(x: T) -> T {
     x.vector_exp::<L>()
+}
+
+/// `exp(x) - 1` of an `x` that is not positive, with the digits of a small one.
+#[inline(always)]
+pub fn exp_m1<T: Scalar, L: Level>(x: T) -> T {
+    x.vector_exp_m1::<L>()
 }
 
 /// `x` between `low` and `high`; a NaN stays.
@@ -75,26 +84,58 @@ fn power_of_two_32(n: f32) -> f32 {
     f32::from_bits((n + ROUNDER_32).to_bits().wrapping_add(127) << 23)
 }
 
+/// The integer `n` and the rest `r` of `x = n ln 2 + r`.
 #[inline(always)]
-pub(super) fn exp_64<L: Level>(x: f64) -> f64 {
+fn reduced_64<L: Level>(x: f64) -> (f64, f64) {
     // The first 42 bits of ln 2: their product with n is exact.
     const LN_2_HIGH: f64 = f64::from_bits(0x3fe6_2e42_fefa_3800);
     const LN_2_LOW: f64 = 5.497_923_018_708_371e-14;
-    let x = clamped(x, -750.0, 710.0);
     let n = L::mul_add(x, std::f64::consts::LOG2_E, ROUNDER_64) - ROUNDER_64;
     let r = L::mul_add(n, -LN_2_LOW, L::mul_add(n, -LN_2_HIGH, x));
+    (n, r)
+}
+
+#[inline(always)]
+pub(super) fn exp_m1_64<L: Level>(x: f64) -> f64 {
+    // From -40 downwards it is -1 to the last digit.
+    let (n, r) = reduced_64::<L>(clamped(x, -40.0, 0.0));
+    let mut coefficients = [0.0; 13];
+    coefficients.copy_from_slice(&TAYLOR_64[1..]);
+    let power = power_of_two_64(n);
+    L::mul_add(power, r * horner::<_, L, 13>(r, &coefficients), power - 1.0)
+}
+
+#[inline(always)]
+pub(super) fn exp_64<L: Level>(x: f64) -> f64 {
+    let (n, r) = reduced_64::<L>(clamped(x, -750.0, 710.0));
     let half = (n * 0.5 + ROUNDER_64) - ROUNDER_64;
     horner::<_, L, 14>(r, &TAYLOR_64) * power_of_two_64(half) * power_of_two_64(n - half)
 }
 
+/// The integer `n` and the rest `r` of `x = n ln 2 + r`.
 #[inline(always)]
-pub(super) fn exp_32<L: Level>(x: f32) -> f32 {
+fn reduced_32<L: Level>(x: f32) -> (f32, f32) {
     // The first 15 bits of ln 2: their product with n is exact.
     const LN_2_HIGH: f32 = f32::from_bits(0x3f31_7200);
     const LN_2_LOW: f32 = 1.428_606_8e-6;
-    let x = clamped(x, -105.0, 89.0);
     let n = L::mul_add(x, std::f32::consts::LOG2_E, ROUNDER_32) - ROUNDER_32;
     let r = L::mul_add(n, -LN_2_LOW, L::mul_add(n, -LN_2_HIGH, x));
+    (n, r)
+}
+
+#[inline(always)]
+pub(super) fn exp_m1_32<L: Level>(x: f32) -> f32 {
+    // From -20 downwards it is -1 to the last digit.
+    let (n, r) = reduced_32::<L>(clamped(x, -20.0, 0.0));
+    let mut coefficients = [0.0; 7];
+    coefficients.copy_from_slice(&TAYLOR_32[1..]);
+    let power = power_of_two_32(n);
+    L::mul_add(power, r * horner::<_, L, 7>(r, &coefficients), power - 1.0)
+}
+
+#[inline(always)]
+pub(super) fn exp_32<L: Level>(x: f32) -> f32 {
+    let (n, r) = reduced_32::<L>(clamped(x, -105.0, 89.0));
     let half = (n * 0.5 + ROUNDER_32) - ROUNDER_32;
     horner::<_, L, 8>(r, &TAYLOR_32) * power_of_two_32(half) * power_of_two_32(n - half)
 }

@@ -1,4 +1,4 @@
-//! Exponential, logarithm, logistic function and polynomials, a file a function.
+//! Exponential, logarithm, logistic function, hyperbolic tangent and polynomials, a file a function.
 //!
 //! They have no branches, so that the compiler turns loops over them into vector instructions inside a
 //! [`Kernel`](crate::numeric::simd::Kernel). Each file states its method, its source and the bound of its
@@ -10,12 +10,14 @@ mod horner;
 mod ln;
 pub(crate) mod series;
 mod sigmoid;
+mod tanh;
 
 pub use chebyshev::odd_chebyshev;
-pub use exp::exp;
+pub use exp::{exp, exp_m1};
 pub use horner::horner;
 pub use ln::ln;
 pub use sigmoid::sigmoid;
+pub use tanh::tanh;
 
 use crate::numeric::simd::Level;
 
@@ -24,6 +26,9 @@ pub trait VectorFloat: Sized {
     /// `exp(self)`; see [`exp()`].
     #[must_use]
     fn vector_exp<L: Level>(self) -> Self;
+    /// `exp(self) - 1`; see [`exp_m1()`].
+    #[must_use]
+    fn vector_exp_m1<L: Level>(self) -> Self;
     /// `ln(self)`; see [`ln()`].
     #[must_use]
     fn vector_ln<L: Level>(self) -> Self;
@@ -35,6 +40,10 @@ impl VectorFloat for f64 {
         exp::exp_64::<L>(self)
     }
     #[inline(always)]
+    fn vector_exp_m1<L: Level>(self) -> Self {
+        exp::exp_m1_64::<L>(self)
+    }
+    #[inline(always)]
     fn vector_ln<L: Level>(self) -> Self {
         ln::ln_64::<L>(self)
     }
@@ -44,6 +53,10 @@ impl VectorFloat for f32 {
     #[inline(always)]
     fn vector_exp<L: Level>(self) -> Self {
         exp::exp_32::<L>(self)
+    }
+    #[inline(always)]
+    fn vector_exp_m1<L: Level>(self) -> Self {
+        exp::exp_m1_32::<L>(self)
     }
     #[inline(always)]
     fn vector_ln<L: Level>(self) -> Self {
