@@ -170,3 +170,144 @@ def _losses_and_rounding(params, x, t):
 def _stable_sigmoid(x):
     e = np.exp(-np.abs(x))
     return np.where(x < 0, e, 1) / (1 + e)
+
+
+def rounded(dtype, *scalars):
+    """Scalars of double precision in the dtype of a parameter."""
+    with np.errstate(over="ignore"):
+        return tuple(dtype.type(scalar) for scalar in scalars)
+
+
+class ElementwiseOptimizer:
+    """The course's optimizers, one number after the other, each operation rounded once.
+
+    Which is what `kobai.optimizers` promises bit for bit.
+    """
+
+    def __init__(self, kind, lr, **settings):
+        self.kind, self.lr, self.settings = kind, lr, settings
+        self.state, self.t = {}, 0
+
+    def update(self, params, grads):
+        lr = float(self.lr(self.t) if callable(self.lr) else self.lr)
+        self.t += 1
+        for key, param in params.items():
+            grad = np.asarray(grads[key]).astype(param.dtype)
+            zeros = [np.zeros(param.shape, param.dtype) for _ in range(2)]
+            first, second = self.state.setdefault(key, zeros)
+            for place in np.ndindex(param.shape):
+                with np.errstate(all="ignore"):
+                    param[place], first[place], second[place] = getattr(self, self.kind)(
+                        param.dtype, param.ndim, lr, param[place], grad[place],
+                        first[place], second[place], **self.settings,
+                    )  # fmt: skip
+
+    def sgd(self, dtype, axes, lr, p, g, a, b):
+        (L,) = rounded(dtype, lr)
+        return p - L * g, a, b
+
+    def momentum(self, dtype, axes, lr, p, g, v, b, momentum=0.9):
+        M, L = rounded(dtype, momentum, lr)
+        v = M * v - L * g
+        return p + v, v, b
+
+    def nesterov(self, dtype, axes, lr, p, g, v, b, momentum=0.9):
+        M, L, Q, C = rounded(dtype, momentum, lr, momentum * momentum, (1 + momentum) * lr)
+        return p + (Q * v - C * g), M * v - L * g, b
+
+    def adagrad(self, dtype, axes, lr, p, g, h, b, epsilon=1e-7):
+        L, E = rounded(dtype, lr, epsilon)
+        h = h + g * g
+        return p - L * g / (np.sqrt(h) + E), h, b
+
+    def rmsprop(self, dtype, axes, lr, p, g, h, b, decay_rate=0.99, epsilon=1e-7):
+        D, C, L, E = rounded(dtype, decay_rate, 1 - decay_rate, lr, epsilon)
+        h = D * h + C * g * g
+        return p - L * g / (np.sqrt(h) + E), h, b
+
+    def adam(self, dtype, axes, lr, p, g, m, v, beta1=0.9, beta2=0.999, epsilon=1e-7):
+        A = lr * np.sqrt(1 - beta2**self.t) / (1 - beta1**self.t)
+        A, B, C, E = rounded(dtype, A, 1 - beta1, 1 - beta2, epsilon)
+        m = m + B * (g - m)
+        v = v + C * (g * g - v)
+        return p - A * m / (np.sqrt(v) + E), m, v
+
+    def adamw(self, dtype, axes, lr, p, g, m, v, weight_decay=0.01, **settings):
+        if axes >= 2:
+            p = p - rounded(dtype, lr * weight_decay)[0] * p
+        return self.adam(dtype, axes, lr, p, g, m, v, **settings)
+
+
+class CourseAdam:
+    """Adam, as the course's `common/optimizer.py` has it."""
+
+    def __init__(self, lr=0.001, beta1=0.9, beta2=0.999):
+        self.lr, self.beta1, self.beta2 = lr, beta1, beta2
+        self.iter, self.m, self.v = 0, None, None
+
+    def update(self, params, grads):
+        if self.m is None:
+            self.m = {key: np.zeros_like(val) for key, val in params.items()}
+            self.v = {key: np.zeros_like(val) for key, val in params.items()}
+        self.iter += 1
+        lr_t = self.lr * np.sqrt(1.0 - self.beta2**self.iter) / (1.0 - self.beta1**self.iter)
+        for key in params:
+            self.m[key] += (1 - self.beta1) * (grads[key] - self.m[key])
+            self.v[key] += (1 - self.beta2) * (grads[key] ** 2 - self.v[key])
+            params[key] -= lr_t * self.m[key] / (np.sqrt(self.v[key]) + 1e-7)
+
+
+class CourseMomentum:
+    """Momentum, as the course has it."""
+
+    def __init__(self, lr=0.01, momentum=0.9):
+        self.lr, self.momentum, self.v = lr, momentum, None
+
+    def update(self, params, grads):
+        if self.v is None:
+            self.v = {key: np.zeros_like(val) for key, val in params.items()}
+        for key in params:
+            self.v[key] = self.momentum * self.v[key] - self.lr * grads[key]
+            params[key] += self.v[key]
+
+
+class CourseNesterov(CourseMomentum):
+    """Nesterov's momentum, as the course has it."""
+
+    def update(self, params, grads):
+        if self.v is None:
+            self.v = {key: np.zeros_like(val) for key, val in params.items()}
+        for key in params:
+            params[key] += self.momentum * self.momentum * self.v[key]
+            params[key] -= (1 + self.momentum) * self.lr * grads[key]
+            self.v[key] *= self.momentum
+            self.v[key] -= self.lr * grads[key]
+
+
+class CourseAdaGrad:
+    """AdaGrad, as the course has it."""
+
+    def __init__(self, lr=0.01):
+        self.lr, self.h = lr, None
+
+    def update(self, params, grads):
+        if self.h is None:
+            self.h = {key: np.zeros_like(val) for key, val in params.items()}
+        for key in params:
+            self.h[key] += grads[key] * grads[key]
+            params[key] -= self.lr * grads[key] / (np.sqrt(self.h[key]) + 1e-7)
+
+
+class CourseRMSprop:
+    """RMSprop, as the course has it."""
+
+    def __init__(self, lr=0.01, decay_rate=0.99):
+        self.lr, self.decay_rate, self.h = lr, decay_rate, None
+
+    def update(self, params, grads):
+        if self.h is None:
+            self.h = {key: np.zeros_like(val) for key, val in params.items()}
+        for key in params:
+            self.h[key] *= self.decay_rate
+            self.h[key] += (1 - self.decay_rate) * grads[key] * grads[key]
+            params[key] -= self.lr * grads[key] / (np.sqrt(self.h[key]) + 1e-7)

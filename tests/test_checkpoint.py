@@ -154,16 +154,16 @@ def test_an_optimizer_that_no_checkpoint_holds_is_named_when_it_comes(tmp_path, 
     trainer, _ = new_trainer()
     update = trainer.optimizer.update
 
-    class Momentum(SGD):
+    class Remembering(SGD):
         pass
 
     def replace(history):
         if change == "optimizer":
-            trainer.optimizer = Momentum(0.5)
+            trainer.optimizer = Remembering(0.5)
         else:
             trainer.optimizer.update = lambda params, grads: update(params, grads)
 
-    with pytest.raises(TypeError, match="checkpoints need the optimizer SGD itself"):
+    with pytest.raises(TypeError, match="checkpoints need an optimizer of kobai"):
         trainer.fit(*DATA, epochs=2, checkpoint=tmp_path / "run.npz", on_epoch=replace)
     assert len(trainer.history.train_loss) == 5
 

@@ -11,7 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fuzz.mutations import Trap
-from kobai import SGD, Trainer, TwoLayerNet
+from kobai import SGD, Momentum, Trainer, TwoLayerNet
+from kobai.callbacks import EarlyStopping
 
 SAMPLES, BATCH_SIZE = 23, 5
 X = np.random.default_rng(0).uniform(-1, 1, (SAMPLES, 2))
@@ -108,6 +109,8 @@ ARRAYS = {
     "without parameter": {"params/b2": None},
     "without description": {"run": None},
     "one more": {"params/W3": np.ones(2)},
+    "one more of the optimizer": {"optimizer/v/W1": np.ones((2, 3))},
+    "one more of a callback": {"callbacks/0/weights/W1": np.ones((2, 3))},
     "other shape": {"params/W1": np.ones((3, 2))},
     "other size": {"params/b1": np.ones(4)},
     "scalar": {"params/b1": np.float64(1)},
@@ -120,22 +123,25 @@ ARRAYS = {
     "description in rows": {"run": np.zeros((2, 9), np.uint8)},
     "description of nothing": {"run": np.zeros(0, np.uint8)},
     "description no UTF-8": {"run": np.full(9, 0xFF, np.uint8)},
-    "description no JSON": {"run": in_bytes("{'version': 1}")},
+    "description no JSON": {"run": in_bytes("{'version': 2}")},
     "description in UTF-16": {"run": np.frombuffer("{}".encode("utf-16"), np.uint8)},
     "description of brackets": {"run": in_bytes(DEEP)},
     "description of a digit too many": {"run": in_bytes('{"version": ' + "1" * 5000 + "}")},
     "a list": {"run": in_bytes("[]")},
     "no loss": {"train_loss": np.ones(0)},
-    "no step": {"train_loss": np.ones(0), "train_acc": np.ones(1), "test_acc": np.ones(1)},
+    "no step": dict.fromkeys(("train_acc", "test_acc", "test_loss"), np.ones(1))
+    | {"train_loss": np.ones(0)},
     "a loss": {"train_loss": np.float64(1)},
     "losses in rows": {"train_loss": np.ones((STEPS, 1))},
     "losses in float32": {"train_loss": np.ones(STEPS, np.float32)},
     "more losses than steps": {"train_loss": np.ones(STEPS + 1)},
     "fewer losses than accuracies": {"train_loss": np.ones(STEPS - 1)},
-    "no accuracy": {"train_acc": np.ones(0), "test_acc": np.ones(0)},
-    "one accuracy": {"train_acc": np.ones(1), "test_acc": np.ones(1)},
+    "no accuracy": dict.fromkeys(("train_acc", "test_acc", "test_loss"), np.ones(0)),
+    "one accuracy": dict.fromkeys(("train_acc", "test_acc", "test_loss"), np.ones(1)),
     "accuracies that are not paired": {"test_acc": np.ones(2)},
     "no test accuracy": {"test_acc": np.ones(0)},
+    "no test loss": {"test_loss": np.ones(0)},
+    "one test loss": {"test_loss": np.ones(1)},
     "complex accuracies": {"train_acc": np.ones(3, complex)},
 }
 
@@ -164,9 +170,18 @@ GONE = object()
 NUMBERS = [0, -1, 1.5, True, "10", None, [], {}, 2**63, 10**30, float("nan")]
 TEXT = [
     *((("total",), value) for value in (*NUMBERS, STEPS - 1, GONE)),
-    *((("lr",), value) for value in (1, -0.5, float("inf"), float("nan"), "0.5", None, GONE)),
-    *((("lr_at_start",), value) for value in (2, -0.5, float("inf"), float("nan"), None, GONE)),
-    *((("version",), value) for value in (0, 2, "1", None, GONE)),
+    *(
+        (("optimizer", "lr"), value)
+        for value in (1, -0.5, float("inf"), float("nan"), "0.5", None, GONE)
+    ),
+    *((("optimizer", "iter"), value) for value in (-1, 1.5, True, "10", None, [], 2**63, GONE)),
+    *((("optimizer",), value) for value in (None, [], {}, "SGD", ["array", "train_loss"], GONE)),
+    *((("callbacks",), value) for value in (None, {}, [{}], "[]", GONE)),
+    *((("told",), value) for value in (1, -1, 0.0, True, None, GONE)),
+    *((("logs",), value) for value in ([], 1.5, {"loss": "1"}, {"loss": None}, GONE)),
+    *((("stopped",), value) for value in (0, 1, "", None, GONE)),
+    *((("lr_at_start",), value) for value in (2, -0.5, float("inf"), float("nan"), "0.5", GONE)),
+    *((("version",), value) for value in (0, 1, 3, "2", None, GONE)),
     *((("run",), value) for value in (None, [], {}, "run", DEEP[:20] + DEEP[-20:], GONE)),
     *((("run", "batch_size"), value) for value in (6, "5", [5], None, GONE)),
     *((("run", "x_train"), value) for value in (None, "", "<f8 (23, 2)", GONE)),
@@ -180,7 +195,10 @@ TEXT = [
     ),
     *((("generator", "has_uint32"), value) for value in (2, -1, True, None, GONE)),
     *((("generator", "uinteger"), value) for value in (2**32, -1, 0.0, GONE)),
-    *(((*where, "more"), 1) for where in ((), ("run",), ("generator",), ("generator", "state"))),
+    *(
+        ((*where, "more"), 1)
+        for where in ((), ("run",), ("optimizer",), ("generator",), ("generator", "state"))
+    ),
 ]
 
 
@@ -293,6 +311,9 @@ def test_other_files_are_refused(tmp_path):
         ({"sampling": "replacement"}, ("sampling shuffle", "has replacement")),
         ({"rng": np.random.MT19937(0)}, ("rng PCG64", "has MT19937")),
         ({"optimizer": SGD(0.25)}, ("lr 0.5", "has 0.25")),
+        ({"optimizer": SGD(lambda _: 0.5)}, ("optimizer SGD(),", "has SGD(lr=function)")),
+        ({"optimizer": Momentum(0.5)}, ("optimizer SGD(),", "has Momentum(momentum=0.9)")),
+        ({"h": 1e-3}, ("h 0.0001", "has 0.001")),
         ({"sizes": (2, 5, 4)}, ("params['W1']", "float64 (2, 5)", "float64 (2, 3)")),
         ({"dtype": np.float32}, ("params['W1']", "float32", "float64")),
     ],
@@ -319,6 +340,10 @@ def test_a_trainer_built_otherwise_is_refused(tmp_path, options, words):
         ({"iterations": 20, "epochs": 4}, ("exactly one of iterations and epochs",)),
         ({"epochs": 0}, ("epochs must be at least 1",)),
         ({"checkpoint_every": 0}, ("checkpoint_every must be at least 1, got 0",)),
+        ({"evaluate_samples": 0}, ("evaluate_samples must be at least 1, got 0",)),
+        ({"evaluate_samples": 5}, ("evaluate_samples None", "this one has 5")),
+        ({"callbacks": [EarlyStopping()]}, ("callbacks []", "this one has ['EarlyStopping']")),
+        ({"callbacks": [5]}, ("callbacks[0] must have one of the hooks",)),
         ({"on_epoch": "print"}, ("on_epoch must be callable, got 'print'",)),
         ({"checkpoint_every": 1.5}, ("checkpoint_every must be an integer, got 1.5",)),
         ({"checkpoint": "absent/run.npz"}, ("checkpoint must be in a folder that exists",)),
@@ -335,8 +360,8 @@ def test_the_same_numbers_in_another_layout_are_the_same_data(tmp_path):
     assert len(history.train_loss) == STEPS
 
 
-class Momentum(SGD):
-    """What remembers more than a checkpoint holds."""
+class Remembering(SGD):
+    """What may remember more than the parent's state_dict tells."""
 
 
 class Elsewhere(np.random.PCG64):
@@ -352,7 +377,7 @@ class Elsewhere(np.random.PCG64):
         ({}, {"checkpoint_every": 0}, ValueError, ("checkpoint_every", "at least 1", "0")),
         ({}, {"checkpoint": None, "checkpoint_every": 0}, ValueError, ("checkpoint_every", "0")),
         ({}, {"checkpoint_every": 2.0}, TypeError, ("checkpoint_every", "integer", "2.0")),
-        ({"optimizer": Momentum(0.5)}, {}, TypeError, ("SGD itself", "Momentum")),
+        ({"optimizer": Remembering(0.5)}, {}, TypeError, ("state_dict", "Remembering")),
         ({"rng": np.random.Generator(Elsewhere(0))}, {}, TypeError, ("PCG64", "Elsewhere")),
         ({}, {"x_train": X.astype(str)}, TypeError, ("x_train", "real numbers", "<U")),
     ],

@@ -14,6 +14,7 @@ CORE = ROOT / "rust" / "core" / "src"
 # A room imports only itself and rooms above it.
 PYTHON_ROOMS = (
     "_core",
+    "_snapshot",
     "_validation",
     "_random",
     "_progress",
@@ -24,6 +25,8 @@ PYTHON_ROOMS = (
     "functions",
     "gradient",
     "networks",
+    "optimizers",
+    "callbacks",
     "datasets",
     "_training",
     "training",

@@ -37,5 +37,8 @@ def test_it_runs(capsys):
         "[1] [1.] True",
         *["0.0 None"] * 3,
         "1",
+        *[f"{epoch} ['accuracy', 'loss', 'lr', 'seconds']" for epoch in (0, 1)],
+        "(3, 4) 2 0.01",
+        "True",
         *["4"] * 3,
     ]

@@ -17,7 +17,9 @@ from kobai import (
     numerical_gradient,
     sigmoid,
 )
+from kobai.callbacks import Callback, EarlyStopping, LambdaCallback
 from kobai.functions import relu_grad, softmax_loss, step_function
+from kobai.optimizers import Adam, AdamW
 from kobai.training import Optimizer, Trainable
 
 Array = npt.NDArray[np.floating[Any]]
@@ -101,6 +103,27 @@ def train(optimizer: Momentum | SignDescent | SGD) -> History:
     return trainer.fit(x_train[:200], t_train[:200], epochs=1, progress=False)
 
 
+class Report(Callback):
+    def on_epoch_end(self, epoch: int, logs: Any = None, **kwargs: Any) -> bool:
+        print(epoch, sorted(logs))
+        return bool(logs["loss"] < 0.01)
+
+
+def fit_with_callbacks() -> float:
+    optimizer = AdamW(lr=lambda step: 0.01 / (1 + step), weight_decay=0.1)
+    trainer = Trainer(TwoLayerNet(3, 4, 3, rng=0), optimizer, h=1e-3, gradient="numerical")
+    hooks = [
+        Report(),
+        EarlyStopping("loss", patience=3, restore_best_weights=True),
+        LambdaCallback(on_epoch_end=lambda epoch, logs: None),
+    ]
+    history = trainer.fit(np.eye(3), [0, 1, 2], epochs=2, callbacks=hooks, evaluate_samples=2)
+    m: Array = optimizer.m["W1"]
+    print(m.shape, optimizer.iter, optimizer.learning_rate(0))
+    trainer.optimizer = Adam()
+    return history.train_loss[-1]
+
+
 def main() -> None:
     x: Array = gradient_descent(valley, np.array([3.0, 4.0]), 0.1, 10)
     end, path = gradient_descent(valley, x, step_num=np.int64(3), return_history=True)
@@ -119,6 +142,7 @@ def main() -> None:
     print(step_function([1.0]), relu_grad([1.0]), float(softmax_loss([0.0, 0.0], 1)) > 0)
 
     print(fit_a_line().steps_per_epoch)
+    print(fit_with_callbacks() > 0)
     for optimizer in (Momentum(), SignDescent(), SGD(lr=0.1)):
         print(len(train(optimizer).train_loss))
 

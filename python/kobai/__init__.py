@@ -11,11 +11,18 @@ from kobai.datasets import load_mnist, load_mnist_sample
 from kobai.functions import cross_entropy_error, mean_squared_error, relu, sigmoid, softmax
 from kobai.gradient import gradient_descent, numerical_gradient
 from kobai.networks import SimpleNet, TwoLayerNet
-from kobai.training import SGD, History, Trainer
+from kobai.optimizers import SGD, AdaGrad, Adam, AdamW, Momentum, Nesterov, RMSprop
+from kobai.training import History, Trainer
 
 __all__ = [
     "SGD",
+    "AdaGrad",
+    "Adam",
+    "AdamW",
     "History",
+    "Momentum",
+    "Nesterov",
+    "RMSprop",
     "SimpleNet",
     "Trainer",
     "TwoLayerNet",

@@ -5,8 +5,8 @@
 
 from kobai._training.history import History
 from kobai._training.network import Trainable as Trainable
-from kobai._training.optimizers import SGD
 from kobai._training.optimizers import Optimizer as Optimizer
 from kobai._training.trainer import Trainer
+from kobai.optimizers import SGD
 
 __all__ = ["SGD", "History", "Trainer"]

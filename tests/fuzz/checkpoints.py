@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from kobai import SGD, Trainer, TwoLayerNet
+from kobai import SGD, Adam, Momentum, Trainer, TwoLayerNet
+from kobai.callbacks import EarlyStopping
 
 from .mutations import archive, npy, spoiled, with_odd_members
 
@@ -30,6 +31,7 @@ ODD = (
 class Base(NamedTuple):
     """A run: how its trainer and its data are made, and the members of its checkpoint."""
 
+    optimizer: type
     options: dict
     has_test: bool
     members: dict
@@ -39,8 +41,15 @@ class Base(NamedTuple):
         bit_generator = getattr(np.random, options.pop("rng"))(seed)
         net = TwoLayerNet(2, 2, 2, 0.5, rng=seed, dtype=options.pop("dtype"))
         return Trainer(
-            net, SGD(0.5), batch_size=3, rng=np.random.Generator(bit_generator), **options
+            net,
+            self.optimizer(0.5),
+            batch_size=3,
+            rng=np.random.Generator(bit_generator),
+            **options,
         )
+
+    def callbacks(self):
+        return [EarlyStopping("loss", patience=9, restore_best_weights=True)]
 
     @property
     def run(self):
@@ -61,8 +70,13 @@ def bases():
                 "dtype": (np.float32, np.float64)[k // 5],
                 "sampling": ("shuffle", "replacement")[k % 2],
             }
-            base = Base(options, k % 3 == 0, {})
-            base.trainer(1).fit(**base.data(), iterations=(2, 3, 4, 6)[k % 4], checkpoint=file)
+            base = Base((SGD, Momentum, Adam)[k % 3], options, k % 2 == 0, {})
+            base.trainer(1).fit(
+                **base.data(),
+                iterations=(2, 3, 4, 6)[k % 4],
+                checkpoint=file,
+                callbacks=base.callbacks(),
+            )
             with zipfile.ZipFile(file) as whole:
                 base.members.update({name: whole.read(name) for name in whole.namelist()})
             made.append(base)
@@ -131,12 +145,13 @@ def checkpoint_file(random):
         members["run.npy"] = odd_run(random, members)
     elif kind == 2:
         for _ in range(random.randint(1, 3)):
-            name = random.choice(("train_loss.npy", "train_acc.npy", "test_acc.npy"))
+            records = ("train_loss.npy", "train_acc.npy", "test_acc.npy", "test_loss.npy")
+            name = random.choice(records)
             members[name] = odd_record(random)
     elif kind == 3:
         others = random.choice(BASES).members
         for name in random.sample(sorted(members), random.randint(1, 7)):
-            members[name] = others[name]
+            members[name] = others.get(name, members[name])
     items = list(members.items())
     if kind == 4:
         items = with_odd_members(random, items, [each.members for each in BASES])

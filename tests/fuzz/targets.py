@@ -4,6 +4,7 @@ import gzip
 import json
 import pickle
 import struct
+import warnings
 import zlib
 
 import numpy as np
@@ -94,39 +95,51 @@ def state_of(trainer):
     return trainer.__dict__["_rng"].bit_generator.state
 
 
+def remembered(trainer, callbacks):
+    return pickle.dumps([vars(trainer.optimizer), *map(vars, callbacks)])
+
+
 def check_checkpoint(random, path):
     """Whether a run was resumed; an AssertionError or any other error is a find."""
     body, base = checkpoint_file(random)
     path.write_bytes(body)
     trainer = base.trainer(seed=2)
-    before = params_in(trainer), pickle.dumps(state_of(trainer)), vars(trainer.optimizer).copy()
+    callbacks = base.callbacks()
+    before = params_in(trainer), pickle.dumps(state_of(trainer)), remembered(trainer, callbacks)
     # Parameters that were spoiled may be any numbers, and so may be what follows from them.
     options = {"iterations": TOTAL, "progress": False, "checkpoint": path.with_suffix(".npz")}
     try:
-        with np.errstate(all="ignore"):
-            history = trainer.resume(path, **base.data(), **options)
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "the loss of step", RuntimeWarning)
+            history = trainer.resume(path, **base.data(), **options, callbacks=callbacks)
     except ValueError as error:
         history, refusal = None, str(error)
     assert not Trap.sprung
     if history is None:
         assert str(path) in refusal, refusal
-        after = params_in(trainer), pickle.dumps(state_of(trainer)), vars(trainer.optimizer)
+        after = params_in(trainer), pickle.dumps(state_of(trainer)), remembered(trainer, callbacks)
         assert after == before
         return False
     # NumPy reads the same from it: nothing was made up.
     with np.load(path, allow_pickle=False) as archive:
         steps = len(archive["train_loss"])
-        for name in ("train_loss", "train_acc", "test_acc"):
+        for name in ("train_loss", "train_acc", "test_acc", "test_loss"):
             came = np.array(getattr(history, name)[: len(archive[name])])
             assert came.tobytes() == archive[name].tobytes()
         text = json.loads(archive["run"].tobytes())
         assert text["run"] == base.run
+        (stopping,) = callbacks
         if steps == TOTAL:
-            assert params_in(trainer) == {key: archive[key].tobytes() for key in before[0]}
+            best = stopping.weights or {}
+            assert params_in(trainer) == {
+                key: best.get(key.removeprefix("params/"), archive[key]).tobytes()
+                for key in before[0]
+            }
             state = json.dumps(state_of(trainer), default=np.ndarray.tolist)
             assert json.loads(state) == text["generator"]
-    assert len(history.train_loss) == TOTAL
-    assert len(history.train_acc) == 1 + TOTAL // history.steps_per_epoch
+    if stopping.wait < stopping.patience:
+        assert len(history.train_loss) == TOTAL
+        assert len(history.train_acc) == 1 + TOTAL // history.steps_per_epoch
     assert len(history.test_acc) == (len(history.train_acc) if base.has_test else 0)
     return True
 

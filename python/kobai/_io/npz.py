@@ -26,11 +26,14 @@ def write(file: str | os.PathLike[str], arrays: Mapping[str, npt.NDArray[Any]]) 
     write_whole(file, lambda stream: np.savez(stream, **arrays))  # type: ignore[arg-type]
 
 
-def read(file: str | os.PathLike[str], keys: Sequence[str]) -> dict[str, npt.NDArray[Any]]:
-    """The arrays of `file`, which must be exactly those named.
+def read(
+    file: str | os.PathLike[str], keys: Sequence[str], folders: tuple[str, ...] = ()
+) -> dict[str, npt.NDArray[Any]]:
+    """The arrays of `file`: those named, and any whose names begin with one of `folders`.
 
-    The archive's table of contents is checked before anything is unpacked: it must list just those
-    arrays, and at most `_MAX_RATIO` times the size of the file, or `_ALWAYS_ALLOWED` bytes.
+    The archive's table of contents is checked before anything is unpacked: it must list just such
+    arrays, each once, of at most `_MAX_RATIO` times the size of the file, or `_ALWAYS_ALLOWED`
+    bytes.
     """
     name = as_path("file", file)
     with name.open("rb") as stream:
@@ -39,7 +42,9 @@ def read(file: str | os.PathLike[str], keys: Sequence[str]) -> dict[str, npt.NDA
                 _check_start(stream)
                 members = archive.infolist()
                 found = [member.filename for member in members]
-                if sorted(found) == sorted(f"{key}.npy" for key in keys):
+                others = [entry for entry in found if not entry.startswith(folders)]
+                are_different = len(set(found)) == len(found)
+                if are_different and sorted(others) == sorted(f"{key}.npy" for key in keys):
                     _check_sizes(members, os.fstat(stream.fileno()).st_size)
                     return {
                         member.filename.removesuffix(".npy"): _array(archive, member)

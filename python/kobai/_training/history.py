@@ -32,6 +32,8 @@ class History:
         The number of steps between two accuracies.
     interrupted : bool
         Whether Ctrl-C ended the training.
+    test_loss : list of float
+        The loss of the test data, where `test_acc` has their accuracy.
     nonfinite_step : int or None
         The first step whose loss is NaN or infinite: its index in `train_loss`.
 
@@ -53,6 +55,7 @@ class History:
     test_acc: list[float] = field(default_factory=list)
     steps_per_epoch: int = 0
     interrupted: bool = False
+    test_loss: list[float] = field(default_factory=list)
 
     @property
     def nonfinite_step(self) -> int | None:
@@ -74,6 +77,7 @@ class History:
     def _last_values(self) -> list[tuple[str, str]]:
         rows = (
             ("last loss", self.train_loss),
+            ("test loss", self.test_loss),
             ("train accuracy", self.train_acc),
             ("test accuracy", self.test_acc),
         )

@@ -1,21 +1,24 @@
-"""A training run: its steps, the accuracies between them, and its checkpoints."""
+"""A training run: its steps, what is recorded between epochs, callbacks and checkpoints."""
 
 from __future__ import annotations
 
 import math
+import time
 import warnings
 from collections.abc import Callable
 
 from kobai._progress import progress_bar
+from kobai._training.callbacks import Hooks
 from kobai._training.checkpoint import CheckpointWriter
 from kobai._training.dataset import Dataset
+from kobai._training.evaluation import Evaluation, epoch_logs
 from kobai._training.history import History, first_nonfinite
 from kobai._training.interrupts import Interrupts
 from kobai._training.network import check_again, make_writable
+from kobai._training.optimizers import last_rate
 from kobai._training.sampling import Batches
 from kobai._training.steps import Stepper
 from kobai._training.task import TrainingTask
-from kobai._validation import real_number
 
 # The share of the newest loss in the running mean that the progress bar shows.
 _RUNNING_SHARE = 0.02
@@ -34,22 +37,27 @@ class Run:
         history: History,
         total: int,
         batches: Batches,
+        hooks: Hooks,
         writer: CheckpointWriter | None,
         on_epoch: Callable[[History], object] | None,
+        evaluate_samples: int | None,
     ) -> None:
         self._current_task = current_task
         self._train, self._test = data
         self._history = history
         self._total = total
         self._batches = batches
+        self._hooks = hooks
         self._writer = writer
         self._on_epoch = on_epoch
+        self._evaluation = Evaluation(*data, evaluate_samples)
         self._interrupts = Interrupts()
         self._steps = Stepper(current_task, self._train, self._interrupts)
         self._is_finite = history.nonfinite_step is None
+        self._epoch_start = time.perf_counter()
 
     def go(self, *, progress: bool) -> History:
-        """Train until the end, or until something is raised.
+        """Train until the end, until a hook ends it, or until something is raised.
 
         Then, too, the history and a last checkpoint are those of the last whole step.
         """
@@ -57,26 +65,32 @@ class Run:
         try:
             with self._interrupts:
                 try:
-                    self._take_steps(progress=progress)
-                except BaseException:
+                    try:
+                        self._take_steps(progress=progress)
+                    except BaseException:
+                        self._write()
+                        raise
                     self._write()
-                    raise
-                self._write()
+                finally:
+                    self._hooks.end_training(self._interrupts)
         except KeyboardInterrupt:
             self._history.interrupted = True
             raise
         return self._history
 
     def _take_steps(self, *, progress: bool) -> None:
+        self._begin()
         losses, batches = self._history.train_loss, self._batches
-        # A run that was interrupted between a step and the accuracies after it lacks those.
-        if len(self._history.train_acc) <= len(losses) // batches.steps_per_epoch:
-            self._evaluate()
         running = None
+        is_new_epoch = True
         with progress_bar(
             self._total, initial=len(losses), shown=progress, unit="it", leave=False
         ) as bar:
-            while (done := len(losses)) < self._total:
+            while (done := len(losses)) < self._total and not self._hooks.is_stopped:
+                if is_new_epoch:
+                    self._begin_epoch(done // batches.steps_per_epoch)
+                    is_new_epoch = False
+                    continue
                 drawn = batches.draw(min(self._steps.plan(), self._total - done))
                 self._steps.take(drawn, losses)
                 for loss in losses[done:]:
@@ -88,6 +102,26 @@ class Run:
                     bar.note(f"loss {running:.4f}")
                 if batches.at_end_of_epoch:
                     self._end_epoch()
+                    is_new_epoch = True
+
+    def _begin(self) -> None:
+        """Tell callbacks; then do what a run lacks that begins, or that ended before it could."""
+        hooks, history = self._hooks, self._history
+        hooks.begin_training(self._interrupts)
+        if hooks.have_own("on_train_begin"):
+            self._follow_changes()
+        if hooks.is_stopped:
+            return
+        if len(history.train_acc) <= len(history.train_loss) // self._batches.steps_per_epoch:
+            self._evaluate()
+        elif hooks.are_waiting:
+            self._tell_epoch()
+
+    def _begin_epoch(self, epoch: int) -> None:
+        if self._hooks.have_own("on_epoch_begin"):
+            self._hooks.begin_epoch(self._interrupts, epoch)
+            self._follow_changes()
+        self._epoch_start = time.perf_counter()
 
     def _warn_if_not_finite(self, start: int) -> None:
         step = first_nonfinite(self._history.train_loss, start)
@@ -115,22 +149,31 @@ class Run:
             self._write()
 
     def _evaluate(self) -> None:
-        net, history = self._current_task().net, self._history
-        params = net.params.values()
-        train_acc = real_number("accuracy", net.accuracy(*self._train.arrays(params)))
-        test_acc = None
-        if self._test is not None:
-            test_acc = real_number("accuracy", net.accuracy(*self._test.arrays(params)))
+        """Record accuracies, then tell callbacks and `on_epoch`, which may change anything."""
+        scores = self._evaluation.scores(self._current_task().net)
         with self._interrupts.deferred():
-            history.train_acc.append(train_acc)
-            if test_acc is not None:
-                history.test_acc.append(test_acc)
+            scores.add_to(self._history)
+            self._hooks.note_recorded()
+        self._tell_epoch()
         if self._on_epoch is not None:
-            self._on_epoch(history)
+            self._hooks.stop_if(self._on_epoch(self._history))
             self._follow_changes()
 
+    def _tell_epoch(self) -> None:
+        """Tell callbacks of the epoch that was recorded last, if one was."""
+        epoch = len(self._history.train_acc) - 2
+        if epoch < 0 or not self._hooks.exist:
+            return
+        logs = self._hooks.logs
+        if logs is None:
+            seconds = time.perf_counter() - self._epoch_start
+            lr = last_rate(self._current_task().optimizer)
+            logs = epoch_logs(self._history, epoch, lr, seconds)
+        self._hooks.end_epoch(self._interrupts, epoch, logs)
+        self._follow_changes()
+
     def _follow_changes(self) -> None:
-        """Look at what `on_epoch` may have changed: handlers of signals, the network, the data."""
+        """Look at what a hook may have changed: handlers of signals, the network, the data."""
         self._interrupts.renew()
         net = self._current_task().net
         make_writable(net)
@@ -153,9 +196,5 @@ class Run:
         with self._interrupts.deferred():
             # If this one cannot be written, no other is tried.
             self._writer = None
-            writer.write(
-                self._current_task(),
-                (history.train_loss, history.train_acc, history.test_acc),
-                self._batches.state_at(steps),
-            )
+            writer.write(self._current_task(), history, self._batches.state_at(steps))
             self._writer = writer

@@ -8,13 +8,23 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from kobai._validation import FloatArray, any_real_array, check_finite, plain_array, shown
+from kobai._validation import (
+    HALF_WIDTH,
+    FloatArray,
+    any_real_array,
+    check_finite,
+    plain_array,
+    shown,
+)
 from kobai.gradient import numerical_gradient
 from kobai.networks import SimpleNet, TwoLayerNet
 from kobai.networks.overrides import is_unchanged
 from kobai.networks.parameters import writable
 
 Array = npt.NDArray[Any]
+
+# Samples whose loss is computed together.
+_ROWS = 1000
 
 
 class Trainable(Protocol):
@@ -73,13 +83,15 @@ def check_network(net: object, gradient: str) -> None:
 
 
 def loss_and_gradient(
-    net: Any, gradient: str, method: str, x: Array, t: Array
+    net: Any, gradient: str, method: str, h: float, x: Array, t: Array
 ) -> tuple[float, dict[str, FloatArray]]:
     """The loss of a batch and its gradient: what `Trainer.loss_and_gradient` computes."""
+    # Methods of users need not take h.
+    options = {} if h == HALF_WIDTH else {"h": h}
     if isinstance(net, TwoLayerNet):
         if gradient == "backprop":
             return net.loss_and_gradient(x, t)
-        return net.loss_and_numerical_gradient(x, t, method=method)
+        return net.loss_and_numerical_gradient(x, t, method=method, **options)
     if gradient == "backprop" and hasattr(net, "loss_and_gradient"):
         loss, grads = net.loss_and_gradient(x, t)
         return _loss(net, "loss_and_gradient", loss), _grads(net, "loss_and_gradient", grads)
@@ -87,11 +99,23 @@ def loss_and_gradient(
     if gradient == "backprop":
         return loss, _grads(net, "gradient", net.gradient(x, t))
     if hasattr(net, "numerical_gradient"):
-        return loss, _grads(net, "numerical_gradient", net.numerical_gradient(x, t))
-    return loss, _differences(net, x, t)
+        grads = net.numerical_gradient(x, t, **options)
+        return loss, _grads(net, "numerical_gradient", grads)
+    return loss, _differences(net, x, t, h)
 
 
-def _differences(net: Any, x: Array, t: Array) -> dict[str, FloatArray]:
+def mean_loss(net: Any, x: Array, t: Array) -> float:
+    """The loss of a data set; by a network of kobai's block by block, which bounds the memory."""
+    if not is_unchanged(net):
+        return _loss(net, "loss", net.loss(x, t))
+    total = 0.0
+    for start in range(0, len(x), _ROWS):
+        rows = slice(start, start + _ROWS)
+        total += float(net.loss(x[rows], t[rows])) * len(t[rows])
+    return total / len(x)
+
+
+def _differences(net: Any, x: Array, t: Array, h: float) -> dict[str, FloatArray]:
     """The central difference of the loss in every parameter, each of them moved in place."""
     for key, param in net.params.items():
         # numerical_gradient would move a copy of these, which `loss` does not read.
@@ -101,7 +125,7 @@ def _differences(net: Any, x: Array, t: Array) -> dict[str, FloatArray]:
         if not param.flags.writeable:
             raise ValueError(f"params[{key!r}] must be writable, got a read-only array")
     return {
-        key: numerical_gradient(lambda _: net.loss(x, t), param)
+        key: numerical_gradient(lambda _: net.loss(x, t), param, h)
         for key, param in net.params.items()
     }
 

@@ -24,6 +24,10 @@ class Curves(Protocol):
     def train_acc(self) -> Sequence[float]: ...
     @property
     def test_acc(self) -> Sequence[float]: ...
+    @property
+    def test_loss(self) -> Sequence[float]: ...
+    @property
+    def steps_per_epoch(self) -> int: ...
 
 
 def draw_history(history: Curves, figure: Figure | None) -> Figure:
@@ -38,6 +42,16 @@ def draw_history(history: Curves, figure: Figure | None) -> Figure:
         means = loss[: len(loss) // width * width].reshape(-1, width).mean(axis=1)
         centres = np.arange(len(means)) * width + width / 2
         loss_axes.plot(centres, means, color="tab:blue", label=f"mean of {width}")
+    if history.test_loss:
+        steps = np.arange(len(history.test_loss)) * history.steps_per_epoch
+        loss_axes.plot(
+            steps,
+            history.test_loss,
+            color="tab:orange",
+            marker="o",
+            markersize=3,
+            label="test data",
+        )
     loss_axes.set(xlabel="iteration", ylabel="loss", title="Training loss", ylim=(0, None))
     if len(loss):
         loss_axes.legend()

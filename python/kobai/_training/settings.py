@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import operator
-from typing import Any, Literal, SupportsIndex
+from typing import Any, Literal, SupportsFloat, SupportsIndex
 
 from kobai._random import Rng, generator
 from kobai._training.arguments import check_choice, count
 from kobai._training.history import History
 from kobai._training.network import Array, Trainable, check_network, loss_and_gradient
-from kobai._training.optimizers import SGD, Optimizer, check_optimizer
+from kobai._training.optimizers import Optimizer, check_optimizer
 from kobai._training.task import TrainingTask
-from kobai._validation import FloatArray
+from kobai._validation import HALF_WIDTH, FloatArray, positive_float
+from kobai.optimizers import SGD
 
 _GRADIENTS = ("backprop", "numerical")
 _METHODS = ("auto", "node", "incremental", "direct")
 _SAMPLINGS = ("shuffle", "replacement")
 
 # The settings that may be replaced during a fit.
-_REPLACEABLE = {"net", "optimizer", "gradient", "method"}
+_REPLACEABLE = {"net", "optimizer", "gradient", "method", "h"}
 
 
 class Settings:
@@ -32,6 +33,7 @@ class Settings:
         batch_size: SupportsIndex = 100,
         gradient: Literal["backprop", "numerical"] = "backprop",
         method: str = "auto",
+        h: SupportsFloat = HALF_WIDTH,
         sampling: Literal["shuffle", "replacement"] = "shuffle",
         rng: Rng = None,
     ) -> None:
@@ -41,6 +43,7 @@ class Settings:
         self.batch_size = count("batch_size", batch_size)
         self.gradient: str = gradient
         self.method = method
+        self.h = positive_float("h", h)
         self.sampling: str = sampling
         self.history = History()
         self._checked: tuple[object, ...] = (None,) * len(TrainingTask._fields)
@@ -51,6 +54,7 @@ class Settings:
         gradient = repr(self.gradient)
         if self.gradient == "numerical":
             gradient += f", method={self.method!r}"
+            gradient += f", h={self.h!r}" if self.h != HALF_WIDTH else ""
         return (
             f"{type(self).__name__}({_in_short(self.net)}, {_in_short(self.optimizer)}, "
             f"batch_size={self.batch_size}, gradient={gradient}, sampling={self.sampling!r})"
@@ -82,7 +86,7 @@ class Settings:
         >>> f"{loss:.4f}", grads["W1"].shape
         ('1.3863', (4, 8))
         """
-        return loss_and_gradient(self.net, self.gradient, self.method, x, t)
+        return loss_and_gradient(self.net, self.gradient, self.method, self.h, x, t)
 
     def _task(self) -> TrainingTask:
         """The settings as they are now."""
@@ -92,6 +96,7 @@ class Settings:
             self.batch_size,
             self.gradient,
             self.method,
+            self.h,
             self.sampling,
         )
         # Networks and optimizers need not be comparable.
@@ -99,6 +104,7 @@ class Settings:
             count("batch_size", self.batch_size)
             check_choice("gradient", self.gradient, _GRADIENTS)
             check_choice("method", self.method, _METHODS)
+            positive_float("h", self.h)
             check_choice("sampling", self.sampling, _SAMPLINGS)
             check_network(self.net, self.gradient)
             check_optimizer(self.optimizer)

@@ -19,7 +19,8 @@ from kobai import _core
 from kobai._training.dataset import Dataset, Samples
 from kobai._training.interrupts import Interrupts
 from kobai._training.task import TrainingTask
-from kobai._validation import HALF_WIDTH, non_negative_float, real_number
+from kobai._validation import real_number
+from kobai.optimizers import SGD
 
 # The longest that one call of the core should last: Ctrl-C and the progress bar wait for its end.
 _CALL_SECONDS = 0.05
@@ -55,18 +56,19 @@ class Stepper:
     def plan(self) -> int:
         """Decide how the next steps are taken; returns how many `take` may be given at most."""
         task = self._task = self._current_task()
-        kind = id(task.net), task.gradient, task.method
+        kind = id(task.net), id(task.optimizer), task.gradient, task.method
         if kind != self._kind:
             self._kind, self._step_seconds = kind, None
         seconds = self._step_seconds
         is_standard = task.is_standard()
-        self.may_run_user_code = not is_standard
+        self.may_run_user_code = not is_standard or callable(getattr(task.optimizer, "lr", None))
         # The first step is taken alone, to measure how long a step lasts. Long steps are taken
         # alone too, as Ctrl-C is served between two calls of the core.
         self._is_fused = (
             seconds is not None
             and seconds <= _CALL_SECONDS
             and is_standard
+            and _core_knows(task.optimizer)
             and self._can_be_fused([*task.net.params.values()])
         )
         if seconds is None or not self._is_fused:
@@ -129,7 +131,17 @@ class Stepper:
             data.t,
             data.samples,
             np.array([len(samples) for samples in steps]),
-            non_negative_float("lr", optimizer.lr),
-            None if task.gradient == "backprop" else (HALF_WIDTH, task.method),
+            optimizer.learning_rate(),
+            None if task.gradient == "backprop" else (task.h, task.method),
         ).tolist()
+        optimizer.iter += len(losses)
         return losses
+
+
+def _core_knows(optimizer: object) -> bool:
+    """Whether the core takes the steps of an optimizer that is one of kobai's, and unchanged.
+
+    All that a step of any of them needs is `scalars(step)`, and after `start(params)` the arrays in
+    the dicts that `state_names` names; `iter` then counts the steps that were taken.
+    """
+    return isinstance(optimizer, SGD) and not callable(optimizer.lr)

@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 import numpy.typing as npt
 
 from kobai._training.network import Trainable
-from kobai._training.optimizers import Optimizer, is_plain_descent
+from kobai._training.optimizers import Optimizer
 from kobai.networks.overrides import is_unchanged
+from kobai.optimizers.base import is_original
 
 Array = npt.NDArray[Any]
 
@@ -19,7 +20,7 @@ class TrainingTask(NamedTuple):
 
     Attributes
     ----------
-    net, optimizer, batch_size, gradient, method, sampling
+    net, optimizer, batch_size, gradient, method, h, sampling
         As `Trainer` has them.
     loss_and_gradient : callable
         The trainer's method, which takes a batch.
@@ -32,12 +33,11 @@ class TrainingTask(NamedTuple):
     batch_size: int
     gradient: str
     method: str
+    h: float
     sampling: str
     loss_and_gradient: Callable[[Array, Array], tuple[float, Any]]
     is_overridden: bool
 
     def is_standard(self) -> bool:
         """Whether the core computes such steps: network, optimizer and trainer are kobai's own."""
-        return (
-            not self.is_overridden and is_unchanged(self.net) and is_plain_descent(self.optimizer)
-        )
+        return not self.is_overridden and is_unchanged(self.net) and is_original(self.optimizer)

@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import SupportsIndex
 
 import numpy.typing as npt
 
-from kobai._training import checkpoint as checkpoints
-from kobai._training.arguments import all_data, check_callback, count, total_steps
-from kobai._training.checkpoint import CheckpointWriter
-from kobai._training.dataset import Dataset
 from kobai._training.history import History
-from kobai._training.interrupts import Interrupts
 from kobai._training.loop import Run
-from kobai._training.network import Array
-from kobai._training.sampling import Batches
 from kobai._training.settings import Settings
+from kobai._training.start import Request, Start
 
 __all__ = ["Trainer"]
-
-Split = tuple[Array, Array]
 
 
 class Trainer(Settings):
@@ -45,13 +36,17 @@ class Trainer(Settings):
 
         It gets the samples of each batch as `x` and `t`, in the dtypes of the data.
     optimizer : optimizer, default ``SGD(lr=0.1)``
-        Anything with ``update(params, grads)``, which changes the arrays of `params` in place.
+        One of `kobai.optimizers`, or anything with ``update(params, grads)`` that changes the
+        arrays of `params` in place.
     batch_size : int, default 100
         The number of samples a step.
     gradient : {"backprop", "numerical"}
         By backpropagation, or by central differences of the loss.
     method : str, default "auto"
         How central differences are evaluated; see `TwoLayerNet.numerical_gradient`.
+    h : float, default 1e-4
+        The half-width of central differences. Only another one is passed to the methods of a
+        network that is not kobai's.
     sampling : {"shuffle", "replacement"}
         ``"shuffle"`` uses every sample once an epoch, and the last batch may be short.
         ``"replacement"`` draws each batch anew from all samples, as the notebook does; as many
@@ -62,9 +57,9 @@ class Trainer(Settings):
 
     Attributes
     ----------
-    net, optimizer, batch_size, gradient, method, sampling
-        As given. The first two, `gradient` and `method` may be replaced at any time, also in
-        `on_epoch`: the next step is the first to follow. The others count when a fit begins.
+    net, optimizer, batch_size, gradient, method, h, sampling
+        As given. `net`, `optimizer`, `gradient`, `method` and `h` may be replaced at any time, also
+        in hooks: the next step is the first to follow. The others count when a fit begins.
     history : History
         That of the last fit from its start on, however it ended.
 
@@ -99,6 +94,8 @@ class Trainer(Settings):
         epochs: SupportsIndex | None = None,
         progress: bool = True,
         on_epoch: Callable[[History], object] | None = None,
+        callbacks: Iterable[object] | None = None,
+        evaluate_samples: SupportsIndex | None = None,
         checkpoint: str | os.PathLike[str] | None = None,
         checkpoint_every: SupportsIndex = 1,
     ) -> History:
@@ -107,7 +104,8 @@ class Trainer(Settings):
         Ctrl-C raises KeyboardInterrupt after the last whole step, so that a script or a loop over
         fits ends. What was recorded is then `Trainer.history`, with `History.interrupted` set, and
         the checkpoint has been written, where one was asked for. The same holds for whatever else
-        ends training early: an exception of `on_epoch`, of a step, or of a signal's handler.
+        ends training early: an exception of a hook, of a step, or of a signal's handler. A hook, or
+        `on_epoch`, that returns True ends it without an exception.
 
         In the main thread, the Python functions that handle SIGINT, SIGTERM, SIGHUP, SIGQUIT,
         SIGALRM, SIGXCPU, SIGUSR1, SIGUSR2 or SIGBREAK wait while a step is applied, whether they
@@ -124,13 +122,19 @@ class Trainer(Settings):
             dtypes are converted batch by batch. A network that is not kobai's may have inputs of
             any shape (N, ...), and targets of any numbers.
         x_test, t_test : array_like, optional
-            Data whose accuracy is recorded besides.
+            Data whose accuracy and loss are recorded besides.
         iterations, epochs : int
             How long; exactly one of the two.
         progress : bool, default True
             Show a progress bar with the running loss, on a terminal or in a notebook.
         on_epoch : callable, optional
             Called with the history whenever accuracies have been recorded.
+        callbacks : list of Callback, optional
+            Their hooks are called between epochs; see `kobai.callbacks`. At the end of an epoch,
+            they are called before `on_epoch`.
+        evaluate_samples : int, optional
+            How many samples of each set accuracies and the test loss are taken of, spread evenly
+            over it; all of them by default. It bounds the time that is spent between epochs.
         checkpoint : str or path, optional
             A file that `resume` continues from. It is written during the training, at its end and
             when it ends early, each time whole or not at all; what was there before is replaced.
@@ -157,11 +161,13 @@ class Trainer(Settings):
             written later, after a whole step.
         TypeError
             If an argument is of the wrong type, or there is to be a checkpoint of what none can
-            hold: an optimizer other than `SGD` itself, or a bit generator that is not NumPy's.
+            hold: an optimizer that is not of `kobai.optimizers` and has no ``state_dict()`` and
+            ``load_state_dict(state)``, or a bit generator that is not NumPy's.
         ValueError
             If shapes do not fit, a label is outside ``0..K-1``, a number is NaN or infinite, there
-            is no sample, not exactly one of `iterations` and `epochs` is given, or
-            `checkpoint_every` is below 1. Nothing has been trained then.
+            is no sample, a callback monitors what is not recorded, not exactly one of `iterations`
+            and `epochs` is given, or `checkpoint_every` or `evaluate_samples` is below 1. Nothing
+            has been trained then.
 
         Notes
         -----
@@ -184,18 +190,20 @@ class Trainer(Settings):
         6 steps, accuracy 0.75
         8 steps, accuracy 1.0
         """
-        task = self._task()
-        check_callback("on_epoch", on_epoch)
-        train, test = all_data(task.net, x_train, t_train, x_test, t_test)
-        batches = self._batches(len(train[0]))
-        history = History(steps_per_epoch=batches.steps_per_epoch)
-        total = total_steps(iterations, epochs, history.steps_per_epoch)
-        every = count("checkpoint_every", checkpoint_every)
-        writer = None
-        if checkpoint is not None:
-            data = checkpoints.fingerprints(train, test)
-            writer = CheckpointWriter(checkpoint, every, task, self._rng, data, total)
-        return self._train(train, test, history, total, batches, writer, on_epoch, progress)
+        request = Request(
+            x_train,
+            t_train,
+            x_test,
+            t_test,
+            iterations,
+            epochs,
+            on_epoch,
+            callbacks,
+            evaluate_samples,
+            checkpoint,
+            checkpoint_every,
+        )
+        return self._train(self._start().new_run(request), progress)
 
     def resume(
         self,
@@ -209,14 +217,18 @@ class Trainer(Settings):
         epochs: SupportsIndex | None = None,
         progress: bool = True,
         on_epoch: Callable[[History], object] | None = None,
+        callbacks: Iterable[object] | None = None,
+        evaluate_samples: SupportsIndex | None = None,
         checkpoint: str | os.PathLike[str] | None = None,
         checkpoint_every: SupportsIndex = 1,
     ) -> History:
         """Continue the run that wrote a checkpoint, to the end it would have had, bit for bit.
 
         The trainer is built as that of the run was when it wrote the checkpoint, and given the same
-        data. Its network's parameters, its learning rate and the state of its generator become
-        those of the checkpoint.
+        data and, of the callbacks, those that have a state. Its network's parameters, the states of
+        its optimizer, of its generator and of those callbacks become those of the checkpoint.
+
+        A run that a hook has ended is at its end, unless it is given more iterations or epochs.
 
         Parameters
         ----------
@@ -226,7 +238,7 @@ class Trainer(Settings):
             The data of the run.
         iterations, epochs : int, optional
             How long the whole run is, from its start; by default as long as it was to be.
-        progress, on_epoch
+        progress, on_epoch, callbacks, evaluate_samples
             As for `fit`; the history is that of the whole run.
         checkpoint : str or path, optional
             Where to write further checkpoints; to `file` by default.
@@ -272,48 +284,28 @@ class Trainer(Settings):
         >>> resumed == new_trainer().fit(x, t, epochs=10)
         True
         """
-        task = self._task()
-        check_callback("on_epoch", on_epoch)
-        train, test = all_data(task.net, x_train, t_train, x_test, t_test)
-        every = count("checkpoint_every", checkpoint_every)
-        steps_per_epoch = math.ceil(len(train[0]) / self.batch_size)
-        data = checkpoints.fingerprints(train, test)
-        saved = checkpoints.read(file, task, self._rng, data, steps_per_epoch)
-        total = saved.total
-        if iterations is not None or epochs is not None:
-            total = total_steps(iterations, epochs, steps_per_epoch)
-        if total < saved.steps:
-            raise ValueError(f"{total} iterations are asked for, {saved.steps} are in {file}")
-        place = file if checkpoint is None else checkpoint
-        writer = CheckpointWriter(
-            place, every, task, self._rng, data, total, lr_at_start=saved.lr_at_start
+        request = Request(
+            x_train,
+            t_train,
+            x_test,
+            t_test,
+            iterations,
+            epochs,
+            on_epoch,
+            callbacks,
+            evaluate_samples,
+            checkpoint,
+            checkpoint_every,
         )
-        history = History(*saved.recorded, steps_per_epoch=steps_per_epoch)
-        with Interrupts() as interrupts, interrupts.deferred():
-            checkpoints.restore(saved, task, self._rng)
-            self.history = history
-        batches = self._batches(len(train[0]), taken=saved.steps)
-        return self._train(train, test, history, total, batches, writer, on_epoch, progress)
+        return self._train(self._start().continued_run(request, file), progress)
 
-    def _batches(self, samples: int, taken: int = 0) -> Batches:
-        return Batches(self._rng, samples, self.batch_size, self.sampling, taken=taken)
+    def _start(self) -> Start:
+        return Start(self, self._task, self._rng)
 
-    def _train(
-        self,
-        train: Split,
-        test: Split | None,
-        history: History,
-        total: int,
-        batches: Batches,
-        writer: CheckpointWriter | None,
-        on_epoch: Callable[[History], object] | None,
-        progress: bool,
-    ) -> History:
-        data = Dataset(*train), None if test is None else Dataset(*test)
-        run = Run(self._task, data, history, total, batches, writer, on_epoch)
-        self.history = history
+    def _train(self, run: Run, progress: bool) -> History:
+        history = self.history
         try:
             return run.go(progress=progress)
         finally:
-            # A fit that `on_epoch` has called has set another one.
+            # A fit that a hook has called has set another one.
             self.history = history

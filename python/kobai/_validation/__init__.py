@@ -18,6 +18,7 @@ from kobai._validation.messages import shown
 from kobai._validation.scalars import (
     HALF_WIDTH,
     float_dtype,
+    fraction,
     integer,
     non_negative_float,
     positive_float,
@@ -35,6 +36,7 @@ __all__ = [
     "column_cure",
     "converted",
     "float_dtype",
+    "fraction",
     "in_dtype",
     "inputs",
     "integer",

@@ -71,3 +71,11 @@ def float_dtype(name: str, value: npt.DTypeLike) -> np.dtype[Any]:
     if dtype not in (np.float32, np.float64):
         raise TypeError(f"{name} must be float32 or float64, got {dtype}")
     return dtype
+
+
+def fraction(name: str, value: SupportsFloat, *, below_one: bool = False) -> float:
+    """`value` as a float in [0, 1], or in [0, 1)."""
+    number = real_number(name, value)
+    if not (0 <= number < 1 or (number == 1 and not below_one)):
+        raise ValueError(f"{name} must lie in [0, 1{')' if below_one else ']'}, got {number}")
+    return number

@@ -16,10 +16,10 @@ import numpy as np
 import numpy.typing as npt
 
 from kobai._difference import check_steps
+from kobai._snapshot import Snapshot
 from kobai._validation import HALF_WIDTH, FloatArray, any_real_array, positive_float, targets
 from kobai.functions import cross_entropy_error
 from kobai.gradient import numerical_gradient
-from kobai.networks.snapshot import Snapshot
 
 _METHODS = (
     "predict",
@@ -34,7 +34,7 @@ _METHODS = (
 _FORWARD = frozenset(("predict", "loss"))
 
 # What a network computes does not depend on these.
-_IRRELEVANT = ("accuracy", "save", "load")
+_IRRELEVANT = ("accuracy", "save", "load", "_methods", "_parts")
 
 # In each thread, the overridden methods that are being called on behalf of the base class.
 _active = threading.local()
