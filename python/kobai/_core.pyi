@@ -80,7 +80,9 @@ def network_train(
     t: npt.NDArray[Any],
     samples: npt.NDArray[np.int64],
     sizes: npt.NDArray[np.int64],
-    lr: float,
+    optimizer: str,
+    scalars: npt.NDArray[np.float64],
+    states: Sequence[Sequence[npt.NDArray[Any]]],
     difference: tuple[float, str] | None,
     /,
 ) -> npt.NDArray[np.float64]: ...

@@ -20,7 +20,6 @@ from kobai._training.dataset import Dataset, Samples
 from kobai._training.interrupts import Interrupts
 from kobai._training.task import TrainingTask
 from kobai._validation import real_number
-from kobai.optimizers import SGD
 
 # The longest that one call of the core should last: Ctrl-C and the progress bar wait for its end.
 _CALL_SECONDS = 0.05
@@ -68,8 +67,7 @@ class Stepper:
             seconds is not None
             and seconds <= _CALL_SECONDS
             and is_standard
-            and _core_knows(task.optimizer)
-            and self._can_be_fused([*task.net.params.values()])
+            and self._can_be_fused([*task.net.params.values(), *_state_arrays(task.optimizer)])
         )
         if seconds is None or not self._is_fused:
             return 1
@@ -106,7 +104,7 @@ class Stepper:
             self.is_whole = True
 
     def _can_be_fused(self, arrays: list[Any]) -> bool:
-        """Whether the core can take steps with those parameters, which it copies and writes back.
+        """Whether the core can take steps with those arrays, which it copies and writes back.
 
         They must be writable, and not overlap each other or the data.
         """
@@ -125,23 +123,24 @@ class Stepper:
         optimizer: Any = task.optimizer
         layers = net.core_layers()
         data = self._data.for_core(np.concatenate(steps), net.dtype)
+        optimizer.start(net.params)
+        states = [getattr(optimizer, name) for name in optimizer.state_names]
         losses: list[float] = _core.network_train(
             layers,
             data.x,
             data.t,
             data.samples,
             np.array([len(samples) for samples in steps]),
-            optimizer.learning_rate(),
+            optimizer.core_name,
+            np.array(optimizer.scalars_of_steps(optimizer.iter, len(steps))),
+            [[state[key] for key in net.parameter_names()] for state in states],
             None if task.gradient == "backprop" else (task.h, task.method),
         ).tolist()
         optimizer.iter += len(losses)
         return losses
 
 
-def _core_knows(optimizer: object) -> bool:
-    """Whether the core takes the steps of an optimizer that is one of kobai's, and unchanged.
-
-    All that a step of any of them needs is `scalars(step)`, and after `start(params)` the arrays in
-    the dicts that `state_names` names; `iter` then counts the steps that were taken.
-    """
-    return isinstance(optimizer, SGD) and not callable(optimizer.lr)
+def _state_arrays(optimizer: Any) -> list[Any]:
+    """The arrays of the state of an optimizer of kobai's, as far as there are any."""
+    states = [getattr(optimizer, name) for name in optimizer.state_names]
+    return [array for state in states if isinstance(state, dict) for array in state.values()]

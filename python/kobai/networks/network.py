@@ -283,6 +283,17 @@ class Network(Overridable):
             for weights, bias, activation in self._layers
         ]
 
+    def parameter_names(self) -> list[str]:
+        """The keys of the parameters: weights and bias of each layer, first layer to last.
+
+        Examples
+        --------
+        >>> from kobai import TwoLayerNet
+        >>> TwoLayerNet(2, 3, 4).parameter_names()
+        ['W1', 'b1', 'W2', 'b2']
+        """
+        return list(self._shapes)
+
     def _check_parameter(self, key: str, value: Any, shape: tuple[int, ...]) -> None:
         name = self._display_name(key)
         if not isinstance(value, np.ndarray):

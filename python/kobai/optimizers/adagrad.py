@@ -61,6 +61,7 @@ class AdaGrad(BaseOptimizer):
     [3.1] [25.]
     """
 
+    core_name = "adagrad"
     state_names = ("h",)
     setting_names = ("epsilon",)
 
@@ -140,6 +141,7 @@ class RMSprop(BaseOptimizer):
     (array([3.]), array([1.]))
     """
 
+    core_name = "rmsprop"
     state_names = ("h",)
     setting_names = ("decay_rate", "epsilon")
 

@@ -76,6 +76,7 @@ class Adam(BaseOptimizer):
     array([3.5, 4.5])
     """
 
+    core_name = "adam"
     state_names = ("m", "v")
     setting_names: ClassVar[tuple[str, ...]] = ("beta1", "beta2", "epsilon")
 
@@ -113,6 +114,17 @@ class Adam(BaseOptimizer):
         t = step + 1
         rate = lr * math.sqrt(1 - beta2**t) / (1 - beta1**t)
         return rate, 1 - beta1, 1 - beta2, epsilon
+
+    def scalars_of_steps(self, first: int, count: int) -> list[tuple[float, ...]]:
+        """The `scalars` of several steps, one tuple a step.
+
+        Examples
+        --------
+        >>> from kobai import Adam
+        >>> [rate for rate, *_ in Adam(lr=0.5, beta1=0.5, beta2=0.75).scalars_of_steps(0, 2)]
+        [0.5, 0.4409585518440984]
+        """
+        return [self.scalars(step) for step in range(first, first + count)]
 
     def _change(
         self, g: Any, m: Any, v: Any, A: Any, B: Any, C: Any, E: Any, *_: Any
@@ -176,6 +188,7 @@ class AdamW(Adam):
     {'W': array([[3.]]), 'b': array([4.])}
     """
 
+    core_name = "adamw"
     setting_names = ("beta1", "beta2", "weight_decay", "epsilon")
 
     def __init__(

@@ -34,6 +34,8 @@ class BaseOptimizer:
 
     #: The names of the dicts that hold the state, in the order of the formula.
     state_names: ClassVar[tuple[str, ...]] = ()
+    #: What the core calls the formula.
+    core_name: ClassVar[str]
     #: The names of the settings besides `lr`.
     setting_names: ClassVar[tuple[str, ...]] = ()
     _original: ClassVar[Snapshot]
@@ -113,6 +115,31 @@ class BaseOptimizer:
         (0.75, 0.5)
         """
         raise NotImplementedError
+
+    def scalars_of_steps(self, first: int, count: int) -> list[tuple[float, ...]]:
+        """The `scalars` of several steps.
+
+        Parameters
+        ----------
+        first : int
+            The number of the first step, counted from 0.
+        count : int
+            How many steps.
+
+        Returns
+        -------
+        list of tuple of float
+            One tuple a step.
+
+        Examples
+        --------
+        >>> from kobai import SGD
+        >>> SGD(lr=lambda step: 0.5**step).scalars_of_steps(2, 3)
+        [(0.25,), (0.125,), (0.0625,)]
+        """
+        if not callable(self.lr):
+            return [self.scalars(first)] * count
+        return [self.scalars(step) for step in range(first, first + count)]
 
     def update(
         self, params: MutableMapping[str, FloatArray], grads: Mapping[str, FloatArray]

@@ -68,6 +68,8 @@ class Momentum(_WithMomentum):
     [1.875] [-0.875]
     """
 
+    core_name = "momentum"
+
     def scalars(self, step: int) -> tuple[float, ...]:
         """The scalars of the formula at a step: ``(M, L)``.
 
@@ -135,6 +137,8 @@ class Nesterov(_WithMomentum):
     [2.375] [-0.75]
     [1.4375] [-0.875]
     """
+
+    core_name = "nesterov"
 
     def scalars(self, step: int) -> tuple[float, ...]:
         """The scalars of the formula at a step: ``(M, L, Q, C)``.

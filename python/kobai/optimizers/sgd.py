@@ -57,6 +57,8 @@ class SGD(BaseOptimizer):
     array([0.5, 2.5])
     """
 
+    core_name = "sgd"
+
     def __init__(self, lr: Rate = 0.01) -> None:
         super().__init__(lr)
 

@@ -38,7 +38,7 @@ pub use api::{correct, gradient, loss, numerical_gradient, probabilities, scores
 pub use error::Error;
 pub use finite_difference::{CentralDifference, Method};
 pub use functions::{cross_entropy_error, cross_entropy_error_labels, mean_squared_error};
-pub use gradient::updates::{step_all, Momentum, Sgd, StepMut, Update};
+pub use gradient::updates::{step_all, Sgd, StepMut, Update};
 pub use network::activations::Activation;
 pub use network::input::BatchRows;
 pub use network::losses::{Loss, SoftmaxCrossEntropy, SquaredError, Targets};
@@ -52,4 +52,4 @@ pub use parallel::memory::ensure_memory;
 pub use parallel::pool::{before_fork, num_threads, set_num_threads};
 pub use parallel::thread_count::{complaint as thread_count_complaint, MAX_THREADS};
 pub use training::minibatch::Dataset;
-pub use training::{train, Batches, Gradient};
+pub use training::{train, Batches, Gradient, OptimizerSteps, Trained};

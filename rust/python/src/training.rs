@@ -5,8 +5,8 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
 use kobai_core::{
-    ensure_memory, train, Batches, CentralDifference, Dataset, Gradient, Network, Parameters,
-    Scalar, Sgd, SoftmaxCrossEntropy, Update,
+    ensure_memory, train, Batches, CentralDifference, Dataset, Gradient, Network, OptimizerSteps,
+    Parameters, Scalar, SoftmaxCrossEntropy, Update,
 };
 
 use crate::arrays::{new_array, wrong_type, Floats, Values};
@@ -40,59 +40,100 @@ impl Samples {
     }
 }
 
+/// One update for each step, of an optimizer and the scalars of its formula.
+fn updates(optimizer: &str, scalars: &Bound<'_, PyAny>) -> PyResult<Vec<Update>> {
+    let values = Values::<f64>::extract("scalars", scalars)?;
+    let rows = values.matrix("scalars")?;
+    ensure_memory(rows.rows().saturating_mul(size_of::<Update>())).map_err(Failure)?;
+    let rows = (0..rows.rows()).map(|i| rows.row(i));
+    let updates = rows.map(|row| Update::from_scalars(optimizer, row));
+    Ok(updates.collect::<Result<_, _>>().map_err(Failure)?)
+}
+
+/// What an optimizer keeps of each parameter: the arrays of each of its states, in the order of the
+/// parameters.
+type StateObjects<'py> = Vec<Vec<Bound<'py, PyAny>>>;
+
 /// Everything a run of steps is about, but for the type of the network.
 struct Run<'a, 'py> {
     layers: Vec<LayerObjects<'py>>,
     t: &'a Bound<'py, PyAny>,
     samples: Samples,
-    lr: f64,
+    updates: Vec<Update>,
+    states: StateObjects<'py>,
     gradient: Gradient,
 }
 
 impl<'py> Run<'_, 'py> {
-    /// Trains, and puts the parameters where they came from: all of them, or none.
+    /// Trains, and puts parameters and states where they came from: all of them, or none.
     fn run<S: Element + Scalar, T: Element + Scalar>(
         self,
         own: &Attached<'py>,
         x: &Values<'py, S>,
     ) -> PyResult<Vec<f64>> {
-        let objects = self.layers.clone();
-        let (losses, parameters) = {
+        let parameters = self.layers.iter().flat_map(|(weights, bias, _)| {
+            let bias = bias.iter().cloned();
+            std::iter::once(weights.clone()).chain(bias)
+        });
+        let mut objects: Vec<Vec<_>> = vec![parameters.collect()];
+        objects.extend(self.states.iter().cloned());
+        let trained = {
             let arrays = NetworkValues::<T>::extract(self.layers)?;
             let target_values = TargetValues::<T>::extract(self.t)?;
             let (layers, x, targets) = (arrays.layers()?, x.matrix("x")?, target_values.targets()?);
+            let network =
+                Network::new(layers, SoftmaxCrossEntropy::default()).map_err(Failure::from)?;
+            let states = self.states.iter().map(|state| copied(&network, state));
+            let optimizer = OptimizerSteps {
+                updates: &self.updates,
+                states: states.collect::<PyResult<_>>()?,
+            };
             let data = Dataset { x, targets };
             let batches = Batches {
                 samples: &self.samples.samples,
                 sizes: &self.samples.sizes,
             };
-            own.detached(|| {
-                train(
-                    &Network::new(layers, SoftmaxCrossEntropy::default())?,
-                    &data,
-                    batches,
-                    Update::Sgd(Sgd { lr: self.lr }),
-                    self.gradient,
-                )
-            })?
+            own.detached(|| train(&network, &data, batches, optimizer, self.gradient))?
         };
-        put_back(objects, &parameters)?;
-        Ok(losses)
+        let all = std::iter::once(&trained.parameters).chain(&trained.states);
+        put_back(&objects, all)?;
+        Ok(trained.losses)
     }
 }
 
-fn put_back<T: Element + Scalar>(
-    layers: Vec<LayerObjects<'_>>,
-    parameters: &Parameters<T>,
-) -> PyResult<()> {
-    let mut places = Vec::new();
-    for (weights, bias, _) in layers {
-        for object in std::iter::once(weights).chain(bias) {
-            places.push(writable::<T>(&object)?);
-        }
+/// A copy of one of an optimizer's states.
+fn copied<T: Element + Scalar>(
+    network: &Network<'_, T>,
+    arrays: &[Bound<'_, PyAny>],
+) -> PyResult<Parameters<T>> {
+    let mut state = Parameters::filled(network, T::zero());
+    if arrays.len() != state.slices().count() {
+        let message = format!(
+            "a state must have an array a parameter, got {}",
+            arrays.len()
+        );
+        return Err(PyValueError::new_err(message));
     }
-    for (place, values) in places.iter_mut().zip(parameters.slices()) {
-        for (old, &new) in place.as_array_mut().iter_mut().zip(values) {
+    for (numbers, array) in state.slices_mut().zip(arrays) {
+        let values = Values::<T>::extract("a state", array)?;
+        let values = values.slice()?;
+        if values.len() != numbers.len() {
+            let message = "a state must have the shapes of the parameters";
+            return Err(PyValueError::new_err(message));
+        }
+        numbers.copy_from_slice(values);
+    }
+    Ok(state)
+}
+
+fn put_back<'a, T: Element + Scalar>(
+    objects: &[Vec<Bound<'_, PyAny>>],
+    all: impl Iterator<Item = &'a Parameters<T>>,
+) -> PyResult<()> {
+    let arrays = objects.iter().flatten().map(writable::<T>);
+    let mut arrays = arrays.collect::<PyResult<Vec<_>>>()?;
+    for (array, values) in arrays.iter_mut().zip(all.flat_map(Parameters::slices)) {
+        for (old, &new) in array.as_array_mut().iter_mut().zip(values) {
             *old = new;
         }
     }
@@ -108,11 +149,11 @@ fn writable<'py, T: Element>(object: &Bound<'py, PyAny>) -> PyResult<PyReadwrite
         .map_err(|error| PyValueError::new_err(format!("a parameter cannot be written: {error}")))
 }
 
-/// Takes a step for each of `sizes` (how many of `samples` it takes) and writes the parameters
-/// back; returns the loss of each batch before its step.
-/// Without `difference`, a half-width and a method, gradients are found by backpropagation.
+/// Takes a step for each of `sizes` (how many of `samples` it takes) and writes the parameters and the
+/// states of the optimizer back; returns the loss of each batch before its step. A row of `scalars` holds
+/// what the optimizer's formula takes in one step. Without `difference`, a half-width and a method, gradients are found by backpropagation.
 #[pyfunction]
-#[pyo3(signature = (layers, x, t, samples, sizes, lr, difference, /))]
+#[pyo3(signature = (layers, x, t, samples, sizes, optimizer, scalars, states, difference, /))]
 #[allow(clippy::too_many_arguments)]
 pub fn network_train<'py>(
     layers: Vec<LayerObjects<'py>>,
@@ -120,7 +161,9 @@ pub fn network_train<'py>(
     t: &Bound<'py, PyAny>,
     samples: &Bound<'py, PyAny>,
     sizes: &Bound<'py, PyAny>,
-    lr: f64,
+    optimizer: &str,
+    scalars: &Bound<'py, PyAny>,
+    states: StateObjects<'py>,
     difference: Option<(f64, String)>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let own = Attached::enter(x.py())?;
@@ -136,7 +179,8 @@ pub fn network_train<'py>(
         layers,
         t,
         samples: Samples::extract(samples, sizes)?,
-        lr,
+        updates: updates(optimizer, scalars)?,
+        states,
         gradient,
     };
     let losses = match (Floats::extract("x", x)?, is_double) {

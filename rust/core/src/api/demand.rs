@@ -5,7 +5,6 @@
 
 use crate::finite_difference::node::interpolation::MAX_TERMS;
 use crate::finite_difference::Method;
-use crate::gradient::updates::Update;
 use crate::gradient::weight_product::SPARSE_COLUMNS;
 use crate::network::losses::MAX_DERIVATIVES;
 use crate::network::{Layer, Network};
@@ -239,7 +238,7 @@ impl<'a, 'n, T: Scalar> Sizes<'a, 'n, T> {
 
     /// Of steps by backpropagation, of batches of this size at most.
     #[must_use]
-    pub fn backprop_steps(&self, update: Update) -> usize {
+    pub fn backprop_steps(&self) -> usize {
         let MemoryNeed {
             workspace,
             temporary,
@@ -249,13 +248,13 @@ impl<'a, 'n, T: Scalar> Sizes<'a, 'n, T> {
             temporary,
             self.batch(),
             self.shard_products(),
-            self.states(update),
+            self.stepped(),
         ])
     }
 
     /// Of numerical steps, of batches of this size at most.
     #[must_use]
-    pub fn numerical_steps(&self, update: Update, method: Method) -> usize {
+    pub fn numerical_steps(&self, method: Method) -> usize {
         let MemoryNeed {
             workspace,
             temporary,
@@ -267,13 +266,13 @@ impl<'a, 'n, T: Scalar> Sizes<'a, 'n, T> {
             own.batch(),
             own.shard_products(),
             own.parameters(),
-            self.states(update),
+            self.stepped(),
         ])
     }
 
-    /// The parameters, what an optimizer keeps of each, and the gradient of one more.
-    fn states(&self, update: Update) -> usize {
-        product([2 + update.states(), self.parameters()])
+    /// The parameters, and the gradient of those that a thread steps at once.
+    fn stepped(&self) -> usize {
+        product([2, self.parameters()])
     }
 
     /// What each shard of the inputs adds to the first layer's pre-activations.

@@ -4,7 +4,7 @@ use super::draw::{Case, Recipe};
 use crate::api::{gradient, numerical_gradient};
 use crate::error::Error;
 use crate::finite_difference::{CentralDifference, Method};
-use crate::gradient::updates::{Momentum, Sgd, Update};
+use crate::gradient::updates::Update;
 use crate::network::activations::Activation;
 use crate::network::losses::{SoftmaxCrossEntropy, Targets};
 use crate::network::parameters::Parameters;
@@ -13,20 +13,68 @@ use crate::numeric::matrix::{Matrix, MatrixRef};
 use crate::numeric::scalar::Scalar;
 use crate::parallel::pool::set_num_threads;
 use crate::training::minibatch::Dataset;
-use crate::training::{train, Batches, Gradient};
+use crate::training::{train, Batches, Gradient, OptimizerSteps};
 use proptest::prelude::*;
 
 const LR: f64 = 0.5;
-const MOMENTUM: f64 = 0.875;
 const NODE: Gradient = Gradient::Numerical(CentralDifference {
     h: 1e-4,
     method: Method::Node,
 });
 
+/// The optimizers, each with scalars for its formula.
+const OPTIMIZERS: [(&str, &[f64]); 8] = [
+    ("sgd", &[LR]),
+    ("momentum", &[0.875, LR]),
+    ("nesterov", &[0.875, LR, 0.875 * 0.875, 1.875 * LR]),
+    ("adagrad", &[0.01, 1e-7]),
+    ("rmsprop", &[0.99, 0.01, 0.01, 1e-7]),
+    ("adam", &[0.001, 0.1, 0.001, 1e-7]),
+    ("adamw", &[0.001, 0.1, 0.001, 1e-7, 0.01]),
+    ("adamw", &[0.001, 0.1, 0.001, 1e-7, 0.0]),
+];
+
+/// A step of one parameter by the definition, its operations in the order of the Python package.
+fn step<T: Scalar>(
+    (name, scalars): (&str, &[f64]),
+    is_bias: bool,
+    (p, g): (&mut T, T),
+    (first, second): (&mut T, &mut T),
+) {
+    let scalar = |i: usize| T::from_f64(scalars[i]);
+    match name {
+        "sgd" => *p -= scalar(0) * g,
+        "momentum" => {
+            *first = scalar(0) * *first - scalar(1) * g;
+            *p += *first;
+        }
+        "nesterov" => {
+            *p += scalar(2) * *first - scalar(3) * g;
+            *first = scalar(0) * *first - scalar(1) * g;
+        }
+        "adagrad" => {
+            *first += g * g;
+            *p -= scalar(0) * g / (first.sqrt() + scalar(1));
+        }
+        "rmsprop" => {
+            *first = scalar(0) * *first + scalar(1) * g * g;
+            *p -= scalar(2) * g / (first.sqrt() + scalar(3));
+        }
+        _ => {
+            *first += scalar(1) * (g - *first);
+            *second += scalar(2) * (g * g - *second);
+            if name == "adamw" && !is_bias {
+                *p -= scalar(4) * *p;
+            }
+            *p -= scalar(0) * *first / (second.sqrt() + scalar(3));
+        }
+    }
+}
+
 /// What a run of steps is taken by.
 #[derive(Debug, Clone, Copy)]
 struct Way {
-    update: Update,
+    optimizer: (&'static str, &'static [f64]),
     gradient: Gradient,
     threads: usize,
 }
@@ -90,7 +138,7 @@ fn one_by_one<T: Scalar>(
     way: Way,
 ) -> Result<(Vec<u64>, Vec<u64>), Error> {
     let mut own = Parameters::copied(network);
-    let mut velocity = Parameters::filled(network, T::zero());
+    let mut states = [(); 2].map(|()| Parameters::filled(network, T::zero()));
     let mut losses = Vec::new();
     for samples in batches {
         let batch = rows(x, samples);
@@ -108,16 +156,14 @@ fn one_by_one<T: Scalar>(
         let data = (batch.view(), targets);
         let (loss, slopes) = gradient_by(way.gradient, &own.network(network), data)?;
         losses.push(loss);
-        let numbers = own.slices_mut().flatten();
-        let numbers = numbers.zip(velocity.slices_mut().flatten());
-        for ((p, v), g) in numbers.zip(slopes.slices().flatten()) {
-            let lr_g = T::from_f64(LR) * T::from_f64(*g);
-            match way.update {
-                Update::Sgd(_) => *p -= lr_g,
-                Update::Momentum(_) => {
-                    *v = T::from_f64(MOMENTUM) * *v - lr_g;
-                    *p += *v;
-                }
+        let arrays = own.slices_mut().zip(slopes.slices()).enumerate();
+        for (i, (own, slopes)) in arrays {
+            let [first, second] = &mut states;
+            let states = first.slices_mut().zip(second.slices_mut()).nth(i);
+            let (first, second) = states.expect("as many arrays");
+            let states = first.iter_mut().zip(second);
+            for ((p, &g), states) in own.iter_mut().zip(slopes).zip(states) {
+                step(way.optimizer, i % 2 == 1, (p, T::from_f64(g)), states);
             }
         }
     }
@@ -130,13 +176,30 @@ fn in_one_call<T: Scalar>(
     batches: &[Vec<usize>],
     way: Way,
 ) -> Result<(Vec<u64>, Vec<u64>), Error> {
-    let samples = batches.concat();
-    let sizes: Vec<usize> = batches.iter().map(Vec::len).collect();
-    let batches = Batches {
-        samples: &samples,
-        sizes: &sizes,
-    };
-    let (losses, own) = train(network, data, batches, way.update, way.gradient)?;
+    let (name, scalars) = way.optimizer;
+    let update = Update::from_scalars(name, scalars)?;
+    let zeros = || Parameters::filled(network, T::zero());
+    let mut states = (0..update.states()).map(|_| zeros()).collect();
+    let mut own = Parameters::copied(network);
+    let mut losses = Vec::new();
+    // In two calls: the second goes on where the first has ended.
+    for batches in batches.chunks(2) {
+        let samples = batches.concat();
+        let sizes: Vec<usize> = batches.iter().map(Vec::len).collect();
+        let updates = vec![update; sizes.len()];
+        let batches = Batches {
+            samples: &samples,
+            sizes: &sizes,
+        };
+        let optimizer = OptimizerSteps {
+            updates: &updates,
+            states,
+        };
+        let network = own.network(network);
+        let trained = train(&network, data, batches, optimizer, way.gradient)?;
+        losses.extend(trained.losses);
+        (own, states) = (trained.parameters, trained.states);
+    }
     let losses = losses.into_iter().map(|loss| bits(T::from_f64(loss)));
     Ok((losses.collect(), all_bits(&own)))
 }
@@ -203,13 +266,10 @@ proptest! {
         single: bool,
         soft: bool,
         threads in 1..5_usize,
-        update in prop_oneof![
-            Just(Update::Sgd(Sgd { lr: LR })),
-            Just(Update::Momentum(Momentum { lr: LR, momentum: MOMENTUM })),
-        ],
+        optimizer in prop::sample::select(&OPTIMIZERS[..]),
         gradient in prop_oneof![Just(Gradient::Backprop), Just(NODE)],
     ) {
-        let way = Way { update, gradient, threads };
+        let way = Way { optimizer, gradient, threads };
         let recipe = Recipe {
             seed,
             sizes: [vec![inputs], hidden, vec![10]].concat(),

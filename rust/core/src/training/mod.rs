@@ -80,26 +80,80 @@ impl<'a> Batches<'a> {
     }
 }
 
-/// Takes one step for each of `batches`, starting from the parameters of `network`; returns the
-/// loss of each batch before its step, and the parameters after the last.
+/// The steps of an optimizer.
+#[derive(Debug)]
+pub struct OptimizerSteps<'a, T> {
+    /// One a step: its settings may change from step to step.
+    pub updates: &'a [Update],
+    /// As many numbers of each parameter as it keeps, before the first step.
+    pub states: Vec<Parameters<T>>,
+}
+
+impl<T: Scalar> OptimizerSteps<'_, T> {
+    fn check(&mut self, network: &Network<'_, T>, steps: usize) -> Result<(), Error> {
+        if self.updates.len() != steps {
+            let wanted = format!("hold one update for each of {steps} steps");
+            return Err(Error::value(
+                "updates",
+                wanted,
+                self.updates.len().to_string(),
+            ));
+        }
+        let states = self.updates.first().map_or(0, |update| update.states());
+        let same = self.updates.iter().all(|update| update.states() == states);
+        let fit = self
+            .states
+            .iter_mut()
+            .all(|state| state.as_mut().fit(network));
+        if same && fit && self.states.len() == states {
+            return Ok(());
+        }
+        let wanted = format!("hold {states} arrays of the network's shapes");
+        Err(Error::value(
+            "states",
+            wanted,
+            format!("{} others", self.states.len()),
+        ))
+    }
+}
+
+/// What a run of steps comes to.
+#[derive(Debug)]
+pub struct Trained<T> {
+    /// The loss of each batch before its step.
+    pub losses: Vec<f64>,
+    /// The parameters after the last step.
+    pub parameters: Parameters<T>,
+    /// What the optimizer keeps then.
+    pub states: Vec<Parameters<T>>,
+}
+
+/// Takes one step for each of `batches`, starting from the parameters of `network`.
 ///
 /// # Errors
-/// If `data` does not fit the network or `batches` does not fit `data`, a half-width is not a
-/// positive finite number, direct evaluation cannot move a parameter by it in some step, or there is not
-/// enough memory.
+/// If `data` does not fit the network, `batches` does not fit `data` or `optimizer` does not fit both, a
+/// half-width is not a positive finite number, direct evaluation cannot move a parameter by it in some step,
+/// or there is not enough memory.
 pub fn train<S: Scalar, T: Scalar>(
     network: &Network<'_, T>,
     data: &Dataset<'_, S, T>,
     batches: Batches<'_>,
-    update: Update,
+    mut optimizer: OptimizerSteps<'_, T>,
     gradient: Gradient,
-) -> Result<(Vec<f64>, Parameters<T>), Error> {
+) -> Result<Trained<T>, Error> {
     check_batch(network, (data.x.rows(), data.x.cols()), &data.targets)?;
     batches.check(data.x.rows())?;
+    optimizer.check(network, batches.sizes.len())?;
     if let Gradient::Numerical(difference) = gradient {
         difference.check()?;
     }
-    let batch_size = batches.sizes.iter().copied().max().unwrap_or(0);
+    let Some(batch_size) = batches.sizes.iter().copied().max() else {
+        return Ok(Trained {
+            losses: Vec::new(),
+            parameters: Parameters::copied(network),
+            states: optimizer.states,
+        });
+    };
     let step = gradient.flops(network, batch_size);
     let all = match step {
         0..WORTH_SHARING => 0,
@@ -109,18 +163,18 @@ pub fn train<S: Scalar, T: Scalar>(
         prepare_thread()?;
         let sizes = Sizes::new(network, batch_size, threads.count());
         let demand = match gradient {
-            Gradient::Backprop => sizes.backprop_steps(update),
-            Gradient::Numerical(difference) => sizes.numerical_steps(update, difference.method),
+            Gradient::Backprop => sizes.backprop_steps(),
+            Gradient::Numerical(difference) => sizes.numerical_steps(difference.method),
         };
         ensure_memory(demand.saturating_add(std::mem::size_of_val(batches.sizes)))?;
         match gradient {
             Gradient::Backprop => {
                 let pass = Backprop::<T>::default();
-                Steps::new(network, data, update, pass, threads).run(batches.iter())
+                Steps::new(network, data, optimizer, pass, threads).run(batches.iter())
             }
             Gradient::Numerical(difference) => {
                 let pass = DifferencePass::new(difference);
-                Steps::new(network, data, update, pass, threads).run(batches.iter())
+                Steps::new(network, data, optimizer, pass, threads).run(batches.iter())
             }
         }
     })

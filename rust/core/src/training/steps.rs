@@ -25,6 +25,7 @@ use crate::sparse::shard::shard_columns;
 use crate::training::minibatch::{Dataset, MiniBatch, MiniBatchTargets};
 use crate::training::shard_step::{ShardProduct, ShardStep};
 use crate::training::widened::{buffer_for, either, widened};
+use crate::training::{OptimizerSteps, Trained};
 
 /// A way to the gradient of a batch, in numbers of type `C`.
 pub trait GradientPass<C: Scalar>: Sync {
@@ -51,7 +52,10 @@ pub trait GradientPass<C: Scalar>: Sync {
 pub struct Steps<'a, S, P, C, G> {
     network: &'a Network<'a, P>,
     data: &'a Dataset<'a, S, P>,
-    update: Update,
+    /// One a step.
+    updates: &'a [Update],
+    /// How many steps have been taken.
+    taken: usize,
     threads: Threads<'a>,
     parameters: Parameters<P>,
     states: Vec<Parameters<P>>,
@@ -69,23 +73,23 @@ pub struct Steps<'a, S, P, C, G> {
 }
 
 impl<'a, S: Scalar, P: Scalar, C: Scalar, G: GradientPass<C>> Steps<'a, S, P, C, G> {
-    /// Steps from the parameters of `network`.
+    /// Steps from the parameters of `network` and the state of an optimizer.
     pub fn new(
         network: &'a Network<'a, P>,
         data: &'a Dataset<'a, S, P>,
-        update: Update,
+        OptimizerSteps { updates, states }: OptimizerSteps<'a, P>,
         pass: G,
         threads: Threads<'a>,
     ) -> Self {
         let shards = shard_columns(network.inputs()).len();
         let parameters = Parameters::copied(network);
-        let zeros = || Parameters::filled(network, P::zero());
         Self {
             network,
             data,
-            update,
+            updates,
+            taken: 0,
             threads,
-            states: (0..update.states()).map(|_| zeros()).collect(),
+            states,
             widened: buffer_for(network),
             parameters,
             batch: MiniBatch::default(),
@@ -97,22 +101,25 @@ impl<'a, S: Scalar, P: Scalar, C: Scalar, G: GradientPass<C>> Steps<'a, S, P, C,
         }
     }
 
-    /// Takes a step for each of `batches`; returns the loss of each batch before its step, and the parameters
-    /// after the last.
+    /// Takes a step for each of `batches`, of which there are as many as updates.
     ///
     /// # Errors
     /// If a parameter cannot be moved.
     pub fn run<'b>(
         mut self,
         batches: impl ExactSizeIterator<Item = &'b [usize]>,
-    ) -> Result<(Vec<f64>, Parameters<P>), Error> {
+    ) -> Result<Trained<P>, Error> {
         let mut losses = Vec::with_capacity(batches.len());
         for samples in batches {
             losses.extend(self.advance(Some(samples)).map(Scalar::widen));
             self.prepare(samples)?;
         }
         losses.extend(self.advance(None).map(Scalar::widen));
-        Ok((losses, self.parameters))
+        Ok(Trained {
+            losses,
+            parameters: self.parameters,
+            states: self.states,
+        })
     }
 
     /// Takes the step that waits, and reads the next batch; returns the loss before the step.
@@ -122,13 +129,20 @@ impl<'a, S: Scalar, P: Scalar, C: Scalar, G: GradientPass<C>> Steps<'a, S, P, C,
         } else {
             self.advance_whole(next)
         };
+        self.taken += usize::from(self.is_prepared);
         self.is_prepared = false;
         loss
     }
 
+    /// What the step that waits is taken by; none waits after the last.
+    fn update(&self) -> Update {
+        self.updates[self.taken.min(self.updates.len() - 1)]
+    }
+
     fn advance_whole(&mut self, next: Option<&[usize]>) -> Option<C> {
+        let update = self.update();
         let loss = self.is_prepared.then(|| {
-            let sinks = steps(&mut self.parameters, &mut self.states, self.update);
+            let sinks = steps(&mut self.parameters, &mut self.states, update);
             let sinks = sinks.map(GradientSink::Step);
             self.pass
                 .prepared()
@@ -151,7 +165,8 @@ impl<'a, S: Scalar, P: Scalar, C: Scalar, G: GradientPass<C>> Steps<'a, S, P, C,
         }
         let prepared = self.is_prepared.then(|| self.pass.prepared());
         let layers = prepared.as_ref().map(|prepared| &prepared.layers[..]);
-        let mut steps = steps(&mut self.parameters, &mut self.states, self.update).layers;
+        let update = self.update();
+        let mut steps = steps(&mut self.parameters, &mut self.states, update).layers;
         let mut buffers = self.widened.as_mut().layers.into_iter();
         let (data, targets, pass) = (self.data, &mut self.targets, &self.pass);
         let network_loss = self.network.loss();

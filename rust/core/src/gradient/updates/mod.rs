@@ -1,5 +1,6 @@
 //! The steps that optimizers take along a gradient: one file each, and one line in the list below.
 
+use crate::error::Error;
 use crate::network::parameters::{Parameters, PerLayer};
 use crate::numeric::scalar::Scalar;
 use crate::numeric::simd::{dispatch, Kernel, Level};
@@ -10,8 +11,19 @@ pub const MAX_STATES: usize = 2;
 
 /// How an optimizer moves parameters along their gradient.
 pub trait UpdateRule: Copy {
+    /// Its name in the Python package.
+    const NAME: &'static str;
     /// How many numbers it keeps of each parameter, zero at first.
     const STATES: usize;
+
+    /// One step of it by the scalars of its formula, if there are as many as it has.
+    fn from_scalars(scalars: &[f64]) -> Option<Self>;
+
+    /// The same step of a bias.
+    #[must_use]
+    fn for_bias(self) -> Self {
+        self
+    }
 
     /// Takes one step, inside a [`Kernel`]: `gradient` and the first [`STATES`](Self::STATES) of `states`
     /// are as long as `parameters`.
@@ -31,13 +43,37 @@ macro_rules! updates {
     ($($name:ident in $file:ident,)+) => {
         $(mod $file; pub use $file::$name;)+
 
-        /// An optimizer and its settings.
+        /// One step of an optimizer.
         #[derive(Debug, Clone, Copy, PartialEq)]
         pub enum Update {
             $(#[doc = concat!("See [`", stringify!($name), "`].")] $name($name),)+
         }
 
         impl Update {
+            /// One step of the optimizer of that name, by the scalars of its formula.
+            ///
+            /// # Errors
+            /// If there is no such optimizer, or it has another number of scalars.
+            pub fn from_scalars(name: &str, scalars: &[f64]) -> Result<Self, Error> {
+                let step = match name {
+                    $($name::NAME => $name::from_scalars(scalars).map(Self::$name),)+
+                    _ => {
+                        let known = [$($name::NAME),+].join(", ");
+                        return Err(Error::value("optimizer", format!("be one of {known}"), name));
+                    }
+                };
+                let got = || format!("{} scalars", scalars.len());
+                step.ok_or_else(|| Error::value("scalars", format!("fit the formula of {name}"), got()))
+            }
+
+            /// The same step of a bias.
+            #[must_use]
+            pub fn for_bias(self) -> Self {
+                match self {
+                    $(Self::$name(rule) => Self::$name(rule.for_bias()),)+
+                }
+            }
+
             /// How many numbers it keeps of each parameter, zero at first.
             #[must_use]
             pub fn states(self) -> usize {
@@ -66,6 +102,11 @@ macro_rules! updates {
 updates! {
     Sgd in sgd,
     Momentum in momentum,
+    Nesterov in nesterov,
+    AdaGrad in adagrad,
+    RmsProp in rmsprop,
+    Adam in adam,
+    AdamW in adamw,
 }
 
 /// Parameters that are about to take a step, and what the optimizer keeps of each.
@@ -156,6 +197,13 @@ pub fn steps<'a, T: Scalar>(
         states: <[&mut [T]; MAX_STATES]>::default(),
         update,
     });
+    for bias in steps
+        .layers
+        .iter_mut()
+        .filter_map(|layer| layer.bias.as_mut())
+    {
+        bias.update = update.for_bias();
+    }
     for (i, state) in states.iter_mut().enumerate() {
         for (step, state) in steps.each_mut().zip(state.as_mut()) {
             step.states[i] = state;

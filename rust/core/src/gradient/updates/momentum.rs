@@ -8,14 +8,22 @@ use crate::numeric::simd::Level;
 /// `v = momentum v - lr g; p += v`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Momentum {
+    /// The share of the last velocity `v` that stays.
+    pub momentum: f64,
     /// The learning rate.
     pub lr: f64,
-    /// The share of the last step's velocity `v` that stays.
-    pub momentum: f64,
 }
 
 impl UpdateRule for Momentum {
+    const NAME: &'static str = "momentum";
     const STATES: usize = 1;
+
+    fn from_scalars(scalars: &[f64]) -> Option<Self> {
+        let [momentum, lr] = *scalars else {
+            return None;
+        };
+        Some(Self { momentum, lr })
+    }
 
     #[inline(always)]
     fn step<T: Scalar, G: Scalar, L: Level>(
@@ -24,7 +32,8 @@ impl UpdateRule for Momentum {
         gradient: &[G],
         [velocity, _]: [&mut [T]; MAX_STATES],
     ) {
-        let (lr, momentum) = (T::from_f64(self.lr), T::from_f64(self.momentum));
+        let momentum = T::from_f64(self.momentum);
+        let lr = T::from_f64(self.lr);
         let parameters = parameters.iter_mut().zip(gradient);
         for ((p, g), v) in parameters.zip(velocity) {
             *v = momentum * *v - lr * T::from_f64(g.widen());

@@ -12,7 +12,15 @@ pub struct Sgd {
 }
 
 impl UpdateRule for Sgd {
+    const NAME: &'static str = "sgd";
     const STATES: usize = 0;
+
+    fn from_scalars(scalars: &[f64]) -> Option<Self> {
+        let [lr] = *scalars else {
+            return None;
+        };
+        Some(Self { lr })
+    }
 
     #[inline(always)]
     fn step<T: Scalar, G: Scalar, L: Level>(
