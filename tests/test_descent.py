@@ -124,7 +124,9 @@ def arguments(**changes):
         "t": np.array([0, 1, 0, 1]),
         "samples": np.array([0, 1, 2, 3]),
         "sizes": np.array([2, 2]),
-        "lr": 0.1,
+        "optimizer": "sgd",
+        "scalars": np.full((2, 1), 0.1),
+        "states": [],
         "difference": None,
     }
     return net, list((usual | changes).values())
@@ -139,6 +141,15 @@ def arguments(**changes):
         ({"sizes": np.array([4, 0])}, "sizes must be positive and add up to 4"),
         ({"t": np.array([0, 1, 0, 2])}, "t must hold labels in 0..1 only, got 2 at position 3"),
         ({"x": np.ones((4, 2))}, "x must have 3 columns"),
+        ({"optimizer": "newton"}, "optimizer must be one of sgd, momentum, .*, got newton"),
+        ({"scalars": np.ones((2, 2))}, "scalars must fit the formula of sgd, got 2 scalars"),
+        ({"scalars": np.ones((3, 1))}, "updates must hold one update for each of 2 steps, got 3"),
+        ({"states": [[np.zeros(3)]]}, "a state must have an array a parameter, got 1"),
+        ({"states": [[np.zeros(3)] * 4]}, "a state must have the shapes of the parameters"),
+        (
+            {"optimizer": "momentum", "scalars": np.ones((2, 2))},
+            "states must hold 1 arrays of the network's shapes, got 0 others",
+        ),
         ({"difference": (0.0, "auto")}, "h must be a positive finite number"),
         ({"difference": (1e-4, "exact")}, "method must be"),
     ],

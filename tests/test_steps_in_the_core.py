@@ -92,7 +92,8 @@ def in_one_call(run):
     try:
         losses = _core.network_train(
             run.net.core_layers(), run.x, t, np.concatenate(run.batches),
-            np.array([len(batch) for batch in run.batches]), run.lr,
+            np.array([len(batch) for batch in run.batches]),
+            "sgd", np.full((len(run.batches), 1), run.lr), [],
             None if run.method == "backprop" else (WIDTH, run.method),
         )  # fmt: skip
     except ValueError:

@@ -71,6 +71,7 @@ fn descend_in<T: Element + Scalar>(
                 parameters,
                 states: Default::default(),
                 update: Update::Sgd(Sgd { lr }),
+                weight_decay: 0.0,
             };
             step_all(own.into_iter().map(step).zip(slopes).collect());
             true

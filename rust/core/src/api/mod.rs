@@ -86,7 +86,7 @@ pub fn loss<T: Scalar>(
 ) -> Result<T, Error> {
     check_batch(network, shape(x), targets)?;
     let forward = forward_pass(network, x)?;
-    Ok(network.loss().mean(&forward.scored(targets)))
+    Ok(network.penalized(network.loss().mean(&forward.scored(targets))))
 }
 
 /// How many samples have their largest score where their target is largest; of equals, the first
@@ -147,9 +147,9 @@ pub fn gradient<T: Scalar>(
             let batch = Batch::new(x, threads, &mut own.batch);
             let (input, backprop) = (batch.input(), &mut own.backprop);
             backprop.prepare(network, Begin::Input(input), targets, threads);
-            let sinks = write_to::<T, T>(out);
+            let sinks = write_to::<T, T>(network, out);
             backprop.prepared().deliver(input, sinks, threads);
-            backprop.loss(network.loss(), targets)
+            network.penalized(backprop.loss(network.loss(), targets))
         })
     })
 }
@@ -187,9 +187,9 @@ pub fn numerical_gradient<'a>(
             let begin = (Begin::Input(input), input);
             let prepared = quotients.prepare(network, begin, targets, difference, context)?;
             Ok(prepared.map(|()| {
-                let sinks = write_to::<f64, f64>(out);
+                let sinks = write_to::<f64, f64>(network, out);
                 quotients.prepared().deliver(input, sinks, threads);
-                quotients.loss()
+                network.penalized(quotients.loss())
             }))
         })?
     };

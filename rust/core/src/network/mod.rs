@@ -12,6 +12,7 @@ use crate::error::Error;
 use crate::network::activations::Activation;
 use crate::network::losses::Loss;
 use crate::numeric::matrix::MatrixRef;
+use crate::numeric::reduce::sum_of_squares;
 use crate::numeric::scalar::Scalar;
 
 /// One fully connected layer: `z = activation(input @ weights + bias)`.
@@ -44,6 +45,7 @@ impl<T: Scalar> Layer<'_, T> {
 pub struct Network<'a, T> {
     layers: Vec<Layer<'a, T>>,
     loss: Loss,
+    weight_decay: f64,
 }
 
 impl<'a, T: Scalar> Network<'a, T> {
@@ -73,7 +75,11 @@ impl<'a, T: Scalar> Network<'a, T> {
             }
         }
         let loss = loss.into();
-        Ok(Self { layers, loss })
+        Ok(Self {
+            layers,
+            loss,
+            weight_decay: 0.0,
+        })
     }
 
     /// A network of other layers of the same shapes.
@@ -83,7 +89,51 @@ impl<'a, T: Scalar> Network<'a, T> {
         Network {
             layers,
             loss: self.loss,
+            weight_decay: self.weight_decay,
         }
+    }
+
+    /// The network whose loss also has `weight_decay / 2` times the sum of the squares of all weights.
+    ///
+    /// # Errors
+    /// If it is negative or not finite.
+    pub fn with_weight_decay(self, weight_decay: f64) -> Result<Self, Error> {
+        if weight_decay.is_finite() && weight_decay >= 0.0 {
+            return Ok(Self {
+                weight_decay,
+                ..self
+            });
+        }
+        let got = weight_decay.to_string();
+        Err(Error::value(
+            "weight_decay",
+            "be a finite number, not negative",
+            got,
+        ))
+    }
+
+    /// What the squares of the weights are weighed by in the loss, twice: their gradient has it times the
+    /// weights.
+    #[must_use]
+    pub fn weight_decay(&self) -> f64 {
+        self.weight_decay
+    }
+
+    /// The mean loss of a batch with what the [weights add](Self::penalty) to it.
+    #[must_use]
+    pub fn penalized(&self, mean: T) -> T {
+        T::from_f64(mean.widen() + self.penalty())
+    }
+
+    /// What the weights add to the loss.
+    #[must_use]
+    pub fn penalty(&self) -> f64 {
+        if self.weight_decay == 0.0 {
+            return 0.0;
+        }
+        let layers = self.layers.iter();
+        let squares: f64 = layers.map(|l| sum_of_squares(l.weights.data())).sum();
+        0.5 * self.weight_decay * squares
     }
 
     /// The layers, first to last.

@@ -2,7 +2,7 @@
 
 use super::draw::{distance, product, Draw};
 use crate::gradient::prepared::{Prepared, PreparedLayer, Terms};
-use crate::gradient::sink::GradientSink;
+use crate::gradient::sink::{GradientSink, WriteMut};
 use crate::network::input::{Batch, Input};
 use crate::network::parameters::{LayerParts, PerLayer};
 use crate::numeric::matrix::{Matrix, MatrixRef};
@@ -31,7 +31,7 @@ fn deliver<T: Scalar>(
         }),
     };
     let sinks = LayerParts {
-        weights: GradientSink::<T, T>::Write(out),
+        weights: GradientSink::<T, T>::Write(WriteMut::to(out)),
         bias: None,
     };
     let (layers, sinks) = (vec![layer], vec![sinks]);

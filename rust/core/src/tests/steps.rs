@@ -76,6 +76,7 @@ fn step<T: Scalar>(
 struct Way {
     optimizer: (&'static str, &'static [f64]),
     gradient: Gradient,
+    weight_decay: f64,
     threads: usize,
 }
 
@@ -226,6 +227,9 @@ fn assert_same<T: Scalar>(case: &Case, batches: &[Vec<usize>], soft: bool, way: 
         activation: like.activation,
     });
     let network = Network::new(layers.collect(), case.network().loss()).expect("the sizes chain");
+    let network = network
+        .with_weight_decay(way.weight_decay)
+        .expect("it is small");
     let (x, t) = (case.x.view().cast::<T>(), case.soft.view().cast::<T>());
     let targets = if soft {
         Targets::Dense(t.view())
@@ -268,8 +272,9 @@ proptest! {
         threads in 1..5_usize,
         optimizer in prop::sample::select(&OPTIMIZERS[..]),
         gradient in prop_oneof![Just(Gradient::Backprop), Just(NODE)],
+        weight_decay in prop_oneof![Just(0.0), Just(0.01)],
     ) {
-        let way = Way { optimizer, gradient, threads };
+        let way = Way { optimizer, gradient, weight_decay, threads };
         let recipe = Recipe {
             seed,
             sizes: [vec![inputs], hidden, vec![10]].concat(),

@@ -68,6 +68,8 @@ pub struct Steps<'a, S, P, C, G> {
     pass: G,
     /// Whether the next batch is read in shards; not once there has been one with too few zeros.
     is_sharded: bool,
+    /// What the weights add to the loss of the batch.
+    penalty: f64,
     /// Whether a gradient waits for its step.
     is_prepared: bool,
 }
@@ -97,6 +99,7 @@ impl<'a, S: Scalar, P: Scalar, C: Scalar, G: GradientPass<C>> Steps<'a, S, P, C,
             products: (0..shards).map(|_| ShardProduct::default()).collect(),
             pass,
             is_sharded: shards > 1,
+            penalty: 0.0,
             is_prepared: false,
         }
     }
@@ -131,12 +134,13 @@ impl<'a, S: Scalar, P: Scalar, C: Scalar, G: GradientPass<C>> Steps<'a, S, P, C,
         };
         self.taken += usize::from(self.is_prepared);
         self.is_prepared = false;
-        loss
+        loss.map(|mean| C::from_f64(mean.widen() + self.penalty))
     }
 
-    /// What the step that waits is taken by; none waits after the last.
-    fn update(&self) -> Update {
-        self.updates[self.taken.min(self.updates.len() - 1)]
+    /// What the step that waits is taken by (none waits after the last), and the weights are decayed by.
+    fn update(&self) -> (Update, f64) {
+        let update = self.updates[self.taken.min(self.updates.len() - 1)];
+        (update, self.network.weight_decay())
     }
 
     fn advance_whole(&mut self, next: Option<&[usize]>) -> Option<C> {
@@ -212,6 +216,7 @@ impl<'a, S: Scalar, P: Scalar, C: Scalar, G: GradientPass<C>> Steps<'a, S, P, C,
             self.batch.fill(self.data, samples, self.threads);
         }
         let network = either(&self.parameters, &self.widened).network(self.network);
+        self.penalty = network.penalty();
         let input = self.batch.input();
         let sums: Vec<_> = self.products.iter().map(|product| &product.sums).collect();
         let begin = if self.is_sharded {

@@ -88,7 +88,7 @@ macro_rules! updates {
 
             #[inline(always)]
             fn run<L: Level>(self) {
-                let StepMut { parameters, states, update } = self.step;
+                let StepMut { parameters, states, update, .. } = self.step;
                 match update {
                     $(Update::$name(rule) => {
                         rule.step::<T, G, L>(parameters, self.gradient, states);
@@ -118,6 +118,8 @@ pub struct StepMut<'a, T> {
     pub states: [&'a mut [T]; MAX_STATES],
     /// The optimizer.
     pub update: Update,
+    /// What the loss weighs the squares of these parameters by, twice.
+    pub weight_decay: f64,
 }
 
 struct StepAlong<'a, T, G> {
@@ -136,6 +138,7 @@ impl<T: Scalar> StepMut<'_, T> {
             parameters: &mut *self.parameters,
             states: self.states.each_mut().map(|state| &mut **state),
             update: self.update,
+            weight_decay: self.weight_decay,
         }
     }
 
@@ -146,6 +149,7 @@ impl<T: Scalar> StepMut<'_, T> {
             parameters,
             states,
             update,
+            weight_decay,
         } = self;
         let (head, tail) = parameters.split_at_mut(count);
         let (mut heads, mut tails) = (
@@ -159,6 +163,7 @@ impl<T: Scalar> StepMut<'_, T> {
             parameters,
             states,
             update,
+            weight_decay,
         };
         (part(head, heads), part(tail, tails))
     }
@@ -185,17 +190,19 @@ impl<T: Scalar> StepMut<'_, T> {
     }
 }
 
-/// A step of all `parameters`; `states` holds as many numbers of each as the optimizer keeps.
+/// A step of all `parameters`, the weights decayed by the loss; `states` holds as many numbers of each as the
+/// optimizer keeps.
 #[must_use]
 pub fn steps<'a, T: Scalar>(
     parameters: &'a mut Parameters<T>,
     states: &'a mut [Parameters<T>],
-    update: Update,
+    (update, weight_decay): (Update, f64),
 ) -> PerLayer<StepMut<'a, T>> {
     let mut steps = parameters.as_mut().map(|parameters| StepMut {
         parameters,
         states: <[&mut [T]; MAX_STATES]>::default(),
         update,
+        weight_decay,
     });
     for bias in steps
         .layers
@@ -203,6 +210,7 @@ pub fn steps<'a, T: Scalar>(
         .filter_map(|layer| layer.bias.as_mut())
     {
         bias.update = update.for_bias();
+        bias.weight_decay = 0.0;
     }
     for (i, state) in states.iter_mut().enumerate() {
         for (step, state) in steps.each_mut().zip(state.as_mut()) {
