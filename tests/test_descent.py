@@ -119,7 +119,7 @@ def test_unusual_parameters_train_as_ever(change):
 def arguments(**changes):
     net = TwoLayerNet(3, 2, 2, rng=0)
     usual = {
-        "layers": net.core_layers(),
+        "network": net.core_network(),
         "x": np.ones((4, 3)),
         "t": np.array([0, 1, 0, 1]),
         "samples": np.array([0, 1, 2, 3]),

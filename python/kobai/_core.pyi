@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 _Floats = TypeVar("_Floats", npt.NDArray[np.float32], npt.NDArray[np.float64], npt.NDArray[Any])
 _Layer = tuple[npt.NDArray[Any], npt.NDArray[Any] | None, str]
+_Network = tuple[Sequence[_Layer], tuple[str, Sequence[float]], float]
 _LayerGradient = tuple[npt.NDArray[Any], npt.NDArray[Any] | None]
 
 __all__ = [
@@ -25,7 +26,7 @@ __all__ = [
     "network_gradient",
     "network_loss",
     "network_numerical_gradient",
-    "network_probabilities",
+    "network_outputs",
     "network_scores",
     "network_train",
     "num_threads",
@@ -52,19 +53,19 @@ def softmax(x: _Floats, axis: int, /) -> _Floats: ...
 def mean_squared_error(y: _Floats, t: _Floats, /) -> float: ...
 def cross_entropy_error(y: _Floats, t: _Floats, /) -> float: ...
 def cross_entropy_error_labels(y: npt.NDArray[Any], t: npt.NDArray[np.int64], /) -> float: ...
-def network_scores(layers: Sequence[_Layer], x: _Floats, /) -> _Floats: ...
-def network_probabilities(layers: Sequence[_Layer], x: _Floats, /) -> _Floats: ...
+def network_scores(network: _Network, x: _Floats, /) -> _Floats: ...
+def network_outputs(network: _Network, x: _Floats, /) -> _Floats: ...
 def network_loss(
-    layers: Sequence[_Layer], x: npt.NDArray[Any], t: npt.NDArray[Any], /
+    network: _Network, x: npt.NDArray[Any], t: npt.NDArray[Any], /
 ) -> float: ...
 def network_correct(
-    layers: Sequence[_Layer], x: npt.NDArray[Any], t: npt.NDArray[Any], /
+    network: _Network, x: npt.NDArray[Any], t: npt.NDArray[Any], /
 ) -> int: ...
 def network_gradient(
-    layers: Sequence[_Layer], x: npt.NDArray[Any], t: npt.NDArray[Any], /
+    network: _Network, x: npt.NDArray[Any], t: npt.NDArray[Any], /
 ) -> tuple[float, list[_LayerGradient]]: ...
 def network_numerical_gradient(
-    layers: Sequence[_Layer],
+    network: _Network,
     x: npt.NDArray[Any],
     t: npt.NDArray[Any],
     h: float,
@@ -75,7 +76,7 @@ def descend(
     params: Sequence[npt.NDArray[Any]], grads: Sequence[npt.NDArray[Any]], lr: float, /
 ) -> bool: ...
 def network_train(
-    layers: Sequence[_Layer],
+    network: _Network,
     x: npt.NDArray[Any],
     t: npt.NDArray[Any],
     samples: npt.NDArray[np.int64],

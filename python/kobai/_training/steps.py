@@ -121,12 +121,12 @@ class Stepper:
         task = self._task
         net: Any = task.net
         optimizer: Any = task.optimizer
-        layers = net.core_layers()
+        network = net.core_network()
         data = self._data.for_core(np.concatenate(steps), net.dtype)
         optimizer.start(net.params)
         states = [getattr(optimizer, name) for name in optimizer.state_names]
         losses: list[float] = _core.network_train(
-            layers,
+            network,
             data.x,
             data.t,
             data.samples,

@@ -43,6 +43,9 @@ class Network(Overridable):
     """A network whose parameters the core is given by name, layer by layer."""
 
     _layers: tuple[Layer, ...]
+    # The loss as the core takes it: its name, and the numbers of its formula.
+    _loss: tuple[str, list[float]] = ("cross_entropy", [1e-7])
+    _weight_decay = 0.0
     _shapes: dict[str, tuple[int, ...]]
     # The number of inputs, of units in each hidden layer, and of outputs.
     _sizes: tuple[int, ...]
@@ -143,7 +146,7 @@ class Network(Overridable):
         0.6666666666666666
         """
         predict_is_ours = "predict" not in self._replaced_methods()
-        layers = self.core_layers() if predict_is_ours else []
+        network = self.core_network() if predict_is_ours else None
         data, answers = self.checked_data(x, t)
         if data.ndim == 1:
             data, answers = data[np.newaxis], answers[np.newaxis]
@@ -151,7 +154,7 @@ class Network(Overridable):
         for rows in self._blocks(len(data)):
             if predict_is_ours:
                 batch = self._batch(data[rows], answers[rows], keep_single=True)
-                correct += _core.network_correct(layers, *batch)
+                correct += _core.network_correct(network, *batch)
             else:
                 correct += self._correct_predictions(data[rows], answers[rows])
         return correct / len(data)
@@ -205,23 +208,23 @@ class Network(Overridable):
         """The answer of the core function `question` for each row of `x`, block by block."""
         columns, *_, outputs = self._sizes
         data = x if self._is_plain_batch(x) else inputs("x", x, columns)
-        layers = self.core_layers()
+        network = self.core_network()
         if data.ndim == 1:
-            row: FloatArray = question(layers, self._rows(data[np.newaxis]))[0]
+            row: FloatArray = question(network, self._rows(data[np.newaxis]))[0]
             return row
         if len(data) <= _MIN_BLOCK_ROWS:
-            return question(layers, self._rows(data))
+            return question(network, self._rows(data))
         answers = np.empty((len(data), outputs), self.dtype)
         for rows in self._blocks(len(data)):
-            answers[rows] = question(layers, self._rows(data[rows]))
+            answers[rows] = question(network, self._rows(data[rows]))
         return answers
 
     def _ask(self, question: Callable[..., _Answer], x: npt.ArrayLike, t: npt.ArrayLike) -> _Answer:
         """The answer of the core function `question` for this network and a batch."""
-        layers = self.core_layers()
+        network = self.core_network()
         batch = self._batch(x, t)
         try:
-            return question(layers, *batch)
+            return question(network, *batch)
         except ValueError as error:
             raise self._explained(error, x, t) from None
 
@@ -294,6 +297,31 @@ class Network(Overridable):
         """
         return list(self._shapes)
 
+    def core_network(self) -> tuple[list[Any], tuple[str, list[float]], float]:
+        """The network as the core takes it, after checking that the parameters still fit.
+
+        Returns
+        -------
+        layers : list of tuple
+            What `core_layers` returns.
+        loss : tuple
+            The name of the loss, and the numbers of its formula.
+        weight_decay : float
+            What the squares of the weights are weighed by in the loss, twice.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As `core_layers`.
+
+        Examples
+        --------
+        >>> from kobai import TwoLayerNet
+        >>> TwoLayerNet(2, 3, 4).core_network()[1:]
+        (('cross_entropy', [1e-07]), 0.0)
+        """
+        return self.core_layers(), self._loss, self._weight_decay
+
     def _check_parameter(self, key: str, value: Any, shape: tuple[int, ...]) -> None:
         name = self._display_name(key)
         if not isinstance(value, np.ndarray):
@@ -352,7 +380,7 @@ class Network(Overridable):
     def _central_differences(
         self, x: npt.ArrayLike, t: npt.ArrayLike, h: float, method: str
     ) -> tuple[float, dict[str, FloatArray]]:
-        layers = self.core_layers()
+        layers, *rest = self.core_network()
         rows, answers = self._batch(x, t, keep_single=True)
         is_double = self.dtype == _DOUBLE
         if not is_double:
@@ -363,7 +391,9 @@ class Network(Overridable):
             if answers.dtype != np.int64:
                 answers = answers.astype(_DOUBLE)
         try:
-            loss, gradient = _core.network_numerical_gradient(layers, rows, answers, h, method)
+            loss, gradient = _core.network_numerical_gradient(
+                (layers, *rest), rows, answers, h, method
+            )
         except ValueError as error:
             # The other methods move pre-activations, never a parameter itself.
             moved_by = h if method == "direct" else None

@@ -175,7 +175,7 @@ class TwoLayerNet(Network):
         array([[0.25, 0.25, 0.25, 0.25],
                [0.25, 0.25, 0.25, 0.25]])
         """
-        return self._predict(_core.network_probabilities, x)
+        return self._predict(_core.network_outputs, x)
 
     def gradient(self, x: npt.ArrayLike, t: npt.ArrayLike) -> dict[str, FloatArray]:
         """The exact derivative of `loss`, its 1e-7 included, by backpropagation.

@@ -34,7 +34,7 @@ mod sparse;
 mod tests;
 mod training;
 
-pub use api::{correct, gradient, loss, numerical_gradient, probabilities, scores};
+pub use api::{correct, gradient, loss, numerical_gradient, outputs, scores};
 pub use error::Error;
 pub use finite_difference::{CentralDifference, Method};
 pub use functions::{cross_entropy_error, cross_entropy_error_labels, mean_squared_error};

@@ -7,6 +7,7 @@ mod arrays;
 mod attached;
 mod failure;
 mod functions;
+mod network_values;
 mod networks;
 mod optimizers;
 mod threads;
@@ -24,7 +25,7 @@ mod _core {
     #[pymodule_export]
     use crate::networks::{
         network_correct, network_gradient, network_loss, network_numerical_gradient,
-        network_probabilities, network_scores,
+        network_outputs, network_scores,
     };
 
     #[pymodule_export]

@@ -6,13 +6,14 @@ use pyo3::prelude::*;
 
 use kobai_core::{
     ensure_memory, train, Batches, CentralDifference, Dataset, Gradient, Network, OptimizerSteps,
-    Parameters, Scalar, SoftmaxCrossEntropy, Update,
+    Parameters, Scalar, Update,
 };
 
 use crate::arrays::{new_array, wrong_type, Floats, Values};
 use crate::attached::Attached;
 use crate::failure::Failure;
-use crate::networks::{is_double, method_named, LayerObjects, NetworkValues, TargetValues};
+use crate::network_values::{is_double, NetworkObjects, NetworkValues, TargetValues};
+use crate::networks::method_named;
 
 /// Which samples each step takes.
 struct Samples {
@@ -56,7 +57,7 @@ type StateObjects<'py> = Vec<Vec<Bound<'py, PyAny>>>;
 
 /// Everything a run of steps is about, but for the type of the network.
 struct Run<'a, 'py> {
-    layers: Vec<LayerObjects<'py>>,
+    network: NetworkObjects<'py>,
     t: &'a Bound<'py, PyAny>,
     samples: Samples,
     updates: Vec<Update>,
@@ -71,18 +72,17 @@ impl<'py> Run<'_, 'py> {
         own: &Attached<'py>,
         x: &Values<'py, S>,
     ) -> PyResult<Vec<f64>> {
-        let parameters = self.layers.iter().flat_map(|(weights, bias, _)| {
+        let parameters = self.network.0.iter().flat_map(|(weights, bias, _)| {
             let bias = bias.iter().cloned();
             std::iter::once(weights.clone()).chain(bias)
         });
         let mut objects: Vec<Vec<_>> = vec![parameters.collect()];
         objects.extend(self.states.iter().cloned());
         let trained = {
-            let arrays = NetworkValues::<T>::extract(self.layers)?;
+            let arrays = NetworkValues::<T>::extract(self.network)?;
             let target_values = TargetValues::<T>::extract(self.t)?;
-            let (layers, x, targets) = (arrays.layers()?, x.matrix("x")?, target_values.targets()?);
-            let network =
-                Network::new(layers, SoftmaxCrossEntropy::default()).map_err(Failure::from)?;
+            let (network, x, targets) =
+                (arrays.network()?, x.matrix("x")?, target_values.targets()?);
             let states = self.states.iter().map(|state| copied(&network, state));
             let optimizer = OptimizerSteps {
                 updates: &self.updates,
@@ -153,10 +153,10 @@ fn writable<'py, T: Element>(object: &Bound<'py, PyAny>) -> PyResult<PyReadwrite
 /// states of the optimizer back; returns the loss of each batch before its step. A row of `scalars` holds
 /// what the optimizer's formula takes in one step. Without `difference`, a half-width and a method, gradients are found by backpropagation.
 #[pyfunction]
-#[pyo3(signature = (layers, x, t, samples, sizes, optimizer, scalars, states, difference, /))]
+#[pyo3(signature = (network, x, t, samples, sizes, optimizer, scalars, states, difference, /))]
 #[allow(clippy::too_many_arguments)]
 pub fn network_train<'py>(
-    layers: Vec<LayerObjects<'py>>,
+    network: NetworkObjects<'py>,
     x: &Bound<'py, PyAny>,
     t: &Bound<'py, PyAny>,
     samples: &Bound<'py, PyAny>,
@@ -174,9 +174,9 @@ pub fn network_train<'py>(
             method: method_named(&method)?,
         }),
     };
-    let is_double = is_double(&layers);
+    let is_double = is_double(&network);
     let run = Run {
-        layers,
+        network,
         t,
         samples: Samples::extract(samples, sizes)?,
         updates: updates(optimizer, scalars)?,

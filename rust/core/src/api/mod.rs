@@ -64,11 +64,11 @@ pub fn scores<T: Scalar>(
     Ok(forward_pass(network, x)?.into_scores())
 }
 
-/// The probabilities of each sample, shape (samples, classes).
+/// What the loss makes of the scores of each sample, shape (samples, classes).
 ///
 /// # Errors
 /// If `x` does not fit the network.
-pub fn probabilities<T: Scalar>(
+pub fn outputs<T: Scalar>(
     network: &Network<'_, T>,
     x: MatrixRef<'_, T>,
 ) -> Result<Matrix<T>, Error> {

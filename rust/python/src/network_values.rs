@@ -1,0 +1,120 @@
+//! Networks and targets: from Python objects to what the core reads.
+//!
+//! A network is a list of `(weights, bias, activation)`, first layer to last, a loss and a weight decay.
+
+use numpy::{Element, PyArrayDyn};
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+
+use kobai_core::{Activation, Layer, Loss, Network, Scalar, SoftmaxCrossEntropy, Targets};
+
+use crate::arrays::{wrong_type, Values};
+use crate::failure::Failure;
+
+/// Weights, bias and the name of the activation of one layer.
+pub type LayerObjects<'py> = (Bound<'py, PyAny>, Option<Bound<'py, PyAny>>, String);
+
+/// The arrays of one layer.
+struct LayerValues<'py, T: Element> {
+    weights: Values<'py, T>,
+    bias: Option<Values<'py, T>>,
+    activation: Activation,
+}
+
+impl<'py, T: Element + Scalar> LayerValues<'py, T> {
+    fn extract((weights, bias, activation): LayerObjects<'py>) -> PyResult<Self> {
+        let bias = bias.map(|bias| Values::copied("bias", &bias));
+        Ok(Self {
+            weights: Values::extract("weights", &weights)?,
+            bias: bias.transpose()?,
+            activation: Activation::from_name(&activation).ok_or_else(|| {
+                let known = "'identity', 'sigmoid' or 'relu'";
+                let message = format!("activation must be {known}, got '{activation}'");
+                PyValueError::new_err(message)
+            })?,
+        })
+    }
+
+    fn layer(&self) -> PyResult<Layer<'_, T>> {
+        let bias = self.bias.as_ref().map(|bias| bias.vector("bias"));
+        Ok(Layer {
+            weights: self.weights.matrix("weights")?,
+            bias: bias.transpose()?,
+            activation: self.activation,
+        })
+    }
+}
+
+/// A network: its layers, the name of its loss with the numbers of its formula, and its weight decay.
+pub type NetworkObjects<'py> = (Vec<LayerObjects<'py>>, (String, Vec<f64>), f64);
+
+/// Whether a network computes in double precision; one without layers is refused as if it did.
+pub fn is_double((layers, ..): &NetworkObjects<'_>) -> bool {
+    let first = layers.first();
+    first.is_none_or(|(weights, ..)| weights.is_instance_of::<PyArrayDyn<f64>>())
+}
+
+/// The arrays of a network, its loss and its weight decay.
+pub struct NetworkValues<'py, T: Element> {
+    layers: Vec<LayerValues<'py, T>>,
+    loss: Loss,
+    weight_decay: f64,
+}
+
+impl<'py, T: Element + Scalar> NetworkValues<'py, T> {
+    /// The arrays of these objects.
+    pub fn extract((layers, loss, weight_decay): NetworkObjects<'py>) -> PyResult<Self> {
+        let layers = layers.into_iter().map(LayerValues::extract);
+        Ok(Self {
+            layers: layers.collect::<PyResult<_>>()?,
+            loss: loss_named(&loss.0, &loss.1)?,
+            weight_decay,
+        })
+    }
+
+    /// The network, as the core takes it.
+    pub fn network(&self) -> PyResult<Network<'_, T>> {
+        let layers = self.layers.iter().map(LayerValues::layer);
+        let network = Network::new(layers.collect::<PyResult<_>>()?, self.loss);
+        let network = network.and_then(|network| network.with_weight_decay(self.weight_decay));
+        Ok(network.map_err(Failure)?)
+    }
+}
+
+fn loss_named(name: &str, settings: &[f64]) -> PyResult<Loss> {
+    match (name, settings) {
+        ("cross_entropy", &[epsilon]) => Ok(SoftmaxCrossEntropy { epsilon }.into()),
+        _ => Err(PyValueError::new_err(format!(
+            "loss must be one of cross_entropy, got {name} with {} numbers",
+            settings.len()
+        ))),
+    }
+}
+
+/// The targets of a call: labels, or one row a sample.
+pub enum TargetValues<'py, T: Element> {
+    /// One class a sample.
+    Labels(Values<'py, i64>),
+    /// One row of weights a sample.
+    Dense(Values<'py, T>),
+}
+
+impl<'py, T: Element + Scalar> TargetValues<'py, T> {
+    /// The targets in `t`. Labels must not change once they are known to name classes, and are copied.
+    pub fn extract(t: &Bound<'py, PyAny>) -> PyResult<Self> {
+        if t.is_instance_of::<PyArrayDyn<i64>>() {
+            return Values::copied("t", t).map(Self::Labels);
+        }
+        Values::extract("t", t)
+            .map(Self::Dense)
+            .map_err(|_| wrong_type("t", "int64 labels or an array of the type of x", t))
+    }
+
+    /// The targets, as the core takes them.
+    pub fn targets(&self) -> PyResult<Targets<'_, T>> {
+        match self {
+            Self::Labels(labels) => labels.vector("t").map(Targets::Labels),
+            Self::Dense(t) => t.matrix("t").map(Targets::Dense),
+        }
+    }
+}
