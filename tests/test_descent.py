@@ -122,6 +122,7 @@ def arguments(**changes):
         "network": net.core_network(),
         "x": np.ones((4, 3)),
         "t": np.array([0, 1, 0, 1]),
+        "sample_weight": None,
         "samples": np.array([0, 1, 2, 3]),
         "sizes": np.array([2, 2]),
         "optimizer": "sgd",

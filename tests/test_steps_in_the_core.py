@@ -91,7 +91,7 @@ def in_one_call(run):
     kept, run.net.params = run.net.params, params
     try:
         losses = _core.network_train(
-            run.net.core_network(), run.x, t, np.concatenate(run.batches),
+            run.net.core_network(), run.x, t, None, np.concatenate(run.batches),
             np.array([len(batch) for batch in run.batches]),
             "sgd", np.full((len(run.batches), 1), run.lr), [],
             None if run.method == "backprop" else (WIDTH, run.method),

@@ -56,18 +56,25 @@ def cross_entropy_error_labels(y: npt.NDArray[Any], t: npt.NDArray[np.int64], /)
 def network_scores(network: _Network, x: _Floats, /) -> _Floats: ...
 def network_outputs(network: _Network, x: _Floats, /) -> _Floats: ...
 def network_loss(
-    network: _Network, x: npt.NDArray[Any], t: npt.NDArray[Any], /
+    network: _Network,
+    x: npt.NDArray[Any],
+    t: npt.NDArray[Any],
+    sample_weight: npt.NDArray[np.float64] | None,
+    /,
 ) -> float: ...
-def network_correct(
-    network: _Network, x: npt.NDArray[Any], t: npt.NDArray[Any], /
-) -> int: ...
+def network_correct(network: _Network, x: npt.NDArray[Any], t: npt.NDArray[Any], /) -> int: ...
 def network_gradient(
-    network: _Network, x: npt.NDArray[Any], t: npt.NDArray[Any], /
+    network: _Network,
+    x: npt.NDArray[Any],
+    t: npt.NDArray[Any],
+    sample_weight: npt.NDArray[np.float64] | None,
+    /,
 ) -> tuple[float, list[_LayerGradient]]: ...
 def network_numerical_gradient(
     network: _Network,
     x: npt.NDArray[Any],
     t: npt.NDArray[Any],
+    sample_weight: npt.NDArray[np.float64] | None,
     h: float,
     method: str,
     /,
@@ -79,6 +86,7 @@ def network_train(
     network: _Network,
     x: npt.NDArray[Any],
     t: npt.NDArray[Any],
+    sample_weight: npt.NDArray[np.float64] | None,
     samples: npt.NDArray[np.int64],
     sizes: npt.NDArray[np.int64],
     optimizer: str,

@@ -129,6 +129,7 @@ class Stepper:
             network,
             data.x,
             data.t,
+            None,
             data.samples,
             np.array([len(samples) for samples in steps]),
             optimizer.core_name,

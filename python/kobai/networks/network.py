@@ -224,7 +224,7 @@ class Network(Overridable):
         network = self.core_network()
         batch = self._batch(x, t)
         try:
-            return question(network, *batch)
+            return question(network, *batch, None)
         except ValueError as error:
             raise self._explained(error, x, t) from None
 
@@ -392,7 +392,7 @@ class Network(Overridable):
                 answers = answers.astype(_DOUBLE)
         try:
             loss, gradient = _core.network_numerical_gradient(
-                (layers, *rest), rows, answers, h, method
+                (layers, *rest), rows, answers, None, h, method
             )
         except ValueError as error:
             # The other methods move pre-activations, never a parameter itself.

@@ -96,7 +96,7 @@ fn report(name: &str, time: f64) {
 
 fn measure<T: Scalar>(problem: &Problem<T>) {
     let network = problem.network();
-    let targets = Targets::Labels(&problem.labels);
+    let targets = Targets::labels(&problem.labels);
     let x: MatrixRef<'_, T> = problem.x.view();
     println!("    density {:.2}", density_of(&problem.x));
     let forward = || loss(&network, x, &targets).expect("the sizes fit");
@@ -114,7 +114,7 @@ fn measure<T: Scalar>(problem: &Problem<T>) {
 
 fn measure_numerical(problem: &Problem<f64>) {
     let network = problem.network();
-    let targets = Targets::Labels(&problem.labels);
+    let targets = Targets::labels(&problem.labels);
     let mut out = Parameters::filled(&network, 0.0);
     let time = median(|| {
         let difference = CentralDifference {

@@ -31,7 +31,7 @@ pub fn cross_entropy_error_labels<T: Scalar>(
     y: MatrixRef<'_, T>,
     labels: &[i64],
 ) -> Result<T, Error> {
-    Targets::<T>::Labels(labels).check((y.rows(), y.cols()), true)?;
+    Targets::<T>::labels(labels).check((y.rows(), y.cols()), true)?;
     let term = |n: usize| {
         let probability = y.row(n)[class_of(labels[n])];
         (probability + T::from_f64(COURSE_EPSILON)).ln().widen()

@@ -91,30 +91,47 @@ fn loss_named(name: &str, settings: &[f64]) -> PyResult<Loss> {
     }
 }
 
-/// The targets of a call: labels, or one row a sample.
-pub enum TargetValues<'py, T: Element> {
-    /// One class a sample.
+/// The targets of a call, and how much each sample counts.
+pub type TargetObjects<'a, 'py> = (&'a Bound<'py, PyAny>, Option<&'a Bound<'py, PyAny>>);
+
+/// Labels, or one row a sample.
+enum Answers<'py, T: Element> {
     Labels(Values<'py, i64>),
-    /// One row of weights a sample.
-    Dense(Values<'py, T>),
+    Rows(Values<'py, T>),
 }
 
-impl<'py, T: Element + Scalar> TargetValues<'py, T> {
-    /// The targets in `t`. Labels must not change once they are known to name classes, and are copied.
-    pub fn extract(t: &Bound<'py, PyAny>) -> PyResult<Self> {
-        if t.is_instance_of::<PyArrayDyn<i64>>() {
-            return Values::copied("t", t).map(Self::Labels);
-        }
-        Values::extract("t", t)
-            .map(Self::Dense)
-            .map_err(|_| wrong_type("t", "int64 labels or an array of the type of x", t))
+/// The arrays of targets, and of weights of samples.
+pub struct TargetArrays<'py, T: Element> {
+    answers: Answers<'py, T>,
+    weights: Option<Values<'py, f64>>,
+}
+
+impl<'py, T: Element + Scalar> TargetArrays<'py, T> {
+    /// The arrays of these objects. Labels must not change once they are known to name classes, nor weights
+    /// once they are known to be no less than zero: both are copied.
+    pub fn extract((t, sample_weight): TargetObjects<'_, 'py>) -> PyResult<Self> {
+        let answers = if t.is_instance_of::<PyArrayDyn<i64>>() {
+            Answers::Labels(Values::copied("t", t)?)
+        } else {
+            let rows = Values::extract("t", t);
+            let wanted = "int64 labels or an array of the type of x";
+            Answers::Rows(rows.map_err(|_| wrong_type("t", wanted, t))?)
+        };
+        let weights = sample_weight.map(|weights| Values::copied("sample_weight", weights));
+        Ok(Self {
+            answers,
+            weights: weights.transpose()?,
+        })
     }
 
     /// The targets, as the core takes them.
     pub fn targets(&self) -> PyResult<Targets<'_, T>> {
-        match self {
-            Self::Labels(labels) => labels.vector("t").map(Targets::Labels),
-            Self::Dense(t) => t.matrix("t").map(Targets::Dense),
-        }
+        let targets = match &self.answers {
+            Answers::Labels(labels) => Targets::labels(labels.vector("t")?),
+            Answers::Rows(rows) => Targets::dense(rows.matrix("t")?),
+        };
+        let weights = self.weights.as_ref();
+        let weights = weights.map(|weights| weights.vector("sample_weight"));
+        Ok(targets.weighted(weights.transpose()?))
     }
 }

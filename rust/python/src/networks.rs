@@ -11,7 +11,9 @@ use kobai_core::{
 
 use crate::arrays::{new_array, unfilled_array, Floats, Values};
 use crate::attached::{look_inside, Attached};
-use crate::network_values::{is_double, NetworkObjects, NetworkValues, TargetValues};
+use crate::network_values::{
+    is_double, NetworkObjects, NetworkValues, TargetArrays, TargetObjects,
+};
 
 /// What gradients come back as: the loss, then weights and bias of each layer.
 type LossAndGradient<'py> = (f64, Vec<(Bound<'py, PyAny>, Option<Bound<'py, PyAny>>)>);
@@ -74,11 +76,11 @@ fn batch<'py, S: Element + Scalar, T: Element + Scalar, R: Send>(
     own: &Attached<'py>,
     network: NetworkObjects<'py>,
     x: &Values<'py, S>,
-    t: &Bound<'py, PyAny>,
+    t: TargetObjects<'_, 'py>,
     compute: impl FnOnce(&Network<'_, T>, MatrixRef<'_, S>, &Targets<'_, T>) -> Result<R, Error> + Send,
 ) -> PyResult<R> {
     let arrays = NetworkValues::extract(network)?;
-    let target_values = TargetValues::extract(t)?;
+    let target_values = TargetArrays::extract(t)?;
     let (network, x, targets) = (arrays.network()?, x.matrix("x")?, target_values.targets()?);
     own.detached(|| compute(&network, x, &targets))
 }
@@ -88,7 +90,7 @@ fn loss_and_gradient<'py, S: Element + Scalar, T: Element + Scalar>(
     own: &Attached<'py>,
     network: NetworkObjects<'py>,
     x: &Values<'py, S>,
-    t: &Bound<'py, PyAny>,
+    t: TargetObjects<'_, 'py>,
     compute: impl FnOnce(
             &Network<'_, T>,
             MatrixRef<'_, S>,
@@ -98,7 +100,7 @@ fn loss_and_gradient<'py, S: Element + Scalar, T: Element + Scalar>(
         + Send,
 ) -> PyResult<LossAndGradient<'py>> {
     let arrays = NetworkValues::extract(network)?;
-    let target_values = TargetValues::extract(t)?;
+    let target_values = TargetArrays::extract(t)?;
     let (network, x, targets) = (arrays.network()?, x.matrix("x")?, target_values.targets()?);
     let like = network.layers().iter();
     let mut out: Vec<_> = like
@@ -143,13 +145,15 @@ pub fn network_outputs<'py>(
 
 /// The mean loss of a batch.
 #[pyfunction]
-#[pyo3(signature = (network, x, t, /))]
+#[pyo3(signature = (network, x, t, sample_weight, /))]
 pub fn network_loss<'py>(
     network: NetworkObjects<'py>,
     x: &Bound<'py, PyAny>,
     t: &Bound<'py, PyAny>,
+    sample_weight: Option<&Bound<'py, PyAny>>,
 ) -> PyResult<f64> {
     let own = Attached::enter(t.py())?;
+    let t = (t, sample_weight);
     match Floats::extract("x", x)? {
         Floats::Single(x) => batch(&own, network, &x, t, kobai_core::loss).map(Scalar::widen),
         Floats::Double(x) => batch(&own, network, &x, t, kobai_core::loss),
@@ -165,6 +169,7 @@ pub fn network_correct<'py>(
     t: &Bound<'py, PyAny>,
 ) -> PyResult<usize> {
     let own = Attached::enter(t.py())?;
+    let t = (t, None);
     match Floats::extract("x", x)? {
         Floats::Single(x) if is_double(&network) => {
             batch(&own, network, &x, t, |network, x, targets| {
@@ -182,13 +187,15 @@ pub fn network_correct<'py>(
 
 /// The mean loss of a batch and its gradient by backpropagation.
 #[pyfunction]
-#[pyo3(signature = (network, x, t, /))]
+#[pyo3(signature = (network, x, t, sample_weight, /))]
 pub fn network_gradient<'py>(
     network: NetworkObjects<'py>,
     x: &Bound<'py, PyAny>,
     t: &Bound<'py, PyAny>,
+    sample_weight: Option<&Bound<'py, PyAny>>,
 ) -> PyResult<LossAndGradient<'py>> {
     let own = Attached::enter(t.py())?;
+    let t = (t, sample_weight);
     match Floats::extract("x", x)? {
         Floats::Single(x) => loss_and_gradient(&own, network, &x, t, kobai_core::gradient),
         Floats::Double(x) => loss_and_gradient(&own, network, &x, t, kobai_core::gradient),
@@ -205,15 +212,17 @@ pub fn method_named(name: &str) -> PyResult<Method> {
 
 /// The mean loss of a batch and its central difference in every parameter, in double precision.
 #[pyfunction]
-#[pyo3(signature = (network, x, t, h, method, /))]
+#[pyo3(signature = (network, x, t, sample_weight, h, method, /))]
 pub fn network_numerical_gradient<'py>(
     network: NetworkObjects<'py>,
     x: &Bound<'py, PyAny>,
     t: &Bound<'py, PyAny>,
+    sample_weight: Option<&Bound<'py, PyAny>>,
     h: f64,
     method: &str,
 ) -> PyResult<LossAndGradient<'py>> {
     let own = Attached::enter(t.py())?;
+    let t = (t, sample_weight);
     let method = method_named(method)?;
     let difference = CentralDifference { h, method };
     let mut signal = None;

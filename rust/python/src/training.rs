@@ -12,7 +12,9 @@ use kobai_core::{
 use crate::arrays::{new_array, wrong_type, Floats, Values};
 use crate::attached::Attached;
 use crate::failure::Failure;
-use crate::network_values::{is_double, NetworkObjects, NetworkValues, TargetValues};
+use crate::network_values::{
+    is_double, NetworkObjects, NetworkValues, TargetArrays, TargetObjects,
+};
 use crate::networks::method_named;
 
 /// Which samples each step takes.
@@ -58,7 +60,7 @@ type StateObjects<'py> = Vec<Vec<Bound<'py, PyAny>>>;
 /// Everything a run of steps is about, but for the type of the network.
 struct Run<'a, 'py> {
     network: NetworkObjects<'py>,
-    t: &'a Bound<'py, PyAny>,
+    t: TargetObjects<'a, 'py>,
     samples: Samples,
     updates: Vec<Update>,
     states: StateObjects<'py>,
@@ -80,7 +82,7 @@ impl<'py> Run<'_, 'py> {
         objects.extend(self.states.iter().cloned());
         let trained = {
             let arrays = NetworkValues::<T>::extract(self.network)?;
-            let target_values = TargetValues::<T>::extract(self.t)?;
+            let target_values = TargetArrays::<T>::extract(self.t)?;
             let (network, x, targets) =
                 (arrays.network()?, x.matrix("x")?, target_values.targets()?);
             let states = self.states.iter().map(|state| copied(&network, state));
@@ -153,12 +155,13 @@ fn writable<'py, T: Element>(object: &Bound<'py, PyAny>) -> PyResult<PyReadwrite
 /// states of the optimizer back; returns the loss of each batch before its step. A row of `scalars` holds
 /// what the optimizer's formula takes in one step. Without `difference`, a half-width and a method, gradients are found by backpropagation.
 #[pyfunction]
-#[pyo3(signature = (network, x, t, samples, sizes, optimizer, scalars, states, difference, /))]
+#[pyo3(signature = (network, x, t, sample_weight, samples, sizes, optimizer, scalars, states, difference, /))]
 #[allow(clippy::too_many_arguments)]
 pub fn network_train<'py>(
     network: NetworkObjects<'py>,
     x: &Bound<'py, PyAny>,
     t: &Bound<'py, PyAny>,
+    sample_weight: Option<&Bound<'py, PyAny>>,
     samples: &Bound<'py, PyAny>,
     sizes: &Bound<'py, PyAny>,
     optimizer: &str,
@@ -177,7 +180,7 @@ pub fn network_train<'py>(
     let is_double = is_double(&network);
     let run = Run {
         network,
-        t,
+        t: (t, sample_weight),
         samples: Samples::extract(samples, sizes)?,
         updates: updates(optimizer, scalars)?,
         states,

@@ -87,6 +87,10 @@ impl<S: Iterator<Item = usize>> Kernel for Evaluate<'_, S> {
         let room = (inputs + 1).next_multiple_of(LANES);
         let (mut places, mut shifts) = (Vec::with_capacity(room), Vec::with_capacity(room));
         for n in self.samples {
+            let weight = perturbed.targets().relative_weight(n);
+            if weight == 0.0 {
+                continue;
+            }
             places.clear();
             shifts.clear();
             input.for_each_nonzero(n, |i, x| {
@@ -103,7 +107,7 @@ impl<S: Iterator<Item = usize>> Kernel for Evaluate<'_, S> {
                 let differences =
                     perturbed.differences_of_one::<L>(&unit, n, &shifts, &mut scratch);
                 for (&place, difference) in places.iter().zip(differences) {
-                    sums[place] += difference;
+                    sums[place] += weight * difference;
                 }
                 continue;
             }
@@ -115,7 +119,7 @@ impl<S: Iterator<Item = usize>> Kernel for Evaluate<'_, S> {
                 let moved = (&above, &below);
                 let differences = perturbed.differences_between::<L>(&unit, n, moved, &mut scratch);
                 for (&place, difference) in places.iter().zip(differences) {
-                    sums[place] += difference;
+                    sums[place] += weight * difference;
                 }
             }
         }

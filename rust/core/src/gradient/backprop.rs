@@ -80,10 +80,7 @@ fn go_back<T: Scalar>(
     network
         .loss()
         .score_gradients(scored, batch, &mut *deltas[last]);
-    let share = T::one() / T::from_f64(targets.samples() as f64);
-    for delta in &mut *deltas[last] {
-        *delta *= share;
-    }
+    weigh(targets, passed.first, deltas[last], network.classes());
     for l in (1..deltas.len()).rev() {
         let (below, above) = deltas.split_at_mut(l);
         let (a, z) = (passed.pre[l - 1], passed.post[l - 1]);
@@ -92,5 +89,22 @@ fn go_back<T: Scalar>(
         multiply(Operand::plain(above), weights, false, below[l - 1]);
         let activation = network.layers()[l - 1].activation;
         activation.times_derivative((a.data(), z.data()), below[l - 1]);
+    }
+}
+
+/// Multiplies the derivatives of the losses of some samples, from `first` on, by what each counts in the mean.
+fn weigh<T: Scalar>(targets: &Targets<'_, T>, first: usize, deltas: &mut [T], classes: usize) {
+    if targets.weights().is_none() {
+        let share = T::one() / T::from_f64(targets.samples() as f64);
+        return deltas.iter_mut().for_each(|delta| *delta *= share);
+    }
+    for (i, row) in deltas.chunks_exact_mut(classes).enumerate() {
+        match targets.share(first + i) {
+            // It counts nothing, whatever its loss is.
+            0.0 => row.fill(T::zero()),
+            share => row
+                .iter_mut()
+                .for_each(|delta| *delta *= T::from_f64(share)),
+        }
     }
 }

@@ -149,7 +149,7 @@ fn losses_and_gradients_are_those_of_their_definitions() {
         for scale in [1e-3, 1.0, 30.0] {
             let (scores, t) = batch(&mut draw, scale);
             let outputs = outputs(loss, &scores);
-            let targets = Targets::Dense(t.view());
+            let targets = Targets::dense(t.view());
             let of = |n: usize| scores.row(n).iter().map(|&s| real(s)).collect::<Vec<_>>();
             let losses = (0..scores.rows()).map(|n| complex::loss(loss, &of(n), t.row(n)).re);
             let wanted = losses.sum::<f64>() / scores.rows() as f64;
@@ -195,7 +195,7 @@ fn losses_move_as_little_as_they_say_and_not_far_less() {
                     &Scored {
                         scores: scores.view(),
                         outputs: outputs.view(),
-                        targets: &Targets::Dense(t.view()),
+                        targets: &Targets::dense(t.view()),
                     },
                     useful,
                 );

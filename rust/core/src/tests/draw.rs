@@ -59,6 +59,8 @@ pub struct Case {
     pub x: Matrix<f64>,
     pub labels: Vec<i64>,
     pub soft: Matrix<f64>,
+    /// A quarter of them zero.
+    pub sample_weights: Vec<f64>,
 }
 
 /// What a case is drawn by.
@@ -89,6 +91,7 @@ impl Case {
         let labels = labels.collect();
         let mut soft = draw.matrix(recipe.samples, classes, 1.0, 0.8);
         soft.data_mut().iter_mut().for_each(|t| *t = t.abs());
+        let sample_weights = draw.matrix(1, recipe.samples, 2.0, 0.75).into_data();
         Self {
             weights,
             biases,
@@ -102,6 +105,7 @@ impl Case {
             ),
             labels,
             soft,
+            sample_weights: sample_weights.iter().map(|weight| weight.abs()).collect(),
         }
     }
 
@@ -129,9 +133,9 @@ impl Case {
     pub fn targets(&self, soft: bool) -> Targets<'_, f64> {
         let takes_labels = matches!(self.loss, Loss::SoftmaxCrossEntropy(_));
         if soft || !takes_labels {
-            Targets::Dense(self.soft.view())
+            Targets::dense(self.soft.view())
         } else {
-            Targets::Labels(&self.labels)
+            Targets::labels(&self.labels)
         }
     }
 }

@@ -359,19 +359,19 @@ fn what_does_not_fit_is_refused_by_name() {
         said,
         "x must have 4 columns, one an input, got shape (3, 3)"
     );
-    let said = message(&network, x, Targets::Labels(&[0, 1]), H);
+    let said = message(&network, x, Targets::labels(&[0, 1]), H);
     assert_eq!(
         said,
         "t must have shape (3, 3), or (3,) for labels, got shape (2,)"
     );
     for wrong in [3, -1] {
-        let said = message(&network, x, Targets::Labels(&[0, wrong, 1]), H);
+        let said = message(&network, x, Targets::labels(&[0, wrong, 1]), H);
         assert_eq!(
             said,
             format!("t must hold labels in 0..2 only, got {wrong} at position 1")
         );
     }
-    let said = message(&network, x.row_range(0, 0), Targets::Labels(&[]), H);
+    let said = message(&network, x.row_range(0, 0), Targets::labels(&[]), H);
     assert_eq!(said, "x must hold at least one sample, got shape (0, 4)");
     for h in [0.0, -1.0, f64::NAN, f64::INFINITY] {
         let said = message(&network, x, case.targets(true), h);

@@ -6,7 +6,7 @@ use crate::error::Error;
 use crate::finite_difference::{CentralDifference, Method};
 use crate::gradient::updates::Update;
 use crate::network::activations::Activation;
-use crate::network::losses::{SoftmaxCrossEntropy, Targets};
+use crate::network::losses::{SoftmaxCrossEntropy, TargetValues, Targets};
 use crate::network::parameters::Parameters;
 use crate::network::{Layer, Network};
 use crate::numeric::matrix::{Matrix, MatrixRef};
@@ -77,6 +77,7 @@ struct Way {
     optimizer: (&'static str, &'static [f64]),
     gradient: Gradient,
     weight_decay: f64,
+    is_weighted: bool,
     threads: usize,
 }
 
@@ -116,13 +117,15 @@ fn gradient_by<T: Scalar>(
             let own = Parameters::copied(network).map(widened);
             let (network, x) = (own.network(network), x.cast::<f64>());
             let soft;
-            let targets = match targets {
-                Targets::Labels(labels) => Targets::Labels(labels),
-                Targets::Dense(t) => {
+            let weights = targets.weights();
+            let targets = match targets.values() {
+                TargetValues::Labels(labels) => Targets::labels(labels),
+                TargetValues::Dense(t) => {
                     soft = t.cast::<f64>();
-                    Targets::Dense(soft.view())
+                    Targets::dense(soft.view())
                 }
             };
+            let targets = targets.weighted(weights);
             let out_slices = &mut out.as_mut();
             let never = || false;
             let loss =
@@ -143,18 +146,20 @@ fn one_by_one<T: Scalar>(
     let mut losses = Vec::new();
     for samples in batches {
         let batch = rows(x, samples);
+        let weights = targets.weights();
+        let weights = weights.map(|all| samples.iter().map(|&n| all[n]).collect::<Vec<_>>());
         let (labels, soft);
-        let targets = match targets {
-            Targets::Labels(all) => {
+        let targets = match targets.values() {
+            TargetValues::Labels(all) => {
                 labels = samples.iter().map(|&n| all[n]).collect::<Vec<_>>();
-                Targets::Labels(&labels)
+                Targets::labels(&labels)
             }
-            Targets::Dense(all) => {
+            TargetValues::Dense(all) => {
                 soft = rows(all, samples);
-                Targets::Dense(soft.view())
+                Targets::dense(soft.view())
             }
         };
-        let data = (batch.view(), targets);
+        let data = (batch.view(), targets.weighted(weights.as_deref()));
         let (loss, slopes) = gradient_by(way.gradient, &own.network(network), data)?;
         losses.push(loss);
         let arrays = own.slices_mut().zip(slopes.slices()).enumerate();
@@ -232,10 +237,11 @@ fn assert_same<T: Scalar>(case: &Case, batches: &[Vec<usize>], soft: bool, way: 
         .expect("it is small");
     let (x, t) = (case.x.view().cast::<T>(), case.soft.view().cast::<T>());
     let targets = if soft {
-        Targets::Dense(t.view())
+        Targets::dense(t.view())
     } else {
-        Targets::Labels(&case.labels)
+        Targets::labels(&case.labels)
     };
+    let targets = targets.weighted(way.is_weighted.then_some(&case.sample_weights[..]));
     let wanted = one_by_one(&network, (x.view(), targets), batches, way).expect("the sizes fit");
     set_num_threads(way.threads);
     let data = Dataset {
@@ -273,8 +279,9 @@ proptest! {
         optimizer in prop::sample::select(&OPTIMIZERS[..]),
         gradient in prop_oneof![Just(Gradient::Backprop), Just(NODE)],
         weight_decay in prop_oneof![Just(0.0), Just(0.01)],
+        is_weighted: bool,
     ) {
-        let way = Way { optimizer, gradient, weight_decay, threads };
+        let way = Way { optimizer, gradient, weight_decay, is_weighted, threads };
         let recipe = Recipe {
             seed,
             sizes: [vec![inputs], hidden, vec![10]].concat(),

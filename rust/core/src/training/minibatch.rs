@@ -1,7 +1,7 @@
 //! Some samples of a data set, in buffers that every step fills again.
 
 use crate::network::input::{Input, SPARSE_DENSITY};
-use crate::network::losses::Targets;
+use crate::network::losses::{TargetValues, Targets};
 use crate::numeric::matrix::{Matrix, MatrixRef};
 use crate::numeric::scalar::Scalar;
 use crate::parallel::{block_rows, Threads};
@@ -28,22 +28,29 @@ fn cast<S: Scalar, T: Scalar, W: Scalar>(value: S) -> W {
 #[derive(Debug)]
 pub struct MiniBatchTargets<W> {
     labels: Vec<i64>,
-    weights: Matrix<W>,
+    rows: Matrix<W>,
     are_labels: bool,
+    weights: Vec<f64>,
+    are_weighted: bool,
 }
 
 impl<W: Scalar> MiniBatchTargets<W> {
     /// Takes those of `samples`.
     pub fn fill<T: Scalar>(&mut self, targets: Targets<'_, T>, samples: &[usize]) {
-        match targets {
-            Targets::Labels(labels) => {
+        self.weights.clear();
+        self.are_weighted = targets.weights().is_some();
+        if let Some(weights) = targets.weights() {
+            self.weights.extend(samples.iter().map(|&n| weights[n]));
+        }
+        match targets.values() {
+            TargetValues::Labels(labels) => {
                 self.labels.clear();
                 self.labels.extend(samples.iter().map(|&n| labels[n]));
                 self.are_labels = true;
             }
-            Targets::Dense(t) => {
+            TargetValues::Dense(t) => {
                 let widened = |value: T| W::from_f64(value.widen());
-                copy_rows(t, samples, widened, &mut self.weights);
+                copy_rows(t, samples, widened, &mut self.rows);
                 self.are_labels = false;
             }
         }
@@ -52,11 +59,12 @@ impl<W: Scalar> MiniBatchTargets<W> {
     /// The targets, of the form they had.
     #[must_use]
     pub fn view(&self) -> Targets<'_, W> {
-        if self.are_labels {
-            Targets::Labels(&self.labels)
+        let targets = if self.are_labels {
+            Targets::labels(&self.labels)
         } else {
-            Targets::Dense(self.weights.view())
-        }
+            Targets::dense(self.rows.view())
+        };
+        targets.weighted(self.are_weighted.then_some(&self.weights))
     }
 }
 
@@ -64,8 +72,10 @@ impl<W: Scalar> Default for MiniBatchTargets<W> {
     fn default() -> Self {
         Self {
             labels: Vec::new(),
-            weights: Matrix::zeros(0, 0),
+            rows: Matrix::zeros(0, 0),
             are_labels: true,
+            weights: Vec::new(),
+            are_weighted: false,
         }
     }
 }

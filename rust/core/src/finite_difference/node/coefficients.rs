@@ -169,12 +169,19 @@ impl Kernel for &mut Piece<'_> {
                 return;
             }
             let (n, own) = (*first + i, i * width..(i + 1) * width);
+            let weight = perturbed.targets().relative_weight(n);
+            if weight == 0.0 {
+                for term in &mut *out {
+                    term[own.clone()].fill(0.0);
+                }
+                continue;
+            }
             let max_shift = degree.h * degree.max_input;
             perturbed.prepare_sample::<L>(&units, n, max_shift, &mut scratch);
             for (i, point) in degree.odd.points.iter().enumerate() {
                 let shift = point * degree.h * degree.max_input;
                 let row = perturbed.differences_of_all::<L>(&units, n, shift, &mut scratch);
-                let scale = 0.5 / (degree.h * perturbed.samples() as f64);
+                let scale = 0.5 * weight / (degree.h * perturbed.samples() as f64);
                 for (p, (term, weights)) in out.iter_mut().zip(&degree.odd.weights).enumerate() {
                     let weight = weights[i]
                         * if p == 0 {

@@ -150,6 +150,12 @@ impl<'a> PerturbedLoss<'a> {
         }
     }
 
+    /// What the samples should have been answered by, and how much each counts.
+    #[must_use]
+    pub fn targets(&self) -> &'a Targets<'a, f64> {
+        self.targets
+    }
+
     /// The number of samples in the batch.
     #[must_use]
     pub fn samples(&self) -> usize {

@@ -19,7 +19,7 @@ use closed_form::ClosedForm;
 pub use separable::MAX_DERIVATIVES;
 pub use softmax_cross_entropy::SoftmaxCrossEntropy;
 pub use squared_error::SquaredError;
-pub use targets::{class_of, Target, Targets};
+pub use targets::{class_of, Target, TargetValues, Targets};
 
 /// A batch that has passed a network.
 #[derive(Debug, Clone, Copy)]

@@ -181,14 +181,15 @@ impl<F: SeparableLoss, T: Scalar> Kernel for Mean<'_, F, T> {
         let Scored {
             scores, targets, ..
         } = self.batch;
-        let mut sum = 0.0;
+        let mut losses = Vec::with_capacity(scores.rows());
         for n in 0..scores.rows() {
-            let target = targets.sample(n);
+            let (target, mut loss) = (targets.sample(n), 0.0);
             for (k, &score) in scores.row(n).iter().enumerate() {
-                sum += self.loss.value::<T, L>(score, target.weight(k)).widen();
+                loss += self.loss.value::<T, L>(score, target.weight(k)).widen();
             }
+            losses.push(loss);
         }
-        T::from_f64(sum / scores.rows() as f64)
+        T::from_f64(targets.mean_of(|n| losses[n]))
     }
 }
 

@@ -5,7 +5,7 @@ pub(super) mod closed_form;
 pub(super) mod one_score;
 
 use super::closed_form::ClosedForm;
-use super::{LossCertificate, LossFunction, Scored, Target, Targets};
+use super::{LossCertificate, LossFunction, Scored, Target, TargetValues, Targets};
 use crate::numeric::matrix::MatrixRef;
 use crate::numeric::scalar::Scalar;
 use crate::numeric::simd::{dispatch, Kernel, Level};
@@ -138,9 +138,9 @@ impl SoftmaxCrossEntropy {
 
 /// The largest sum of absolute weights a sample has.
 fn mass(targets: &Targets<'_, f64>) -> f64 {
-    match targets {
-        Targets::Labels(_) => 1.0,
-        Targets::Dense(t) => (0..t.rows())
+    match targets.values() {
+        TargetValues::Labels(_) => 1.0,
+        TargetValues::Dense(t) => (0..t.rows())
             .map(|n| t.row(n).iter().map(|v| v.abs()).sum())
             .fold(0.0, f64::max),
     }
@@ -170,8 +170,7 @@ impl<T: Scalar> Kernel for Mean<'_, T> {
             *log = ln::<T, L>(*log + self.epsilon);
         }
         let mut rest = &logs[..];
-        let mut sum = 0.0;
-        for n in 0..y.rows() {
+        let mean = targets.mean_of(|n| {
             let mut loss = T::zero();
             let count = match targets.sample(n) {
                 Target::Label(_) => {
@@ -186,8 +185,8 @@ impl<T: Scalar> Kernel for Mean<'_, T> {
                 }
             };
             rest = &rest[count..];
-            sum += loss.widen();
-        }
-        T::from_f64(sum / y.rows() as f64)
+            loss.widen()
+        });
+        T::from_f64(mean)
     }
 }
