@@ -123,7 +123,7 @@ def test_steps_stay_fused(monkeypatch):
     train = _core.network_train
 
     def counted(*arguments):
-        calls.append(len(arguments[4]))
+        calls.append(len(arguments[5]))
         return train(*arguments)
 
     monkeypatch.setattr(_core, "network_train", counted)

@@ -5,14 +5,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kobai import SGD, Trainer, TwoLayerNet, _core, load_mnist_sample
+from kobai import SGD, Trainer, TwoLayerNet, _core, load_mnist_sample, optimizers
 
 
-class Stepwise(SGD):
-    """Plain descent by an update of its own: the trainer takes its steps one by one."""
+def stepwise(cls):
+    """The optimizer with an update of its own: the trainer takes its steps one by one."""
+    return type(
+        "Stepwise", (cls,), {"update": lambda self, *pair: super(type(self), self).update(*pair)}
+    )
 
-    def update(self, params, grads):
-        super().update(params, grads)
+
+Stepwise = stepwise(SGD)
+
+OPTIMIZERS = [getattr(optimizers, name) for name in optimizers.__all__]
+
+
+def halving(step):
+    return 0.1 * 0.9**step
 
 
 def bits(params):
@@ -60,6 +69,24 @@ def test_many_steps_in_one_call_are_single_steps(data, dtype, gradient, sampling
     assert together == one_by_one
 
 
+@settings(max_examples=150)
+@given(
+    data_sets(),
+    st.sampled_from(OPTIMIZERS),
+    st.sampled_from([np.float32, np.float64]),
+    st.sampled_from(["backprop", "numerical"]),
+    st.sampled_from([0.05, halving]),
+)
+def test_every_optimizer_takes_the_same_steps_in_one_call(data, cls, dtype, gradient, lr):
+    ends = []
+    for optimizer in (cls(lr), stepwise(cls)(lr)):
+        net_options, options = {"dtype": dtype}, {"gradient": gradient, "iterations": 12}
+        params, history = run(optimizer, data, net_options, batch_size=7, **options)
+        states = [bits(getattr(optimizer, name)) for name in optimizer.state_names]
+        ends.append((params, history, states, optimizer.iter))
+    assert ends[0] == ends[1]
+
+
 def test_real_images_too():
     (x, t), _ = load_mnist_sample()
     for gradient, dtype in [("backprop", np.float32), ("numerical", np.float64)]:
@@ -77,7 +104,7 @@ def test_the_core_is_used_and_only_where_it_may_be(monkeypatch):
     train = _core.network_train
 
     def counted(*arguments):
-        calls.append(len(arguments[4]))
+        calls.append(len(arguments[5]))
         return train(*arguments)
 
     monkeypatch.setattr(_core, "network_train", counted)

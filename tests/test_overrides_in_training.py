@@ -40,7 +40,7 @@ def fused(monkeypatch):
     train = _core.network_train
 
     def counted(*arguments):
-        taken.extend(arguments[4])
+        taken.extend(arguments[5])
         return train(*arguments)
 
     monkeypatch.setattr(_core, "network_train", counted)
