@@ -1,4 +1,5 @@
-//! Exponential, logarithm, logistic function, hyperbolic tangent and polynomials, a file a function.
+//! Exponential, logarithm, logistic function, hyperbolic tangent, normal distribution and polynomials, a file
+//! a function.
 //!
 //! They have no branches, so that the compiler turns loops over them into vector instructions inside a
 //! [`Kernel`](crate::numeric::simd::Kernel). Each file states its method, its source and the bound of its
@@ -8,6 +9,8 @@ mod chebyshev;
 mod exp;
 mod horner;
 mod ln;
+mod ln_1p;
+mod normal_cdf;
 pub(crate) mod series;
 mod sigmoid;
 mod tanh;
@@ -16,6 +19,8 @@ pub use chebyshev::odd_chebyshev;
 pub use exp::{exp, exp_m1};
 pub use horner::horner;
 pub use ln::ln;
+pub use ln_1p::ln_1p;
+pub use normal_cdf::{normal_cdf, normal_pdf};
 pub use sigmoid::sigmoid;
 pub use tanh::tanh;
 
