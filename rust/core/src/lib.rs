@@ -41,7 +41,7 @@ pub use functions::{cross_entropy_error, cross_entropy_error_labels, mean_square
 pub use gradient::updates::{step_all, Sgd, StepMut, Update};
 pub use network::activations::Activation;
 pub use network::input::BatchRows;
-pub use network::losses::{Loss, SoftmaxCrossEntropy, SquaredError, Targets};
+pub use network::losses::{Loss, SoftmaxCrossEntropy, Targets};
 pub use network::parameters::{LayerParts, Parameters, ParametersMut, PerLayer};
 pub use network::{Layer, Network};
 pub use numeric::matrix::{Matrix, MatrixRef};

@@ -6,7 +6,7 @@ use numpy::{Element, PyArrayDyn};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
-use kobai_core::{Activation, Layer, Loss, Network, Scalar, SoftmaxCrossEntropy, Targets};
+use kobai_core::{Activation, Layer, Loss, Network, Scalar, Targets};
 
 use crate::arrays::{wrong_type, Values};
 use crate::failure::Failure;
@@ -28,8 +28,8 @@ impl<'py, T: Element + Scalar> LayerValues<'py, T> {
             weights: Values::extract("weights", &weights)?,
             bias: bias.transpose()?,
             activation: Activation::from_name(&activation).ok_or_else(|| {
-                let known = "'identity', 'sigmoid' or 'relu'";
-                let message = format!("activation must be {known}, got '{activation}'");
+                let known = Activation::NAMES.join(", ");
+                let message = format!("activation must be one of {known}, got '{activation}'");
                 PyValueError::new_err(message)
             })?,
         })
@@ -67,7 +67,7 @@ impl<'py, T: Element + Scalar> NetworkValues<'py, T> {
         let layers = layers.into_iter().map(LayerValues::extract);
         Ok(Self {
             layers: layers.collect::<PyResult<_>>()?,
-            loss: loss_named(&loss.0, &loss.1)?,
+            loss: Loss::from_name(&loss.0, &loss.1).map_err(Failure)?,
             weight_decay,
         })
     }
@@ -78,16 +78,6 @@ impl<'py, T: Element + Scalar> NetworkValues<'py, T> {
         let network = Network::new(layers.collect::<PyResult<_>>()?, self.loss);
         let network = network.and_then(|network| network.with_weight_decay(self.weight_decay));
         Ok(network.map_err(Failure)?)
-    }
-}
-
-fn loss_named(name: &str, settings: &[f64]) -> PyResult<Loss> {
-    match (name, settings) {
-        ("cross_entropy", &[epsilon]) => Ok(SoftmaxCrossEntropy { epsilon }.into()),
-        _ => Err(PyValueError::new_err(format!(
-            "loss must be one of cross_entropy, got {name} with {} numbers",
-            settings.len()
-        ))),
     }
 }
 

@@ -100,16 +100,53 @@ pub fn activation(activation: Activation, a: Complex, at: f64) -> Complex {
     let one = real(1.0);
     match activation {
         Activation::Identity => a,
+        Activation::Relu | Activation::LeakyRelu | Activation::Elu if at > 0.0 => a,
         Activation::Sigmoid if a.re < 0.0 => a.exp() / (one + a.exp()),
         Activation::Sigmoid => one / (one + (-a).exp()),
-        Activation::Relu if at > 0.0 => a,
         Activation::Relu => real(0.0),
         Activation::Tanh if a.re < 0.0 => -self::activation(activation, -a, at),
         Activation::Tanh => {
             let e = (real(-2.0) * a).exp();
             (one - e) / (one + e)
         }
+        Activation::LeakyRelu => real(0.01) * a,
+        Activation::Elu => {
+            // exp(a) - 1 = 2 exp(a / 2) sinh(a / 2), but for tiny numbers.
+            if a.size() < 1e-5 {
+                a + real(0.5) * a * a
+            } else {
+                a.exp() - one
+            }
+        }
+        Activation::Softplus if a.re > 0.0 => a + (one + (-a).exp()).ln(),
+        Activation::Softplus if a.re < -36.0 => a.exp(),
+        Activation::Softplus => (one + a.exp()).ln(),
+        Activation::Silu => a * self::activation(Activation::Sigmoid, a, at),
+        Activation::Gelu => a * normal_cdf(a),
     }
+}
+
+/// The distribution function of the normal distribution: by its Taylor series over the density, or far out by
+/// the continued fraction of its tail (Abramowitz and Stegun, 26.2.10 and 26.2.14).
+fn normal_cdf(w: Complex) -> Complex {
+    if w.re > 3.0 {
+        return real(1.0) - normal_cdf(-w);
+    }
+    if w.re < -3.0 {
+        let mut fraction = real(0.0);
+        for n in (1..200).rev() {
+            fraction = real(f64::from(n)) / (-w + fraction);
+        }
+        let density = (real(-0.5) * w * w).exp() / real((2.0 * std::f64::consts::PI).sqrt());
+        return density / (-w + fraction);
+    }
+    let (mut term, mut sum) = (w, w);
+    for k in 1..400 {
+        term = term * w * w / real(f64::from(2 * k + 1));
+        sum = sum + term;
+    }
+    let density = (real(-0.5) * w * w).exp() / real((2.0 * std::f64::consts::PI).sqrt());
+    real(0.5) + density * sum
 }
 
 /// The loss of a sample by its definition; `t` has a weight for each class.
@@ -126,6 +163,20 @@ pub fn loss(loss: Loss, scores: &[Complex], t: &[f64]) -> Complex {
         Loss::SquaredError(_) => {
             let errors = scores.iter().zip(t).map(|(&s, &t)| s - real(t));
             real(0.5) * sum(&mut errors.map(|e| e * e))
+        }
+        Loss::CrossEntropy(_) => {
+            let top = scores.iter().fold(f64::MIN, |top, s| top.max(s.re));
+            let total = sum(&mut scores.iter().map(|&s| (s - real(top)).exp()));
+            let all = real(top) + total.ln();
+            sum(&mut scores.iter().zip(t).map(|(&s, &t)| real(t) * (all - s)))
+        }
+        Loss::BinaryCrossEntropy(_) => sum(&mut scores
+            .iter()
+            .zip(t)
+            .map(|(&s, &t)| activation(Activation::Softplus, s, s.re) - real(t) * s)),
+        Loss::Poisson(_) => sum(&mut scores.iter().zip(t).map(|(&s, &t)| s.exp() - real(t) * s)),
+        Loss::AbsoluteError(_) | Loss::Huber(_) | Loss::Pinball(_) => {
+            unreachable!("polynomials between their kinks")
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The core held against definitions, against itself, and against its stated bounds.
 
+mod any_network;
 mod certificates;
 mod closed_forms;
 mod complex;

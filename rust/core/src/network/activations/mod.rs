@@ -95,6 +95,9 @@ macro_rules! activations {
             #[cfg(test)]
             pub const ALL: &[Self] = &[$(Self::$function),+];
 
+            /// Their names in the Python package: those of their files.
+            pub const NAMES: &'static [&'static str] = &[$(stringify!($module)),+];
+
             /// The activation named `name` in the Python package: as its file is.
             #[must_use]
             pub fn from_name(name: &str) -> Option<Self> {
@@ -161,6 +164,11 @@ activations! {
     sigmoid::Sigmoid,
     relu::Relu,
     tanh::Tanh,
+    leaky_relu::LeakyRelu,
+    elu::Elu,
+    softplus::Softplus,
+    silu::Silu,
+    gelu::Gelu,
 }
 
 /// A little more than rounding adds to a change of an activation as it is computed.
@@ -242,7 +250,7 @@ mod tests {
                 activation.changes::<Baseline, _>((&a, &z), moves, (&mut changes, &mut back));
                 for i in 0..a.len() {
                     let (change, wanted) = (changes[i], moved[i] - z[i]);
-                    let rounding = 4e-16 * (1.0 + z[i].abs());
+                    let rounding = 4e-16 * (1.0 + z[i].abs() + moved[i].abs());
                     let message = format!("{activation:?}, {}", a[i]);
                     assert!((change - wanted).abs() <= rounding, "{message}");
                     assert!(change.abs() <= activation.max_change(shift), "{message}");

@@ -109,8 +109,9 @@ impl ClosedForm<'_> {
     #[must_use]
     pub fn max_move(&self, (n, target): Sample<'_>) -> f64 {
         match (self, target) {
-            (Self::Softmax(_), Target::Label(_)) => f64::INFINITY,
-            (Self::Softmax(_), Target::Dense(_)) => one_score::MAX_MOVE,
+            // With an epsilon the loss saturates, and so do the sums that large moves take.
+            (Self::Softmax(form), Target::Label(_)) if form.epsilon > 0.0 => f64::INFINITY,
+            (Self::Softmax(_), _) => one_score::MAX_MOVE,
             (Self::Separable(taylor), _) => taylor.max_move(n),
         }
     }

@@ -6,8 +6,6 @@
 
 pub(crate) mod closed_form;
 mod separable;
-pub(crate) mod softmax_cross_entropy;
-mod squared_error;
 mod targets;
 
 use crate::error::Error;
@@ -18,8 +16,12 @@ use crate::numeric::simd::{dispatch, Kernel, Level};
 use closed_form::ClosedForm;
 pub use separable::MAX_DERIVATIVES;
 pub use softmax_cross_entropy::SoftmaxCrossEntropy;
-pub use squared_error::SquaredError;
 pub use targets::{class_of, Target, TargetValues, Targets};
+#[cfg(test)]
+pub use {
+    binary_cross_entropy::BinaryCrossEntropy, cross_entropy::CrossEntropy, poisson::Poisson,
+    squared_error::SquaredError,
+};
 
 /// A batch that has passed a network.
 #[derive(Debug, Clone, Copy)]
@@ -34,11 +36,16 @@ pub struct Scored<'a, T> {
 
 /// A loss of scores and targets, and its output: what the network answers.
 pub trait LossFunction: Copy {
+    /// Its name in the Python package.
+    const NAME: &'static str;
+
     /// Whether targets may be labels; dense ones may always be.
     const TAKES_LABELS: bool;
 
     /// Whether there are scores for which it is not analytic.
     const HAS_KINKS: bool = false;
+    /// The loss of that name with the numbers of its formula, if it has such.
+    fn from_settings(settings: &[f64]) -> Option<Self>;
 
     /// Replaces the scores of some samples, row after row of `classes` each, by what the network answers.
     fn output<T: Scalar>(self, scores: &mut [T], classes: usize);
@@ -97,6 +104,8 @@ pub struct LossCertificate {
 
 macro_rules! losses {
     ($($module:ident::$function:ident),+ $(,)?) => {
+        $(pub(crate) mod $module;)+
+
         /// A loss, one of those there are.
         #[derive(Debug, Clone, Copy, PartialEq)]
         pub enum Loss {
@@ -115,6 +124,20 @@ macro_rules! losses {
         )+
 
         impl Loss {
+            /// All there are, by the names that the Python package gives them.
+            const NAMES: &'static [&'static str] = &[$($module::$function::NAME),+];
+
+            fn named(name: &str, settings: &[f64]) -> Option<Self> {
+                $(
+                    if name == $module::$function::NAME {
+                        if let Some(loss) = $module::$function::from_settings(settings) {
+                            return Some(Self::$function(loss));
+                        }
+                    }
+                )+
+                None
+            }
+
             fn takes_labels(self) -> bool {
                 match self {
                     $(Self::$function(_) => $module::$function::TAKES_LABELS),+
@@ -203,7 +226,13 @@ macro_rules! losses {
 // Everything that is matched by name.
 losses! {
     softmax_cross_entropy::SoftmaxCrossEntropy,
+    cross_entropy::CrossEntropy,
     squared_error::SquaredError,
+    binary_cross_entropy::BinaryCrossEntropy,
+    absolute_error::AbsoluteError,
+    huber::Huber,
+    pinball::Pinball,
+    poisson::Poisson,
 }
 
 /// The losses of one loss: functions that evaluate others are compiled once, not once for each.
@@ -223,6 +252,18 @@ impl<F: LossFunction, const W: usize> Kernel for LaneLosses<'_, F, W> {
 }
 
 impl Loss {
+    /// The loss of that name with the numbers of its formula.
+    ///
+    /// # Errors
+    /// If there is no such loss, or its formula takes other numbers.
+    pub fn from_name(name: &str, settings: &[f64]) -> Result<Self, Error> {
+        Self::named(name, settings).ok_or_else(|| {
+            let known = Self::NAMES.join(", ");
+            let wanted = format!("be one of {known} with the numbers of its formula");
+            Error::value("loss", wanted, format!("{name} with {settings:?}"))
+        })
+    }
+
     /// Checks that there is one target a sample, over the right number of classes.
     ///
     /// # Errors

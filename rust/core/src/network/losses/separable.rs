@@ -26,6 +26,9 @@ pub const MAX_DERIVATIVES: usize = 5;
 ///
 /// Functions over numbers run inside a [`Kernel`]: implementations are `#[inline(always)]`.
 pub trait SeparableLoss: Copy + Sync {
+    /// Its name in the Python package.
+    const NAME: &'static str;
+
     /// How many derivatives of a term give all digits of moves up to [`MAX_MOVE`](Self::MAX_MOVE): one, two, or
     /// [`MAX_DERIVATIVES`].
     const DERIVATIVES: usize;
@@ -36,6 +39,9 @@ pub trait SeparableLoss: Copy + Sync {
     /// Complex shifts of a score by up to this leave a term (its branch there, where it has kinks) analytic
     /// and [small](Self::variation).
     const RADIUS: f64;
+
+    /// See [`LossFunction::from_settings`].
+    fn from_settings(settings: &[f64]) -> Option<Self>;
 
     /// Replaces scores by what the network answers.
     fn output<T: Scalar>(self, _scores: &mut [T]) {}
@@ -73,8 +79,13 @@ const ROUNDING: f64 = f64::EPSILON / 1e-11;
 const MARGIN: f64 = 1.0 - 1e-9;
 
 impl<F: SeparableLoss> LossFunction for F {
+    const NAME: &'static str = F::NAME;
     const TAKES_LABELS: bool = false;
     const HAS_KINKS: bool = <F as SeparableLoss>::HAS_KINKS;
+
+    fn from_settings(settings: &[f64]) -> Option<Self> {
+        F::from_settings(settings)
+    }
 
     fn output<T: Scalar>(self, scores: &mut [T], _: usize) {
         SeparableLoss::output(self, scores);
@@ -121,15 +132,16 @@ impl<F: SeparableLoss> LossFunction for F {
     /// are measured by no less than what rounding of the scores does to the slopes.
     fn certificate(self, batch: &Scored<'_, f64>, useful: f64) -> LossCertificate {
         let mut scale = 0.0_f64;
-        for_each_score(batch, |_, score, t| {
+        for_each_score(batch, |n, score, t| {
             let [slope, curvature, ..] = self.derivatives(score, t);
             let rounding = ROUNDING * (score.abs() + t.abs()) * curvature.abs();
-            scale = scale.max(slope.abs() + rounding);
+            scale = scale.max(batch.targets.relative_weight(n) * (slope.abs() + rounding));
         });
         let radius = useful.min(F::RADIUS).min(MAX_RADIUS * scale);
         let mut variations = vec![0.0; batch.scores.rows()];
         for_each_score(batch, |n, score, t| {
-            variations[n] += self.variation(score, t, radius);
+            let variation = self.variation(score, t, radius);
+            variations[n] += batch.targets.relative_weight(n) * variation;
         });
         LossCertificate {
             radius,

@@ -9,9 +9,14 @@ use crate::numeric::simd::Level;
 pub struct SquaredError;
 
 impl SeparableLoss for SquaredError {
+    const NAME: &'static str = "squared_error";
     const DERIVATIVES: usize = 2;
     const MAX_MOVE: f64 = f64::INFINITY;
     const RADIUS: f64 = f64::INFINITY;
+
+    fn from_settings(settings: &[f64]) -> Option<Self> {
+        settings.is_empty().then_some(Self)
+    }
 
     #[inline(always)]
     fn value<T: Scalar, L: Level>(self, score: T, t: T) -> T {

@@ -150,7 +150,12 @@ impl Kernel for Fractions<'_> {
     #[inline(always)]
     fn run<L: Level>(self) {
         for y in self.fractions {
-            *y = self.epsilon / (*y + self.epsilon);
+            // Without an epsilon a probability may be 0, too.
+            *y = if self.epsilon > 0.0 {
+                self.epsilon / (*y + self.epsilon)
+            } else {
+                0.0
+            };
         }
     }
 }

@@ -31,7 +31,15 @@ impl Default for SoftmaxCrossEntropy {
 }
 
 impl LossFunction for SoftmaxCrossEntropy {
+    const NAME: &'static str = "cross_entropy";
     const TAKES_LABELS: bool = true;
+
+    fn from_settings(settings: &[f64]) -> Option<Self> {
+        match *settings {
+            [epsilon] if epsilon > 0.0 && epsilon.is_finite() => Some(Self { epsilon }),
+            _ => None,
+        }
+    }
 
     fn output<T: Scalar>(self, scores: &mut [T], classes: usize) {
         softmax(scores, classes, 1);
@@ -136,12 +144,16 @@ impl SoftmaxCrossEntropy {
     }
 }
 
-/// The largest sum of absolute weights a sample has.
-fn mass(targets: &Targets<'_, f64>) -> f64 {
-    match targets.values() {
+/// The largest sum of absolute class weights a sample has, times what the sample itself counts.
+pub(super) fn mass(targets: &Targets<'_, f64>) -> f64 {
+    let mass = |n: usize| match targets.values() {
         TargetValues::Labels(_) => 1.0,
-        TargetValues::Dense(t) => (0..t.rows())
-            .map(|n| t.row(n).iter().map(|v| v.abs()).sum())
+        TargetValues::Dense(t) => t.row(n).iter().map(|v| v.abs()).sum(),
+    };
+    match (targets.values(), targets.weights()) {
+        (TargetValues::Labels(_), None) => 1.0,
+        _ => (0..targets.samples())
+            .map(|n| targets.relative_weight(n) * mass(n))
             .fold(0.0, f64::max),
     }
 }
