@@ -81,6 +81,7 @@ fn of_class(loss: Loss, scores: &[Rounded], k: usize, t: f64) -> (f64, f64) {
             let slope = error + 1e-4 * (score.value.abs() + t.abs());
             (off * (error + off) + of_square, error * error + slope)
         }
+        _ => unreachable!("the search draws no other loss"),
     }
 }
 
