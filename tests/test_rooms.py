@@ -23,6 +23,7 @@ PYTHON_ROOMS = (
     "_difference",
     "_educational",
     "functions",
+    "losses",
     "gradient",
     "networks",
     "optimizers",

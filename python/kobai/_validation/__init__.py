@@ -15,10 +15,13 @@ from kobai._validation.arrays import (
 )
 from kobai._validation.data import check_finite, inputs
 from kobai._validation.messages import shown
+from kobai._validation.names import known_name
+from kobai._validation.numbers import number_targets
 from kobai._validation.scalars import (
     HALF_WIDTH,
     float_dtype,
     fraction,
+    inner_fraction,
     integer,
     non_negative_float,
     positive_float,
@@ -26,6 +29,7 @@ from kobai._validation.scalars import (
     real_number,
 )
 from kobai._validation.targets import check_label_range, column_cure, targets
+from kobai._validation.weights import sample_weights
 
 __all__ = [
     "HALF_WIDTH",
@@ -38,9 +42,12 @@ __all__ = [
     "float_dtype",
     "fraction",
     "in_dtype",
+    "inner_fraction",
     "inputs",
     "integer",
+    "known_name",
     "non_negative_float",
+    "number_targets",
     "overlaps_itself",
     "plain_array",
     "positive_float",
@@ -48,6 +55,7 @@ __all__ = [
     "real_array",
     "real_number",
     "result_dtype",
+    "sample_weights",
     "shown",
     "targets",
 ]

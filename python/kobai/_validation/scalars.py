@@ -47,6 +47,14 @@ def positive_float(name: str, value: SupportsFloat) -> float:
     return number
 
 
+def inner_fraction(name: str, value: SupportsFloat) -> float:
+    """`value` as a float between 0 and 1, and neither of them."""
+    number = real_number(name, value)
+    if not 0 < number < 1:
+        raise ValueError(f"{name} must lie between 0 and 1, got {number}")
+    return number
+
+
 def real_number(name: str, value: SupportsFloat) -> float:
     """`value` as a float; text and integers beyond the range of floats are refused."""
     if isinstance(value, (str, bytes, bytearray)):

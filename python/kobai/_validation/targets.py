@@ -19,7 +19,11 @@ from kobai._validation.messages import as_array, at_index, shown
 
 
 def targets(
-    name: str, t: npt.ArrayLike, samples: tuple[int, ...], classes: int | None = None
+    name: str,
+    t: npt.ArrayLike,
+    samples: tuple[int, ...],
+    classes: int | None = None,
+    counted: npt.NDArray[np.bool_] | None = None,
 ) -> npt.NDArray[Any]:
     """The targets `t` as an array: for each sample an integer label, or a row of real numbers.
 
@@ -34,12 +38,15 @@ def targets(
     classes : int, optional
         The number of classes K. Where it is not known, rows may have any shape, and targets of
         shape `samples` may be any real numbers.
+    counted : ndarray of bool, shape (N,), optional
+        The samples that count, of several. Labels of the others may be any integers; they come back
+        as 0.
 
     Returns
     -------
     ndarray
         Labels have the shape `samples` and an integer dtype, and lie in ``0..K-1``; rows have any
-        real dtype. Copied only if `t` is no array, or one of objects.
+        real dtype. Copied only if `t` is no array, or one of objects, or not all samples count.
 
     Raises
     ------
@@ -59,6 +66,8 @@ def targets(
             )
         return any_real_array(name, array)
     if array.shape == samples:
+        if counted is not None and _are_integers(array):
+            array = np.where(counted, array, np.zeros_like(array))
         return _labels(name, t, array, classes)
     if array.shape == (*samples, classes):
         return any_real_array(name, array)
