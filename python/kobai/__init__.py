@@ -10,7 +10,7 @@ from kobai._threads import num_threads, set_num_threads
 from kobai.datasets import load_mnist, load_mnist_sample
 from kobai.functions import cross_entropy_error, mean_squared_error, relu, sigmoid, softmax
 from kobai.gradient import gradient_descent, numerical_gradient
-from kobai.networks import SimpleNet, TwoLayerNet
+from kobai.networks import MultiLayerNet, SimpleNet, TwoLayerNet
 from kobai.optimizers import SGD, AdaGrad, Adam, AdamW, Momentum, Nesterov, RMSprop
 from kobai.training import History, Trainer
 
@@ -21,6 +21,7 @@ __all__ = [
     "AdamW",
     "History",
     "Momentum",
+    "MultiLayerNet",
     "Nesterov",
     "RMSprop",
     "SimpleNet",

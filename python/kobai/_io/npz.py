@@ -20,6 +20,9 @@ from kobai._io.contents import ENOUGH, what_it_is
 _MAX_RATIO = 100
 _ALWAYS_ALLOWED = 1 << 26
 
+# The arrays in a file of `TwoLayerNet`.
+_TWO_LAYERS = {"W1", "b1", "W2", "b2"}
+
 
 def write(file: str | os.PathLike[str], arrays: Mapping[str, npt.NDArray[Any]]) -> None:
     """Write `arrays` to `file`, whole or not at all."""
@@ -42,7 +45,11 @@ def read(
                 _check_start(stream)
                 members = archive.infolist()
                 found = [member.filename for member in members]
-                others = [entry for entry in found if not entry.startswith(folders)]
+                others = [
+                    entry
+                    for entry in found
+                    if not (entry.startswith(folders) and entry.endswith(".npy"))
+                ]
                 are_different = len(set(found)) == len(found)
                 if are_different and sorted(others) == sorted(f"{key}.npy" for key in keys):
                     _check_sizes(members, os.fstat(stream.fileno()).st_size)
@@ -57,12 +64,16 @@ def read(
             reason = error if instead is None or "archive" in instead else f"it is {instead}"
             raise ValueError(f"{name} must be an .npz archive of plain arrays: {reason}") from error
     got = sorted(entry.removesuffix(".npy") for entry in found)
-    hint = _checkpoint_hint(got, keys)
+    hint = _hint(got, keys)
     raise ValueError(f"{name} must hold the arrays {sorted(keys)}, got {got}{hint}")
 
 
-def _checkpoint_hint(names: Sequence[str], wanted: Sequence[str]) -> str:
-    """The advice how to use a checkpoint, if the archive is one and another file was wanted."""
+def _hint(names: Sequence[str], wanted: Sequence[str]) -> str:
+    """The advice how to read an archive of kobai's, if another kind of file was wanted."""
+    if "network" in names and "network" not in wanted:
+        return ": MultiLayerNet.load(file) reads it"
+    if set(names) == _TWO_LAYERS:
+        return ": TwoLayerNet.load(file) reads it"
     params = [name for name in names if name.startswith("params/")]
     if not params or "run" not in names or "run" in wanted:
         return ""

@@ -17,7 +17,8 @@ from kobai._validation import (
     shown,
 )
 from kobai.gradient import numerical_gradient
-from kobai.networks import SimpleNet, TwoLayerNet
+from kobai.networks import SimpleNet
+from kobai.networks.layered import LayeredNet
 from kobai.networks.overrides import is_unchanged
 from kobai.networks.parameters import writable
 
@@ -88,7 +89,7 @@ def loss_and_gradient(
     """The loss of a batch and its gradient: what `Trainer.loss_and_gradient` computes."""
     # Methods of users need not take h.
     options = {} if h == HALF_WIDTH else {"h": h}
-    if isinstance(net, TwoLayerNet):
+    if isinstance(net, LayeredNet):
         if gradient == "backprop":
             return net.loss_and_gradient(x, t)
         return net.loss_and_numerical_gradient(x, t, method=method, **options)
@@ -156,7 +157,7 @@ def checked_data(net: Any, x: Any, t: Any, names: tuple[str, str]) -> tuple[Arra
     samples is checked.
     """
     data = any_real_array(names[0], x)
-    if isinstance(net, TwoLayerNet):
+    if isinstance(net, LayeredNet):
         if data.ndim != 2:
             raise ValueError(f"{names[0]} must have shape (N, D), got shape {data.shape}")
         data, answers = net.checked_data(data, t, names)
@@ -175,7 +176,7 @@ def checked_data(net: Any, x: Any, t: Any, names: tuple[str, str]) -> tuple[Arra
 
 def check_again(net: Any, data: tuple[Array, Array], names: tuple[str, str]) -> None:
     """Raise if data that may have been changed in place holds labels outside ``0..K-1``."""
-    if isinstance(net, TwoLayerNet):
+    if isinstance(net, LayeredNet):
         net.checked_data(*data, names)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, TypeGuard, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -12,20 +12,13 @@ from kobai import _core
 from kobai._difference import check_steps
 from kobai._validation import (
     FloatArray,
-    converted,
     in_dtype,
     inputs,
     plain_array,
-    targets,
+    sample_weights,
 )
-from kobai.networks.overrides import Overridable
+from kobai.networks.batches import MIN_BLOCK_ROWS, Batches
 
-# Many samples are computed in blocks, so that Ctrl-C is served between two calls of the core. A
-# block fills a processor's cache, and has rows enough for threads to share.
-_MIN_BLOCK_ROWS = 1000
-_BLOCK_ELEMENTS = 1 << 20
-
-_SINGLE = np.dtype(np.float32)
 _DOUBLE = np.dtype(np.float64)
 
 _Answer = TypeVar("_Answer")
@@ -39,16 +32,16 @@ class Layer(NamedTuple):
     activation: str
 
 
-class Network(Overridable):
+class Network(Batches):
     """A network whose parameters the core is given by name, layer by layer."""
 
+    # Either the class or the instance has these, and the loss.
     _layers: tuple[Layer, ...]
     # The loss as the core takes it: its name, and the numbers of its formula.
-    _loss: tuple[str, list[float]] = ("cross_entropy", [1e-7])
-    _weight_decay = 0.0
+    _core_loss: tuple[str, list[float]]
+    _weight_decay: float
+
     _shapes: dict[str, tuple[int, ...]]
-    # The number of inputs, of units in each hidden layer, and of outputs.
-    _sizes: tuple[int, ...]
 
     def _set_shapes(self, shapes: dict[str, tuple[int, ...]]) -> None:
         weights = [shapes[layer.weights] for layer in self._layers]
@@ -57,12 +50,16 @@ class Network(Overridable):
 
     def __repr__(self) -> str:
         """The class, the sizes of its layers, the number of parameters and their dtype."""
-        sizes = "-".join(map(str, self._sizes))
         try:
             count = str(sum(param.size for param in self._parameters().values()))
         except (AttributeError, TypeError):  # parameters that are no arrays
             count = "spoilt"
-        return f"<{type(self).__name__} {sizes}: {count} parameters, {self.dtype}>"
+        kind = f"{type(self).__name__} {self._described()}"
+        return f"<{kind}: {count} parameters, {self.dtype}>"
+
+    def _described(self) -> str:
+        """What the network is, in a few words."""
+        return "-".join(map(str, self._sizes))
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Take the state of a pickle or a copy, read-only parameters replaced by copies.
@@ -76,15 +73,54 @@ class Network(Overridable):
     def _make_parameters_writable(self) -> None:
         raise NotImplementedError
 
-    def loss(self, x: npt.ArrayLike, t: npt.ArrayLike) -> Any:
-        """The mean cross-entropy of the softmax of the scores.
+    def output(self, x: npt.ArrayLike) -> FloatArray:
+        """What the loss compares with targets: probabilities of classes, for cross-entropy.
+
+        Parameters
+        ----------
+        x : array_like
+            Inputs, shape (N, D), or (D,) for one sample.
+
+        Returns
+        -------
+        ndarray
+            Outputs of the network's dtype, shape (N, K), or (K,) for one sample.
+
+        Raises
+        ------
+        TypeError
+            If `x` or a parameter has a wrong dtype.
+        ValueError
+            If the shape of `x` or of a parameter does not fit.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from kobai import SimpleNet
+        >>> net = SimpleNet(2, 2)
+        >>> net.W = np.zeros((2, 2))
+        >>> net.output([1.0, 2.0])
+        array([0.5, 0.5])
+        """
+        if "predict" in self._replaced_methods():
+            return self._output_of_prediction(self._predicted(x))
+        return self._predict(_core.network_outputs, x)
+
+    def loss(
+        self, x: npt.ArrayLike, t: npt.ArrayLike, *, sample_weight: npt.ArrayLike | None = None
+    ) -> Any:
+        """The mean loss of the samples, and what weight decay adds to it.
 
         Parameters
         ----------
         x : array_like
             Inputs, shape (N, D), or (D,) for one sample.
         t : array_like
-            Targets: class weights of shape (N, K), or integer labels of shape (N,).
+            Targets, as the network's loss takes them. For cross-entropy: class weights of shape
+            (N, K), or integer labels of shape (N,).
+        sample_weight : array_like, optional
+            What the samples count, shape (N,): finite numbers, none negative and not all 0. The
+            mean is weighted by them. A sample of weight 0 does not count, whatever it holds.
 
         Returns
         -------
@@ -96,7 +132,8 @@ class Network(Overridable):
         TypeError
             If an argument or a parameter has a wrong dtype.
         ValueError
-            If shapes do not fit, a label is outside ``0..K-1``, or there is no sample.
+            If shapes do not fit, a target is none that the loss takes (a label outside ``0..K-1``),
+            weights are out of range, or there is no sample.
 
         Examples
         --------
@@ -107,8 +144,33 @@ class Network(Overridable):
         1.3863
         """
         if "predict" in self._replaced_methods():
-            return self._loss_of_prediction(x, t)
-        return self.dtype.type(self._ask(_core.network_loss, x, t))
+            loss = self._loss_of_prediction(self._predicted(x), t, sample_weight)
+            return self.dtype.type(loss)
+        return self.dtype.type(self._ask(_core.network_loss, x, t, sample_weight))
+
+    def _loss_of_prediction(
+        self, predicted: npt.NDArray[Any], t: npt.ArrayLike, sample_weight: npt.ArrayLike | None
+    ) -> float:
+        """The loss of the values that an overridden `predict` returns."""
+        raise NotImplementedError
+
+    def _output_of_prediction(self, predicted: npt.NDArray[Any]) -> FloatArray:
+        """The outputs that belong to them."""
+        return self._loss.output(predicted)
+
+    @property
+    def has_accuracy(self) -> bool:
+        """Whether `accuracy` can be asked for: the loss is one of classes, or it is overridden.
+
+        Examples
+        --------
+        >>> from kobai import MultiLayerNet, TwoLayerNet
+        >>> TwoLayerNet(2, 3, 4).has_accuracy
+        True
+        >>> MultiLayerNet(2, [3], 1, loss="squared_error").has_accuracy
+        False
+        """
+        return self._loss.has_classes or "accuracy" in self._replaced_methods()
 
     def accuracy(self, x: npt.ArrayLike, t: npt.ArrayLike) -> float:
         """The share of samples whose largest score is that of the target.
@@ -132,7 +194,8 @@ class Network(Overridable):
         Raises
         ------
         TypeError
-            If an argument or a parameter has a wrong dtype.
+            If an argument or a parameter has a wrong dtype, or the network's loss is not one of
+            classes.
         ValueError
             If shapes do not fit, a label is outside ``0..K-1``, or there is no sample.
 
@@ -145,22 +208,30 @@ class Network(Overridable):
         >>> net.accuracy([[0.5, 1.0], [2.0, -1.0], [0.0, 0.0]], [1, 0, 1])
         0.6666666666666666
         """
-        predict_is_ours = "predict" not in self._replaced_methods()
-        network = self.core_network() if predict_is_ours else None
+        if not self._loss.has_classes:
+            raise TypeError(
+                f"accuracy is the share of samples whose class is found, and {self._loss} knows no "
+                f"classes: compare net.output(x) with the targets, or ask for net.loss(x, t)"
+            )
+        network = None if "predict" in self._replaced_methods() else self.core_network()
         data, answers = self.checked_data(x, t)
         if data.ndim == 1:
             data, answers = data[np.newaxis], answers[np.newaxis]
         correct = 0
         for rows in self._blocks(len(data)):
-            if predict_is_ours:
-                batch = self._batch(data[rows], answers[rows], keep_single=True)
-                correct += _core.network_correct(network, *batch)
+            if network is not None:
+                block, classes, _ = self._batch(data[rows], answers[rows], keep_single=True)
+                correct += _core.network_correct(network, block, classes)
             else:
                 correct += self._correct_predictions(data[rows], answers[rows])
         return correct / len(data)
 
     def checked_data(
-        self, x: npt.ArrayLike, t: npt.ArrayLike, names: tuple[str, str] = ("x", "t")
+        self,
+        x: npt.ArrayLike,
+        t: npt.ArrayLike,
+        names: tuple[str, str] = ("x", "t"),
+        sample_weight: npt.ArrayLike | None = None,
     ) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
         """`x` and `t` as arrays, after checking that the network can be asked about all of them.
 
@@ -173,11 +244,14 @@ class Network(Overridable):
             As `loss` takes them.
         names : tuple of str
             What the caller knows them as.
+        sample_weight : array_like, optional
+            As `loss` takes it.
 
         Returns
         -------
         x, t : ndarray
-            `t` has integer labels if its shape is that of `x` without the last axis.
+            What is returned for `t` has one axis less than what is returned for `x` where it holds
+            labels, and as many where it holds rows.
 
         Raises
         ------
@@ -197,12 +271,12 @@ class Network(Overridable):
         data = inputs(names[0], x, columns if predict_is_ours else None)
         if len(data) == 0:
             raise ValueError(f"{names[0]} must hold at least one sample, got shape {data.shape}")
-        return data, targets(names[1], t, data.shape[:-1], classes if predict_is_ours else None)
-
-    def _blocks(self, samples: int) -> list[slice]:
-        """Slices of the samples that one call of the core computes together."""
-        rows = max(_MIN_BLOCK_ROWS, _BLOCK_ELEMENTS // max(self._sizes))
-        return [slice(start, start + rows) for start in range(0, samples, rows)]
+        samples, counted = data.shape[:-1], None
+        if sample_weight is not None:
+            weights = sample_weights("sample_weight", sample_weight, samples)
+            counted = weights > 0 if samples else None
+        outputs = classes if predict_is_ours else None
+        return data, self._loss.checked_targets(names[1], t, samples, outputs, counted)
 
     def _predict(self, question: Callable[..., FloatArray], x: npt.ArrayLike) -> FloatArray:
         """The answer of the core function `question` for each row of `x`, block by block."""
@@ -212,24 +286,35 @@ class Network(Overridable):
         if data.ndim == 1:
             row: FloatArray = question(network, self._rows(data[np.newaxis]))[0]
             return row
-        if len(data) <= _MIN_BLOCK_ROWS:
+        if len(data) <= MIN_BLOCK_ROWS:
             return question(network, self._rows(data))
         answers = np.empty((len(data), outputs), self.dtype)
         for rows in self._blocks(len(data)):
             answers[rows] = question(network, self._rows(data[rows]))
         return answers
 
-    def _ask(self, question: Callable[..., _Answer], x: npt.ArrayLike, t: npt.ArrayLike) -> _Answer:
+    def _ask(
+        self,
+        question: Callable[..., _Answer],
+        x: npt.ArrayLike,
+        t: npt.ArrayLike,
+        sample_weight: npt.ArrayLike | None,
+    ) -> _Answer:
         """The answer of the core function `question` for this network and a batch."""
         network = self.core_network()
-        batch = self._batch(x, t)
+        batch = self._batch(x, t, sample_weight)
         try:
-            return question(network, *batch, None)
+            return question(network, *batch)
         except ValueError as error:
-            raise self._explained(error, x, t) from None
+            raise self._explained(error, x, t, sample_weight) from None
 
     def _explained(
-        self, error: ValueError, x: npt.ArrayLike, t: npt.ArrayLike, moved_by: float | None = None
+        self,
+        error: ValueError,
+        x: npt.ArrayLike,
+        t: npt.ArrayLike,
+        sample_weight: npt.ArrayLike | None,
+        moved_by: float | None = None,
     ) -> TypeError | ValueError:
         """The error of the core in terms of the arrays that the caller knows.
 
@@ -239,7 +324,7 @@ class Network(Overridable):
             if moved_by is not None:
                 for key, param in self._parameters().items():
                     check_steps(key, param.astype(_DOUBLE, copy=False), moved_by)
-            self.checked_data(x, t)
+            self.checked_data(x, t, sample_weight=sample_weight)
         except (TypeError, ValueError) as better:
             return better
         return error
@@ -320,7 +405,7 @@ class Network(Overridable):
         >>> TwoLayerNet(2, 3, 4).core_network()[1:]
         (('cross_entropy', [1e-07]), 0.0)
         """
-        return self.core_layers(), self._loss, self._weight_decay
+        return self.core_layers(), self._core_loss, self._weight_decay
 
     def _check_parameter(self, key: str, value: Any, shape: tuple[int, ...]) -> None:
         name = self._display_name(key)
@@ -334,54 +419,22 @@ class Network(Overridable):
         if not value.flags.aligned:
             raise ValueError(f"{name} must be aligned in memory, got an unaligned array")
 
-    def _rows(self, data: npt.NDArray[Any], *, keep_single: bool = False) -> FloatArray:
-        """Inputs in the network's dtype; with `keep_single`, float16 and float32 as float32."""
-        is_single = data.dtype.kind == "f" and data.dtype.itemsize <= _SINGLE.itemsize
-        return converted(data, _SINGLE if keep_single and is_single else self.dtype)
-
-    def _is_plain_batch(self, x: npt.ArrayLike) -> TypeGuard[FloatArray]:
-        """Whether the core takes `x` unchanged: nothing needs to be checked or converted."""
-        return (
-            type(x) is np.ndarray
-            and x.dtype == self.dtype
-            and x.ndim == 2
-            and x.shape[1] == self._sizes[0]
-            and x.flags.aligned
-        )
-
-    def _batch(
-        self, x: npt.ArrayLike, t: npt.ArrayLike, *, keep_single: bool = False
-    ) -> tuple[FloatArray, npt.NDArray[Any]]:
-        """Inputs as rows, and targets as int64 labels or as rows of the network's dtype.
-
-        The core checks the range of labels in an integer array, which is not done twice.
-        """
-        if self._is_plain_batch(x):
-            rows, samples = x, x.shape[:1]
-        else:
-            data = inputs("x", x, self._sizes[0])
-            samples = data.shape[:-1]
-            rows = self._rows(data if samples else data[np.newaxis], keep_single=keep_single)
-        if type(t) is np.ndarray and t.dtype.kind in "iu" and t.shape == samples:
-            answers = t
-        else:
-            answers = targets("t", t, samples, self._sizes[-1])
-            if answers.shape != samples:
-                return rows, np.atleast_2d(converted(answers, self.dtype))
-        # The core takes aligned int64 labels, and copies them.
-        return rows, answers.reshape(-1).astype(np.int64, copy=not answers.flags.aligned)
-
     def _backpropagation(
-        self, x: npt.ArrayLike, t: npt.ArrayLike
+        self, x: npt.ArrayLike, t: npt.ArrayLike, sample_weight: npt.ArrayLike | None
     ) -> tuple[float, dict[str, FloatArray]]:
-        loss, layers = self._ask(_core.network_gradient, x, t)
+        loss, layers = self._ask(_core.network_gradient, x, t, sample_weight)
         return loss, self._named(layers)
 
     def _central_differences(
-        self, x: npt.ArrayLike, t: npt.ArrayLike, h: float, method: str
+        self,
+        x: npt.ArrayLike,
+        t: npt.ArrayLike,
+        h: float,
+        method: str,
+        sample_weight: npt.ArrayLike | None,
     ) -> tuple[float, dict[str, FloatArray]]:
-        layers, *rest = self.core_network()
-        rows, answers = self._batch(x, t, keep_single=True)
+        layers, loss, weight_decay = self.core_network()
+        rows, answers, weights = self._batch(x, t, sample_weight, keep_single=True)
         is_double = self.dtype == _DOUBLE
         if not is_double:
             layers = [
@@ -390,18 +443,19 @@ class Network(Overridable):
             ]
             if answers.dtype != np.int64:
                 answers = answers.astype(_DOUBLE)
+        network = layers, loss, weight_decay
         try:
-            loss, gradient = _core.network_numerical_gradient(
-                (layers, *rest), rows, answers, None, h, method
+            mean, gradient = _core.network_numerical_gradient(
+                network, rows, answers, weights, h, method
             )
         except ValueError as error:
             # The other methods move pre-activations, never a parameter itself.
             moved_by = h if method == "direct" else None
-            raise self._explained(error, x, t, moved_by) from None
+            raise self._explained(error, x, t, sample_weight, moved_by) from None
         named = self._named(gradient)
         if is_double:
-            return loss, named
-        return loss, {key: in_dtype(quotients, self.dtype) for key, quotients in named.items()}
+            return mean, named
+        return mean, {key: in_dtype(quotients, self.dtype) for key, quotients in named.items()}
 
     def _named(
         self, layers: list[tuple[npt.NDArray[Any], npt.NDArray[Any] | None]]

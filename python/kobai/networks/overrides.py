@@ -18,7 +18,6 @@ import numpy.typing as npt
 from kobai._difference import check_steps
 from kobai._snapshot import Snapshot
 from kobai._validation import HALF_WIDTH, FloatArray, any_real_array, positive_float, targets
-from kobai.functions import cross_entropy_error
 from kobai.gradient import numerical_gradient
 
 _METHODS = (
@@ -54,10 +53,12 @@ class Overridable:
         """The names of the methods that are not those of kobai's own class."""
         return self._methods.replaced_in(self)
 
-    def loss_and_gradient(self, x: npt.ArrayLike, t: npt.ArrayLike) -> tuple[float, _Gradient]:
+    def loss_and_gradient(
+        self, x: npt.ArrayLike, t: npt.ArrayLike, *, sample_weight: npt.ArrayLike | None = None
+    ) -> tuple[float, _Gradient]:
         """Loss and gradient by backpropagation, from one forward pass.
 
-        Takes and raises what `loss` does.
+        Takes and raises what `loss` does; a TypeError, too, where `gradient` raises one.
 
         Returns
         -------
@@ -77,19 +78,23 @@ class Overridable:
         replaced = self._replaced_methods()
         if replaced:
             if _follows("loss_and_gradient", "gradient", replaced):
+                weights = _if_given(sample_weight)
                 with self._calling("gradient"):
-                    return float(self.loss(x, t)), self._by_name(self.gradient(x, t))
+                    loss = float(self.loss(x, t, **weights))
+                    return loss, self._by_name(self.gradient(x, t, **weights))
             self._check_backpropagation("loss_and_gradient", replaced)
-        return self._backpropagation(x, t)
+        return self._backpropagation(x, t, sample_weight)
 
-    def _gradient(self, x: npt.ArrayLike, t: npt.ArrayLike) -> _Gradient:
+    def _gradient(
+        self, x: npt.ArrayLike, t: npt.ArrayLike, sample_weight: npt.ArrayLike | None
+    ) -> _Gradient:
         replaced = self._replaced_methods()
         if replaced:
             if _follows("gradient", "loss_and_gradient", replaced):
                 with self._calling("loss_and_gradient"):
-                    return self.loss_and_gradient(x, t)[1]
+                    return self.loss_and_gradient(x, t, **_if_given(sample_weight))[1]
             self._check_backpropagation("gradient", replaced)
-        return self._backpropagation(x, t)[1]
+        return self._backpropagation(x, t, sample_weight)[1]
 
     def loss_and_numerical_gradient(
         self,
@@ -97,6 +102,8 @@ class Overridable:
         t: npt.ArrayLike,
         h: SupportsFloat = HALF_WIDTH,
         method: str = "auto",
+        *,
+        sample_weight: npt.ArrayLike | None = None,
     ) -> tuple[float, _Gradient]:
         """Loss and numerical gradient, from one forward pass.
 
@@ -121,28 +128,38 @@ class Overridable:
         h = positive_float("h", h)
         replaced = self._replaced_methods()
         if replaced:
+            weights = _if_given(sample_weight)
             if _follows("loss_and_numerical_gradient", "numerical_gradient", replaced):
                 # The course's numerical_gradient takes nothing but `x` and `t`.
-                options = {} if (h, method) == (HALF_WIDTH, "auto") else {"h": h, "method": method}
+                options: dict[str, Any] = dict(weights)
+                if (h, method) != (HALF_WIDTH, "auto"):
+                    options |= {"h": h, "method": method}
                 with self._calling("numerical_gradient"):
                     gradient = self._by_name(self.numerical_gradient(x, t, **options))
-                return float(self.loss(x, t)), gradient
+                return float(self.loss(x, t, **weights)), gradient
             if not replaced.isdisjoint(_FORWARD):
-                return float(self.loss(x, t)), self._differences_of_loss(x, t, h, method)
-        return self._central_differences(x, t, h, method)
+                loss = float(self.loss(x, t, **weights))
+                return loss, self._differences_of_loss(x, t, h, method, weights)
+        return self._central_differences(x, t, h, method, sample_weight)
 
     def _numerical_gradient(
-        self, x: npt.ArrayLike, t: npt.ArrayLike, h: SupportsFloat, method: str
+        self,
+        x: npt.ArrayLike,
+        t: npt.ArrayLike,
+        h: SupportsFloat,
+        method: str,
+        sample_weight: npt.ArrayLike | None,
     ) -> _Gradient:
         h = positive_float("h", h)
         replaced = self._replaced_methods()
         if replaced:
+            weights = _if_given(sample_weight)
             if _follows("numerical_gradient", "loss_and_numerical_gradient", replaced):
                 with self._calling("loss_and_numerical_gradient"):
-                    return self.loss_and_numerical_gradient(x, t, h, method)[1]
+                    return self.loss_and_numerical_gradient(x, t, h, method, **weights)[1]
             if not replaced.isdisjoint(_FORWARD):
-                return self._differences_of_loss(x, t, h, method)
-        return self._central_differences(x, t, h, method)[1]
+                return self._differences_of_loss(x, t, h, method, weights)
+        return self._central_differences(x, t, h, method, sample_weight)[1]
 
     @contextmanager
     def _calling(self, name: str) -> Iterator[None]:
@@ -173,10 +190,6 @@ class Overridable:
                 "(Trainer(net, gradient='numerical'))"
             )
 
-    def _loss_of_prediction(self, x: npt.ArrayLike, t: npt.ArrayLike) -> Any:
-        """The cross-entropy of the values that an overridden `predict` returns."""
-        return self.dtype.type(cross_entropy_error(self._probabilities(self._predicted(x)), t))
-
     def _predicted(self, x: npt.ArrayLike) -> npt.NDArray[Any]:
         """The values that an overridden `predict` returns, after checking their shape."""
         name = f"what {type(self).__name__}.predict returns"
@@ -198,7 +211,7 @@ class Overridable:
         return int(np.count_nonzero(is_right & (scores.argmax(axis=-1) == answers)))
 
     def _differences_of_loss(
-        self, x: npt.ArrayLike, t: npt.ArrayLike, h: float, method: str
+        self, x: npt.ArrayLike, t: npt.ArrayLike, h: float, method: str, weights: dict[str, Any]
     ) -> _Gradient:
         """The central difference of an overridden loss: one parameter after the other is moved."""
         if method not in ("auto", "direct"):
@@ -211,7 +224,7 @@ class Overridable:
             _check_movable(self._display_name(key), param)
             check_steps(key, param, h)
         return {
-            key: numerical_gradient(lambda _: self.loss(x, t), param, h)
+            key: numerical_gradient(lambda _: self.loss(x, t, **weights), param, h)
             for key, param in params.items()
         }
 
@@ -219,15 +232,27 @@ class Overridable:
         """Probabilities or scores of inputs."""
         raise NotImplementedError
 
-    def loss(self, x: npt.ArrayLike, t: npt.ArrayLike) -> Any:
+    def loss(
+        self, x: npt.ArrayLike, t: npt.ArrayLike, *, sample_weight: npt.ArrayLike | None = None
+    ) -> Any:
         """The mean loss of a batch."""
         raise NotImplementedError
 
-    def gradient(self, x: npt.ArrayLike, t: npt.ArrayLike) -> Any:
+    def gradient(
+        self, x: npt.ArrayLike, t: npt.ArrayLike, *, sample_weight: npt.ArrayLike | None = None
+    ) -> Any:
         """Its derivative by the parameters."""
         raise NotImplementedError
 
-    def numerical_gradient(self, x: npt.ArrayLike, t: npt.ArrayLike) -> Any:
+    def numerical_gradient(
+        self,
+        x: npt.ArrayLike,
+        t: npt.ArrayLike,
+        *,
+        h: SupportsFloat = HALF_WIDTH,
+        method: str = "auto",
+        sample_weight: npt.ArrayLike | None = None,
+    ) -> Any:
         """Its central differences in the parameters."""
         raise NotImplementedError
 
@@ -243,16 +268,19 @@ class Overridable:
         """The value that `gradient` returns, as a dict with the names of the parameters."""
         raise NotImplementedError
 
-    def _probabilities(self, predicted: FloatArray) -> FloatArray:
-        """The probabilities that belong to the values `predict` returns."""
-        raise NotImplementedError
-
-    def _backpropagation(self, x: npt.ArrayLike, t: npt.ArrayLike) -> tuple[float, _Gradient]:
+    def _backpropagation(
+        self, x: npt.ArrayLike, t: npt.ArrayLike, sample_weight: npt.ArrayLike | None
+    ) -> tuple[float, _Gradient]:
         """Loss and gradient by the core."""
         raise NotImplementedError
 
     def _central_differences(
-        self, x: npt.ArrayLike, t: npt.ArrayLike, h: float, method: str
+        self,
+        x: npt.ArrayLike,
+        t: npt.ArrayLike,
+        h: float,
+        method: str,
+        sample_weight: npt.ArrayLike | None,
     ) -> tuple[float, _Gradient]:
         """Loss and numerical gradient by the core."""
         raise NotImplementedError
@@ -264,6 +292,11 @@ def _follows(method: str, overridden: str, replaced: frozenset[str]) -> bool:
     If `method` is replaced too, the user's version has called ours, which must not call back.
     """
     return overridden in replaced and method not in replaced
+
+
+def _if_given(sample_weight: npt.ArrayLike | None) -> dict[str, Any]:
+    """The keyword of weights, which a user's own methods need take only if there are any."""
+    return {} if sample_weight is None else {"sample_weight": sample_weight}
 
 
 def _check_movable(name: str, param: Any) -> None:

@@ -16,7 +16,7 @@ _SINGLE_CLASS = "output_size is 1"
 
 
 @contextmanager
-def memory_for(parameters: int, **sizes: int) -> Iterator[None]:
+def memory_for(parameters: int, **sizes: object) -> Iterator[None]:
     """A context that makes a network: a MemoryError within it names the sizes of the network."""
     named = ", ".join(f"{name}={shown(size)}" for name, size in sizes.items())
     too_large = f"there is no memory for the {shown(parameters)} parameters of a network of {named}"

@@ -12,9 +12,12 @@ from kobai import _core
 from kobai._random import Rng, generator
 from kobai._validation import HALF_WIDTH, FloatArray, positive_int
 from kobai.functions import softmax
+from kobai.losses import CrossEntropy
+from kobai.losses.named import core_loss
 from kobai.networks.network import Layer, Network
 from kobai.networks.overrides import remember_original
 from kobai.networks.parameters import memory_for, warn_of_single_class, writable
+from kobai.networks.probabilities import mean_cross_entropy
 
 
 @remember_original
@@ -69,6 +72,9 @@ class SimpleNet(Network):
     """
 
     _layers = (Layer("W", None, "identity"),)
+    _loss = CrossEntropy(epsilon=1e-7)
+    _core_loss = core_loss(_loss)
+    _weight_decay = 0.0
 
     def __init__(
         self, input_size: SupportsIndex = 2, output_size: SupportsIndex = 3, *, rng: Rng = None
@@ -94,8 +100,10 @@ class SimpleNet(Network):
     def _by_name(self, gradient: Any) -> dict[str, FloatArray]:
         return {"W": gradient}
 
-    def _probabilities(self, predicted: FloatArray) -> FloatArray:
-        return softmax(predicted)  # type: ignore[no-any-return]
+    def _loss_of_prediction(
+        self, predicted: npt.NDArray[Any], t: npt.ArrayLike, sample_weight: npt.ArrayLike | None
+    ) -> float:
+        return mean_cross_entropy(softmax(predicted), t, sample_weight)  # type: ignore[no-any-return]
 
     def predict(self, x: npt.ArrayLike) -> FloatArray:
         """The scores ``x @ W``, before softmax.
@@ -129,7 +137,9 @@ class SimpleNet(Network):
         """
         return self._predict(_core.network_scores, x)
 
-    def gradient(self, x: npt.ArrayLike, t: npt.ArrayLike) -> FloatArray:
+    def gradient(
+        self, x: npt.ArrayLike, t: npt.ArrayLike, *, sample_weight: npt.ArrayLike | None = None
+    ) -> FloatArray:
         """The derivative of `loss` by `W`, shape (D, K), by backpropagation.
 
         Takes and raises what `loss` does; a TypeError, too, where a subclass overrides `predict`
@@ -145,7 +155,7 @@ class SimpleNet(Network):
         [[-0.5  0.5]
          [-1.   1. ]]
         """
-        return self._gradient(x, t)["W"]
+        return self._gradient(x, t, sample_weight)["W"]
 
     def numerical_gradient(
         self,
@@ -154,6 +164,7 @@ class SimpleNet(Network):
         *,
         h: SupportsFloat = HALF_WIDTH,
         method: str = "auto",
+        sample_weight: npt.ArrayLike | None = None,
     ) -> FloatArray:
         """The central difference of `loss` in each element of `W`, shape (D, K).
 
@@ -169,4 +180,4 @@ class SimpleNet(Network):
         [[-0.5  0.5]
          [-1.   1. ]]
         """
-        return self._numerical_gradient(x, t, h, method)["W"]
+        return self._numerical_gradient(x, t, h, method, sample_weight)["W"]

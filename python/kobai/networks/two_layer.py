@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from typing import Any, SupportsFloat, SupportsIndex, TypeVar
 
 import numpy as np
@@ -13,22 +12,25 @@ from kobai import _core
 from kobai._io import npz
 from kobai._random import Rng, generator
 from kobai._validation import (
-    HALF_WIDTH,
     FloatArray,
     float_dtype,
     non_negative_float,
     positive_int,
 )
+from kobai.losses import CrossEntropy
+from kobai.losses.named import core_loss
 from kobai.networks.class_only import class_only
-from kobai.networks.network import Layer, Network
+from kobai.networks.layered import LayeredNet
+from kobai.networks.network import Layer
 from kobai.networks.overrides import remember_original
-from kobai.networks.parameters import memory_for, single_class_known, warn_of_single_class, writable
+from kobai.networks.parameters import memory_for, single_class_known, warn_of_single_class
+from kobai.networks.probabilities import mean_cross_entropy
 
 _Net = TypeVar("_Net", bound="TwoLayerNet")
 
 
 @remember_original
-class TwoLayerNet(Network):
+class TwoLayerNet(LayeredNet):
     """A layer of sigmoid units and a layer of scores: the course's two-layer network.
 
     Parameters
@@ -98,6 +100,9 @@ class TwoLayerNet(Network):
     """
 
     _layers = (Layer("W1", "b1", "sigmoid"), Layer("W2", "b2", "identity"))
+    _loss = CrossEntropy(epsilon=1e-7)
+    _core_loss = core_loss(_loss)
+    _weight_decay = 0.0
 
     def __init__(
         self,
@@ -116,35 +121,16 @@ class TwoLayerNet(Network):
         self.dtype = float_dtype("dtype", dtype)
         draw = generator(rng)
         warn_of_single_class(classes)
-        self._set_shapes(
-            {"W1": (inputs, hidden), "b1": (hidden,), "W2": (hidden, classes), "b2": (classes,)}
-        )
         sizes = {"input_size": inputs, "hidden_size": hidden, "output_size": classes}
         with memory_for((inputs + 1) * hidden + (hidden + 1) * classes, **sizes):
-            self.params: dict[str, FloatArray] = {
-                key: (
-                    (std * draw.standard_normal(shape)).astype(self.dtype, copy=False)
-                    if len(shape) == 2
-                    else np.zeros(shape, self.dtype)
-                )
-                for key, shape in self._shapes.items()
-            }
+            self._draw_parameters([inputs, hidden, classes], [std, std], draw)
 
-    def _parameters(self) -> Mapping[str, Any]:
-        params = self.params
-        if not isinstance(params, Mapping):
-            raise TypeError(f"params must be a dict of arrays, got {type(params).__name__}")
-        return params
+    def _loss_of_prediction(
+        self, predicted: npt.NDArray[Any], t: npt.ArrayLike, sample_weight: npt.ArrayLike | None
+    ) -> float:
+        return mean_cross_entropy(predicted, t, sample_weight)  # type: ignore[no-any-return]
 
-    def _make_parameters_writable(self) -> None:
-        params = self.__dict__.get("params", {})
-        if any(writable(param) is not param for param in params.values()):
-            self.params = {key: writable(param) for key, param in params.items()}
-
-    def _by_name(self, gradient: Any) -> dict[str, FloatArray]:
-        return gradient  # type: ignore[no-any-return]
-
-    def _probabilities(self, predicted: FloatArray) -> FloatArray:
+    def _output_of_prediction(self, predicted: npt.NDArray[Any]) -> FloatArray:
         return predicted
 
     def predict(self, x: npt.ArrayLike) -> FloatArray:
@@ -176,95 +162,6 @@ class TwoLayerNet(Network):
                [0.25, 0.25, 0.25, 0.25]])
         """
         return self._predict(_core.network_outputs, x)
-
-    def gradient(self, x: npt.ArrayLike, t: npt.ArrayLike) -> dict[str, FloatArray]:
-        """The exact derivative of `loss`, its 1e-7 included, by backpropagation.
-
-        Parameters
-        ----------
-        x : array_like
-            Inputs, shape (N, D), or (D,) for one sample.
-        t : array_like
-            Targets: class weights of shape (N, K), or integer labels of shape (N,).
-
-        Returns
-        -------
-        dict of ndarray
-            The keys, shapes and dtype of `params`.
-
-        Raises
-        ------
-        TypeError
-            If an argument or a parameter has a wrong dtype, or a subclass overrides `predict` or
-            `loss` but not `gradient`.
-        ValueError
-            If shapes do not fit, a label is outside ``0..K-1``, or there is no sample.
-
-        Examples
-        --------
-        >>> from kobai import TwoLayerNet
-        >>> net = TwoLayerNet(2, 3, 2, weight_init_std=0.0)
-        >>> grads = net.gradient([0.5, 1.0], 0)
-        >>> print(grads["b2"].round(4))
-        [-0.5  0.5]
-        >>> {key: grad.shape for key, grad in grads.items()}
-        {'W1': (2, 3), 'b1': (3,), 'W2': (3, 2), 'b2': (2,)}
-        """
-        return self._gradient(x, t)
-
-    def numerical_gradient(
-        self,
-        x: npt.ArrayLike,
-        t: npt.ArrayLike,
-        *,
-        h: SupportsFloat = HALF_WIDTH,
-        method: str = "auto",
-    ) -> dict[str, FloatArray]:
-        """The central difference ``(loss(p + h) - loss(p - h)) / 2h`` in every parameter ``p``.
-
-        Parameters
-        ----------
-        x : array_like
-            Inputs, shape (N, D), or (D,) for one sample.
-        t : array_like
-            Targets: class weights of shape (N, K), or integer labels of shape (N,).
-        h : float, default 1e-4
-            The half-width of the difference.
-        method : {"auto", "node", "incremental", "direct"}
-            How it is evaluated; the result is the same to rounding. ``"direct"`` runs a whole
-            forward pass for every move of every parameter, as the notebook does.
-            ``"incremental"`` recomputes only what a moved parameter changes. ``"node"`` evaluates
-            the loss as a function of each unit's pre-activation at a few points, and goes over to
-            ``"incremental"`` for units where its error bound does not hold. ``"auto"`` takes the
-            fastest that is valid, which is ``"node"``. Where `predict` or `loss` is overridden,
-            only ``"direct"`` and ``"auto"`` are, and both call `loss` for every move.
-
-        Returns
-        -------
-        dict of ndarray
-            The keys, shapes and dtype of `params`.
-
-        Raises
-        ------
-        TypeError
-            If an argument or a parameter has a wrong dtype.
-        ValueError
-            If shapes do not fit, a label is outside ``0..K-1``, there is no sample, `h` is not a
-            positive finite number, or the method is unknown; or if ``"direct"`` cannot move a
-            parameter, as rounding swallows `h` in one so large.
-
-        Examples
-        --------
-        >>> import numpy as np
-        >>> from kobai import TwoLayerNet
-        >>> net = TwoLayerNet(3, 4, 2, rng=0)
-        >>> x, t = np.array([[1.0, 0.0, 2.0], [0.5, 1.0, 0.0]]), np.array([0, 1])
-        >>> by_differences = net.numerical_gradient(x, t)
-        >>> by_backpropagation = net.gradient(x, t)
-        >>> all(np.allclose(by_differences[key], by_backpropagation[key]) for key in net.params)
-        True
-        """
-        return self._numerical_gradient(x, t, h, method)
 
     def save(self, file: str | os.PathLike[str]) -> None:
         """Write the parameters to an ``.npz`` file, without pickle.
