@@ -28,7 +28,7 @@ def test_mypy_has_nothing_to_say_of_a_users_program(tmp_path):
     assert run.returncode == 0, run.stdout + run.stderr
 
 
-def test_it_runs(capsys):
+def test_it_runs(capsys, here):
     typed_program.main()
     assert capsys.readouterr().out.splitlines() == [
         "101 points",
@@ -40,5 +40,9 @@ def test_it_runs(capsys):
         *[f"{epoch} ['accuracy', 'loss', 'lr', 'seconds']" for epoch in (0, 1)],
         "(3, 4) 2 0.01",
         "True",
+        "(2, 2) True ['sigmoid', 'relu'] True",
+        "1.0 [[1.]] 2.5",
+        "<Halved 3-4-2-2 sigmoid relu, CrossEntropy(epsilon=1e-07), weight_decay_lambda=1.0: "
+        "32 parameters, float64>",
         *["4"] * 3,
     ]

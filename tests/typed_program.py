@@ -8,6 +8,7 @@ import numpy.typing as npt
 from kobai import (
     SGD,
     History,
+    MultiLayerNet,
     SimpleNet,
     Trainer,
     TwoLayerNet,
@@ -19,6 +20,7 @@ from kobai import (
 )
 from kobai.callbacks import Callback, EarlyStopping, LambdaCallback
 from kobai.functions import relu_grad, softmax_loss, step_function
+from kobai.losses import CrossEntropy, Huber, Loss
 from kobai.optimizers import Adam, AdamW
 from kobai.training import Optimizer, Trainable
 
@@ -124,6 +126,28 @@ def fit_with_callbacks() -> float:
     return history.train_loss[-1]
 
 
+class Halved(MultiLayerNet):
+    """A network of a user's own, by inheritance."""
+
+    def predict(self, x: npt.ArrayLike) -> Array:
+        return super().predict(x) / 2
+
+
+def any_network() -> MultiLayerNet:
+    loss: Loss = CrossEntropy(epsilon=1e-7)
+    net = MultiLayerNet(3, [4, np.int64(2)], 2, ["sigmoid", "relu"], "xavier", 0.1, loss=loss)
+    weights = [1.0, 0.0, 2.0]
+    value, grads = net.loss_and_gradient(np.eye(3), [0, 1, 1], sample_weight=weights)
+    slopes: Array = grads["W3"]
+    print(slopes.shape, value > 0, net.activations, net.loss_function == loss)
+    net.weight_decay_lambda = 1
+    by_scores: Array = Huber(2).gradient([[1.0]], [0.0], sample_weight=[1])
+    print(net.weight_decay_lambda, by_scores, float(Huber()([[3.0]], [0])))
+    net.save("typed.npz")
+    loaded: Halved = Halved.load("typed.npz")
+    return loaded
+
+
 def main() -> None:
     x: Array = gradient_descent(valley, np.array([3.0, 4.0]), 0.1, 10)
     end, path = gradient_descent(valley, x, step_num=np.int64(3), return_history=True)
@@ -143,6 +167,7 @@ def main() -> None:
 
     print(fit_a_line().steps_per_epoch)
     print(fit_with_callbacks() > 0)
+    print(any_network())
     for optimizer in (Momentum(), SignDescent(), SGD(lr=0.1)):
         print(len(train(optimizer).train_loss))
 

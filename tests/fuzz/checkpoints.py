@@ -1,6 +1,5 @@
 """Checkpoints of small runs, and ways to spoil what they say. All of it follows from a `Random`."""
 
-import copy
 import io
 import json
 import tempfile
@@ -14,6 +13,7 @@ from kobai import SGD, Adam, Momentum, Trainer, TwoLayerNet
 from kobai.callbacks import EarlyStopping
 
 from .mutations import archive, npy, spoiled, with_odd_members
+from .texts import odd_text
 
 TOTAL = 6
 X = np.random.default_rng(0).uniform(-1, 1, (7, 2))
@@ -90,41 +90,10 @@ def text_of(members):
     return json.loads(np.load(io.BytesIO(members["run.npy"])).tobytes())
 
 
-def places(value):
-    """The objects and lists in JSON, each of which a part can be changed of."""
-    if isinstance(value, (dict, list)) and value:
-        yield value
-        for part in value.values() if isinstance(value, dict) else value[:5]:
-            yield from places(part)
-
-
-def odd(random):
-    # A copy: what is changed in it later is not to last.
-    return copy.deepcopy(random.choice(ODD))
-
-
-def odd_text(random, text):
-    for _ in range(random.choice((1, 1, 2, 3))):
-        inner = random.choice(list(places(text)) or [{"": 0}])
-        key = random.choice(list(inner) if isinstance(inner, dict) else range(len(inner)))
-        kind = random.randrange(6)
-        if kind == 0:
-            del inner[key]
-        elif kind == 1 and isinstance(inner, dict):
-            inner[random.choice(("", "more", "state", "run"))] = odd(random)
-        elif kind == 2 and type(inner[key]) is int:
-            inner[key] += random.choice((-1, 1, 2**32))
-        elif kind == 3:
-            inner[key] = random.choice(list(places(text_of(random.choice(BASES).members))))
-        elif kind == 4:
-            inner[key] = [inner[key]]
-        else:
-            inner[key] = odd(random)
-    return text
-
-
 def odd_run(random, members):
-    body = json.dumps(odd_text(random, text_of(members))).encode()
+    others = [text_of(base.members) for base in BASES]
+    spoiled_text = odd_text(random, text_of(members), ODD, ("", "more", "state", "run"), others)
+    body = json.dumps(spoiled_text).encode()
     if random.random() < 0.2:
         body = spoiled(random, body, 3)
     return npy(np.frombuffer(body, np.uint8))

@@ -1,6 +1,7 @@
 """What must follow from a file, whatever is in it: the right numbers, or one kind of error."""
 
 import gzip
+import itertools
 import json
 import pickle
 import struct
@@ -9,12 +10,14 @@ import zlib
 
 import numpy as np
 
-from kobai import TwoLayerNet
+from kobai import MultiLayerNet, TwoLayerNet
 from kobai.datasets import IDXFormatError
 from kobai.datasets.idx import read_idx
+from kobai.losses.named import core_loss
 
 from .checkpoints import TOTAL, checkpoint_file
 from .mutations import Trap, idx_file, npz_file
+from .networks import network_file
 
 KEYS = ("W1", "b1", "W2", "b2")
 
@@ -87,6 +90,41 @@ def check_npz(random, path):
     return True
 
 
+def check_network(random, path):
+    """Whether a network of any depth was read; an AssertionError or another error is a find."""
+    path.write_bytes(network_file(random))
+    try:
+        net = MultiLayerNet.load(path)
+    except ValueError as error:
+        net, refusal = None, str(error)
+    assert not Trap.sprung
+    if net is None:
+        assert str(path) in refusal, refusal
+        return False
+    sizes = [net.input_size, *net.hidden_size_list, net.output_size]
+    for k, (rows, units) in enumerate(itertools.pairwise(sizes), 1):
+        assert net.params[f"W{k}"].shape == (rows, units)
+        assert net.params[f"b{k}"].shape == (units,)
+    for param in net.params.values():
+        assert type(param) is np.ndarray
+        assert param.dtype == net.dtype
+        assert param.flags.writeable
+        assert param.flags.aligned
+    assert len(net.params) == 2 * len(sizes) - 2
+    # NumPy reads the same from it: nothing was made up.
+    with np.load(path, allow_pickle=False) as archive:
+        assert sorted(archive.files) == sorted([*net.params, "network"])
+        for key, param in net.params.items():
+            assert archive[key].tobytes() == param.tobytes()
+        text = json.loads(archive["network"].tobytes())
+    assert text["sizes"] == sizes
+    assert text["activations"] == net.activations
+    assert text["weight_decay_lambda"] == net.weight_decay_lambda
+    assert text["loss"].pop("name") == core_loss(net.loss_function)[0]
+    assert text["loss"] == vars(net.loss_function)
+    return True
+
+
 def params_in(trainer):
     return {f"params/{key}": param.tobytes() for key, param in trainer.net.params.items()}
 
@@ -144,4 +182,9 @@ def check_checkpoint(random, path):
     return True
 
 
-TARGETS = {"idx": check_idx, "npz": check_npz, "checkpoint": check_checkpoint}
+TARGETS = {
+    "idx": check_idx,
+    "npz": check_npz,
+    "network": check_network,
+    "checkpoint": check_checkpoint,
+}
