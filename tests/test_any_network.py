@@ -38,8 +38,10 @@ def test_scores_outputs_and_losses_are_those_of_the_twin(problem):
     )
 
 
-@given(any_problems())
-def test_backpropagation_is_the_chain_rule(problem):
+@pytest.mark.parametrize("loss", LOSSES)
+@given(data=st.data())
+def test_backpropagation_is_the_chain_rule(loss, data):
+    problem = data.draw(any_problems([loss]))
     net, twin, x, t, weights = problem
     grads = net.gradient(x, t, sample_weight=weights)
     assert list(grads) == list(net.params)
@@ -50,9 +52,10 @@ def test_backpropagation_is_the_chain_rule(problem):
     assert distance(grads, again) == 0
 
 
-@settings(max_examples=150)
-@given(any_problems(), st.sampled_from((1e-4, 1e-3, 1e-5)))
-def test_all_evaluators_are_the_definition(problem, h):
+@pytest.mark.parametrize("loss", LOSSES)
+@given(data=st.data(), h=st.sampled_from((1e-4, 1e-3, 1e-5)))
+def test_all_evaluators_are_the_definition(loss, data, h):
+    problem = data.draw(any_problems([loss]))
     net, twin, x, t, weights = problem
     defined = twin.numerical_gradient(x, t, weights, h)
     allowed = problem.tolerance(h)
@@ -66,9 +69,10 @@ def test_all_evaluators_are_the_definition(problem, h):
     assert distance(generic, defined) <= allowed
 
 
-@settings(max_examples=150)
-@given(any_problems())
-def test_backpropagation_is_the_quotient_but_for_its_truncation(problem):
+@pytest.mark.parametrize("loss", LOSSES)
+@given(data=st.data())
+def test_backpropagation_is_the_quotient_but_for_its_truncation(loss, data):
+    problem = data.draw(any_problems([loss]))
     net, twin, x, t, weights = problem
     if not twin.is_smooth(x, t, weights):
         return
