@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
-from kobai import TwoLayerNet, _educational
+from kobai import MultiLayerNet, TwoLayerNet, _educational
+from kobai.losses import CrossEntropy
+from network_twin import ACTIVATIONS
 
 
 def case(seed, *, soft=False, scale=1.0):
@@ -58,3 +60,21 @@ def test_functions_neither_overflow_nor_warn():
     a = np.array([-np.inf, -800.0, 0.0, 800.0, np.inf])
     assert _educational.sigmoid(a).tolist() == [0, 0, 0.5, 1, 1]
     assert _educational.softmax(np.array([1000.0, 0.0])).tolist() == [1, 0]
+
+
+@pytest.mark.parametrize("depth", [0, 1, 2, 4])
+@pytest.mark.parametrize("name", ["sigmoid", "tanh", "softplus", "gelu"])
+def test_networks_of_any_depth_agree_with_the_core(depth, name):
+    rng = np.random.default_rng(depth)
+    net = MultiLayerNet(3, [4] * depth, 3, name, 0.8, loss=CrossEntropy(epsilon=1e-7), rng=rng)
+    for key in net.params:
+        net.params[key] += 0.3 * rng.normal(size=net.params[key].shape)
+    x, t = rng.normal(size=(5, 3)), np.eye(3)[rng.integers(0, 3, 5)]
+    value, derivative = ACTIVATIONS[name]
+    twin = _educational
+    assert twin.loss(net.params, x, t, value) == pytest.approx(net.loss(x, t), rel=1e-14)
+    backprop = twin.backprop(net.params, x, t, value, derivative)
+    assert distance(backprop, net.gradient(x, t)) < 1e-14
+    for method in ("direct", "incremental", "node"):
+        grads = getattr(twin, method)(net.params, x, t, activation=value)
+        assert distance(grads, net.numerical_gradient(x, t, method=method)) < 1e-9
