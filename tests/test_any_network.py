@@ -148,14 +148,15 @@ def test_networks_may_be_deep(depth, dtype):
     names = [list(ACTIVATIONS)[k % len(ACTIVATIONS)] for k in range(depth)]
     net = MultiLayerNet(3, [4] * depth, 2, names, "xavier", rng=rng, dtype=dtype)
     twin = twin_of(net, "cross_entropy", 0.0)
-    x, t = rng.normal(size=(5, 3)), rng.integers(0, 2, 5)
-    precision = float(np.finfo(dtype).eps)
-    assert net.loss(x, t) == pytest.approx(twin.loss(x, t), rel=100 * precision)
-    assert distance(net.gradient(x, t), twin.backprop(x, t)) < 100 * precision
-    defined = twin.numerical_gradient(x, t) if dtype == np.float64 else twin.backprop(x, t)
+    twin = twin._replace(params={key: np.float64(param) for key, param in net.params.items()})
+    x, t = rng.normal(size=(5, 3)).astype(dtype), rng.integers(0, 2, 5)
+    precision = 100 * float(np.finfo(dtype).eps)
+    assert net.loss(x, t) == pytest.approx(twin.loss(x, t), rel=precision)
+    backprop, defined = twin.backprop(x, t), twin.numerical_gradient(x, t)
+    assert distance(net.gradient(x, t), backprop) < precision * size_of(backprop)
     for method in METHODS:
         grads = net.numerical_gradient(x, t, method=method)
-        assert distance(grads, defined) < max(1e-9, 100 * precision)
+        assert distance(grads, defined) < max(1e-9, precision * size_of(defined))
 
 
 @pytest.mark.parametrize("loss", LOSSES)

@@ -251,8 +251,8 @@ def test_targets_that_are_none_are_named(loss, t, error, words):
 @pytest.mark.parametrize(
     ("scores", "error", "words"),
     [
-        (np.ones((0, 2)), ValueError, r"scores must hold at least one number, got shape \(0, 2\)"),
-        (np.ones((2, 0)), ValueError, "scores must hold at least one number"),
+        (np.ones((0, 2)), ValueError, r"scores must hold at least one sample, got shape \(0, 2\)"),
+        (np.ones((2, 0)), ValueError, r"scores must have at least one column, got shape \(2, 0\)"),
         (1.0, ValueError, r"scores must have shape \(N, K\) or \(K,\), got shape \(\)"),
         (np.ones((2, 2, 2)), ValueError, r"scores must have shape \(N, K\) or \(K,\)"),
         ("text", TypeError, "scores must hold real numbers"),
@@ -263,6 +263,9 @@ def test_scores_that_are_none_are_named(loss, scores, error, words):
     for call in (loss, loss.gradient):
         with pytest.raises(error, match=words):
             call(scores, [0])
+    if np.shape(scores) == (0, 2):
+        assert loss.output(scores).shape == (0, 2)
+        return
     with pytest.raises(error, match=words):
         loss.output(scores)
 

@@ -202,7 +202,7 @@ def test_answers_have_the_networks_dtype_and_the_samples_shape(dtype):
         assert net.predict(x).shape == net.output(x).shape == (6, 2)
         assert net.predict(x).dtype == net.output(x).dtype == dtype
     assert net.predict(X[0]).shape == net.output(X[0]).shape == (2,)
-    assert net.predict(np.zeros((0, 3))).shape == (0, 2)
+    assert net.predict(np.zeros((0, 3))).shape == net.output(np.zeros((0, 3))).shape == (0, 2)
     assert net.loss(X[0], NUMBERS[0]) == pytest.approx(net.loss(X[:1], NUMBERS[:1]))
     loss, grads = net.loss_and_gradient(X, NUMBERS)
     assert type(loss) is float

@@ -118,8 +118,9 @@ class Loss:
         >>> SquaredError().output([1.0, -2.0])
         array([ 1., -2.])
         """
+        rows = _rows(scores)
         with np.errstate(all="ignore"):
-            outputs = self._outputs(_rows(scores))
+            outputs = self._outputs(rows) if len(rows) else rows
         return in_dtype(outputs.reshape(np.shape(scores)), result_dtype(scores))
 
     def checked_targets(
@@ -171,6 +172,8 @@ class Loss:
     ) -> tuple[Array, Array, Array]:
         """Scores and targets as rows, and weights, the largest of which is 1."""
         rows = _rows(scores)
+        if len(rows) == 0:
+            raise ValueError(f"scores must hold at least one sample, got shape {rows.shape}")
         samples = np.shape(scores)[:-1]
         weights, counted = np.ones(len(rows)), None
         if sample_weight is not None:
@@ -200,6 +203,6 @@ def _rows(scores: npt.ArrayLike) -> Array:
     array = real_array("scores", scores)
     if array.ndim not in (1, 2):
         raise ValueError(f"scores must have shape (N, K) or (K,), got shape {array.shape}")
-    if array.size == 0:
-        raise ValueError(f"scores must hold at least one number, got shape {array.shape}")
+    if array.shape[-1] == 0:
+        raise ValueError(f"scores must have at least one column, got shape {array.shape}")
     return np.atleast_2d(array).astype(np.float64, copy=False)

@@ -74,7 +74,7 @@ class Network(Batches):
         raise NotImplementedError
 
     def output(self, x: npt.ArrayLike) -> FloatArray:
-        """What the loss compares with targets: probabilities of classes, for cross-entropy.
+        """What the loss compares with targets: probabilities, expected counts, or the scores.
 
         Parameters
         ----------
@@ -102,9 +102,8 @@ class Network(Batches):
         >>> net.output([1.0, 2.0])
         array([0.5, 0.5])
         """
-        if "predict" in self._replaced_methods():
-            return self._output_of_prediction(self._predicted(x))
-        return self._predict(_core.network_outputs, x)
+        is_replaced = "predict" in self._replaced_methods()
+        return self._output_of_prediction(self._predicted(x) if is_replaced else self.predict(x))
 
     def loss(
         self, x: npt.ArrayLike, t: npt.ArrayLike, *, sample_weight: npt.ArrayLike | None = None
@@ -155,7 +154,7 @@ class Network(Batches):
         raise NotImplementedError
 
     def _output_of_prediction(self, predicted: npt.NDArray[Any]) -> FloatArray:
-        """The outputs that belong to them."""
+        """The outputs that belong to the values `predict` returns."""
         return self._loss.output(predicted)
 
     @property
