@@ -60,7 +60,7 @@ def test_the_code_of_the_method_runs(line, source):
 
 @pytest.mark.parametrize("page", READMES)
 def test_the_examples_print_what_the_page_shows(page, capsys):
-    training, check = [
+    training, any_network, check = [
         came_and_shown(page, line, source, shown, capsys)
         for (line, source), (_, shown) in zip(
             blocks(page, "python"), blocks(page, "text"), strict=True
@@ -71,6 +71,10 @@ def test_the_examples_print_what_the_page_shows(page, capsys):
     *shown_differences, shown_start, shown_end = training[1]
     assert max(differences) < 10 * max(shown_differences)
     assert (start, end) == pytest.approx((shown_start, shown_end), abs=0.005)
+    (*before, after, difference), (*shown_before, shown_after, shown_difference) = any_network
+    assert before == shown_before
+    assert after == pytest.approx(shown_after, abs=0.02)
+    assert difference < 10 * shown_difference
     (right, wrong), (shown_right, shown_wrong) = check
     assert right < 10 * shown_right
     assert wrong == pytest.approx(shown_wrong)
