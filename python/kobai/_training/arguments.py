@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kobai._training.network import Array, checked_data
-from kobai._validation import positive_int, shown
+from kobai._validation import any_real_array, positive_int, sample_weights, shown
 
 Split = tuple[Array, Array]
 
@@ -43,23 +43,34 @@ def all_data(
     t_train: npt.ArrayLike,
     x_test: npt.ArrayLike | None,
     t_test: npt.ArrayLike | None,
-) -> tuple[Split, Split | None]:
+    sample_weight: npt.ArrayLike | None,
+) -> tuple[Split, Split | None, Array | None]:
     """The arrays of a fit, after checking that `net` can be trained and tested on them."""
     if isinstance(x_test, (int, np.integer)):
         raise TypeError(
             f"x_test must be an array, got {x_test}: write epochs={x_test} or iterations={x_test}"
         )
-    train = _data(net, "train", x_train, t_train)
+    weights = None
+    if sample_weight is not None:
+        samples = any_real_array("x_train", x_train).shape[:1]
+        weights = sample_weights("sample_weight", sample_weight, samples)
+    train = _data(net, "train", x_train, t_train, weights)
     if x_test is None and t_test is None:
-        return train, None
-    return train, _data(net, "test", x_test, t_test)
+        return train, None, weights
+    return train, _data(net, "test", x_test, t_test), weights
 
 
-def _data(net: Any, which: str, x: npt.ArrayLike | None, t: npt.ArrayLike | None) -> Split:
+def _data(
+    net: Any,
+    which: str,
+    x: npt.ArrayLike | None,
+    t: npt.ArrayLike | None,
+    weights: Array | None = None,
+) -> Split:
     names = f"x_{which}", f"t_{which}"
     if x is None or t is None:
         raise ValueError(f"{names[0]} and {names[1]} must be given together")
-    return checked_data(net, x, t, names)
+    return checked_data(net, x, t, names, weights)
 
 
 def total_steps(

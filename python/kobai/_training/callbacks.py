@@ -13,10 +13,10 @@ from kobai._training.interrupts import Interrupts
 from kobai._validation import shown
 from kobai.callbacks import Callback
 from kobai.callbacks.callback import HOOKS, Logs
-from kobai.callbacks.monitor import NEED_TEST_DATA, Monitor
+from kobai.callbacks.monitor import NEED_CLASSES, NEED_TEST_DATA, Monitor
 
 
-def checked_callbacks(callbacks: object, *, has_test: bool) -> list[Any]:
+def checked_callbacks(callbacks: object, *, has_test: bool, has_accuracy: bool) -> list[Any]:
     """The callbacks as a list, after checking that each is one and gets what it monitors.
 
     Raises
@@ -44,10 +44,14 @@ def checked_callbacks(callbacks: object, *, has_test: bool) -> list[Any]:
                 f"callbacks[{k}] must have one of the hooks {', '.join(HOOKS)}, "
                 f"got {shown(callback)}"
             )
-        if isinstance(callback, Monitor) and callback.monitor in NEED_TEST_DATA and not has_test:
-            raise ValueError(
-                f"callbacks[{k}] monitors {callback.monitor}, which needs x_test and t_test"
-            )
+        if isinstance(callback, Monitor):
+            wanted = callback.monitor
+            if wanted in NEED_CLASSES and not has_accuracy:
+                raise ValueError(
+                    f"callbacks[{k}] monitors {wanted}, but the network has no accuracy"
+                )
+            if wanted in NEED_TEST_DATA and not has_test:
+                raise ValueError(f"callbacks[{k}] monitors {wanted}, which needs x_test and t_test")
     return listed
 
 
@@ -58,6 +62,8 @@ class Hooks:
     ----------
     callbacks : list
         All of them.
+    evaluations : int
+        How often the network has been evaluated: before the first epoch, and after each.
     told : int
         How many of the callbacks with a state have been told of the epoch that was recorded last.
     logs : dict or None
@@ -73,6 +79,7 @@ class Hooks:
         self._begun: list[Any] = []
         self.logs: Logs | None = None
         self.told = len(with_state(callbacks))
+        self.evaluations = 0
         self.is_stopped = False
 
     @property
@@ -86,6 +93,7 @@ class Hooks:
 
     def note_recorded(self) -> None:
         """An epoch has been recorded, or what is known before the first."""
+        self.evaluations += 1
         self.told = 0 if self._history.train_loss else len(with_state(self.callbacks))
         self.logs = None
 

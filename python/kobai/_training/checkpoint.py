@@ -59,6 +59,8 @@ class Checkpoint:
         The state of the optimizer.
     callbacks : list of dict
         The states of the callbacks that have one.
+    evaluations : int
+        How often the network had been evaluated.
     told : int
         How many of those had been told of the last epoch.
     logs : dict or None
@@ -73,6 +75,7 @@ class Checkpoint:
     generator: Mapping[str, Any]
     optimizer: Mapping[str, Any]
     callbacks: list[Any]
+    evaluations: int
     told: int
     logs: Mapping[str, float] | None
 
@@ -165,7 +168,7 @@ class CheckpointWriter:
         """
         hooks = self._hooks
         recorded = {name: getattr(history, name) for name in RECORDED}
-        reached = (*map(len, recorded.values()), hooks.told, hooks.is_stopped)
+        reached = (len(history.train_loss), hooks.evaluations, hooks.told, hooks.is_stopped)
         if reached == self._written:
             return
         params = checked_parameters(task)
@@ -180,6 +183,7 @@ class CheckpointWriter:
             CALLBACKS: [
                 pack(f"{CALLBACKS}/{k}", state, arrays) for k, state in enumerate(hooks.states())
             ],
+            "evaluations": hooks.evaluations,
             "told": hooks.told,
             "logs": hooks.logs if hooks.are_waiting else None,
             "stopped": hooks.is_stopped,
@@ -222,7 +226,7 @@ def restore(saved: Checkpoint, task: TrainingTask, rng: np.random.Generator, hoo
     optimizer.load_state_dict(saved.optimizer)
     for callback, state in zip(with_state(hooks.callbacks), saved.callbacks, strict=True):
         callback.load_state_dict(state)
-    hooks.told, hooks.logs = saved.told, saved.logs
+    hooks.evaluations, hooks.told, hooks.logs = saved.evaluations, saved.told, saved.logs
     make_writable(task.net)
     rng.bit_generator.state = saved.generator
     for key, param in task.net.params.items():

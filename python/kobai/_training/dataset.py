@@ -35,18 +35,32 @@ _DOUBLE = np.dtype(np.float64)
 
 
 class CoreData(NamedTuple):
-    """Inputs and targets as the core takes them, and the rows of them that the steps use."""
+    """Inputs, targets and weights as the core takes them, and the rows that the steps use."""
 
     x: Array
     t: Array
     samples: Samples
+    weights: Array | None
 
 
 class Dataset:
-    """Inputs and targets, for training or for testing."""
+    """Inputs and targets, for training or for testing.
 
-    def __init__(self, x: Array, t: Array) -> None:
+    Attributes
+    ----------
+    given : tuple of ndarray
+        The user's arrays.
+    weights : ndarray or None
+        What each sample counts.
+    counted : ndarray of int or None
+        The rows of the samples that count; None if all do.
+    """
+
+    def __init__(self, x: Array, t: Array, weights: Array | None = None) -> None:
         self.given = x, t
+        # Weights stay what they are when the training begins.
+        self.weights = None if weights is None else weights.copy()
+        self.counted: Samples | None = counted_rows(weights)
         self._laid_out = x, t
         self._targets: Array | None = None
         self._checked_params: list[Any] = []
@@ -90,15 +104,31 @@ class Dataset:
         x, t = self._laid_out
         if not self._is_read_whole():
             rows, targets = _core_inputs(x[samples], dtype), _core_targets(t[samples], dtype)
-            return CoreData(rows, targets, np.arange(len(samples)))
+            weights = None if self.weights is None else self.weights[samples]
+            return CoreData(rows, targets, np.arange(len(samples)), weights)
         if self._targets is None or (t.ndim > 1 and self._targets.dtype != dtype):
-            self._targets = _core_targets(t, dtype)
-        return CoreData(x, self._targets, samples)
+            self._targets = _core_targets(self._counted_targets(t), dtype)
+        return CoreData(x, self._targets, samples, self.weights)
+
+    def _counted_targets(self, t: Array) -> Array:
+        """The targets with zeros where samples do not count: the core looks at all of them."""
+        if self.counted is None:
+            return t
+        targets = np.zeros_like(t)
+        targets[self.counted] = t[self.counted]
+        return targets
 
     def _is_read_whole(self) -> bool:
         """Whether the core reads the inputs without a copy, and converted targets are small."""
         x, t = self._laid_out
         return _is_in_place(x) and t.size * _DOUBLE.itemsize <= max(x.nbytes // 4, _CONVERTED_BYTES)
+
+
+def counted_rows(weights: Array | None) -> Samples | None:
+    """The rows whose weight is not 0; None if that are all."""
+    if weights is None or weights.all():
+        return None
+    return np.flatnonzero(weights)
 
 
 def _is_in_place(array: Array) -> bool:

@@ -27,13 +27,14 @@ class History:
     train_loss : list of float
         The loss of each step's batch, before the step's update.
     train_acc, test_acc : list of float
-        Accuracies at the start and after every epoch; `test_acc` stays empty without test data.
+        Accuracies at the start and after every epoch; `test_acc` stays empty without test data, and
+        both do where the network knows no classes.
     steps_per_epoch : int
-        The number of steps between two accuracies.
+        The number of steps between two accuracies, and between two losses of the test data.
     interrupted : bool
         Whether Ctrl-C ended the training.
     test_loss : list of float
-        The loss of the test data, where `test_acc` has their accuracy.
+        The loss of the test data, at the start and after every epoch.
     nonfinite_step : int or None
         The first step whose loss is NaN or infinite: its index in `train_loss`.
 
@@ -107,6 +108,8 @@ class History:
 
     def plot(self, figure: Figure | None = None) -> Figure:
         """Draw loss and accuracy side by side; needs matplotlib (``pip install kobai[plot]``).
+
+        Where no accuracy was recorded, as in regression, the loss stands alone.
 
         A notebook shows the new figure once, at the end of the cell, whether or not it is the
         cell's last value.

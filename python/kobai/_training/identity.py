@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from kobai._training import network
 from kobai._training.network import Array
 from kobai._training.optimizers import described
 from kobai._training.sampling import BIT_GENERATORS
@@ -18,7 +19,9 @@ Identity = dict[str, Any]
 _HASHED_BYTES = 1 << 22
 
 
-def fingerprints(train: tuple[Array, Array], test: tuple[Array, Array] | None) -> Identity:
+def fingerprints(
+    train: tuple[Array, Array], test: tuple[Array, Array] | None, weights: Array | None
+) -> Identity:
     """Hashes that identify the data of a run."""
     x_test, t_test = (None, None) if test is None else test
     return {
@@ -26,6 +29,7 @@ def fingerprints(train: tuple[Array, Array], test: tuple[Array, Array] | None) -
         "t_train": _fingerprint(train[1]),
         "x_test": _fingerprint(x_test),
         "t_test": _fingerprint(t_test),
+        "sample_weight": _fingerprint(weights),
     }
 
 
@@ -56,7 +60,7 @@ def identity(
         known = ", ".join(kind.__name__ for kind in BIT_GENERATORS)
         raise TypeError(f"checkpoints need an rng with one of {known}, got {bit_generator}")
     return {
-        "network": type(task.net).__name__,
+        "network": network.described(task.net),
         "optimizer": optimizer,
         "batch_size": task.batch_size,
         "gradient": task.gradient,

@@ -112,7 +112,7 @@ class Run:
             self._follow_changes()
         if hooks.is_stopped:
             return
-        if len(history.train_acc) <= len(history.train_loss) // self._batches.steps_per_epoch:
+        if hooks.evaluations <= len(history.train_loss) // self._batches.steps_per_epoch:
             self._evaluate()
         elif hooks.are_waiting:
             self._tell_epoch()
@@ -149,7 +149,7 @@ class Run:
             self._write()
 
     def _evaluate(self) -> None:
-        """Record accuracies, then tell callbacks and `on_epoch`, which may change anything."""
+        """Record how the network does; tell callbacks and `on_epoch`, which may change anything."""
         scores = self._evaluation.scores(self._current_task().net)
         with self._interrupts.deferred():
             scores.add_to(self._history)
@@ -161,7 +161,7 @@ class Run:
 
     def _tell_epoch(self) -> None:
         """Tell callbacks of the epoch that was recorded last, if one was."""
-        epoch = len(self._history.train_acc) - 2
+        epoch = self._hooks.evaluations - 2
         if epoch < 0 or not self._hooks.exist:
             return
         logs = self._hooks.logs
@@ -178,7 +178,7 @@ class Run:
         net = self._current_task().net
         make_writable(net)
         self._renew_data()
-        check_again(net, self._train.given, ("x_train", "t_train"))
+        check_again(net, self._train.given, ("x_train", "t_train"), self._train.weights)
         if self._test is not None:
             check_again(net, self._test.given, ("x_test", "t_test"))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from typing import Any, Protocol
 
 import numpy as np
@@ -17,7 +17,7 @@ from kobai._validation import (
     shown,
 )
 from kobai.gradient import numerical_gradient
-from kobai.networks import SimpleNet
+from kobai.networks import MultiLayerNet, SimpleNet
 from kobai.networks.layered import LayeredNet
 from kobai.networks.overrides import is_unchanged
 from kobai.networks.parameters import writable
@@ -34,7 +34,10 @@ class Trainable(Protocol):
     For ``gradient="backprop"`` it also has ``gradient(x, t)``, which returns a dict with the keys
     of `params`; or ``loss_and_gradient(x, t)``, which returns the loss as well, and is asked
     instead. For ``gradient="numerical"`` its ``numerical_gradient(x, t)`` is asked, if it has one;
-    else every element of every parameter is moved, and `loss` asked twice.
+    else every element of every parameter is moved, and `loss` asked twice. Where a fit is given
+    weights of the samples, all of these are asked with ``sample_weight=`` those of the batch.
+
+    A network without classes has no accuracy: ``has_accuracy = False`` says so.
 
     Attributes
     ----------
@@ -67,7 +70,7 @@ def check_network(net: object, gradient: str) -> None:
         )
     if isinstance(net, SimpleNet):
         raise TypeError("net must have params, which SimpleNet has not: use TwoLayerNet")
-    wanted = ["loss", "accuracy"]
+    wanted = ["loss", "accuracy"] if has_accuracy(net) else ["loss"]
     if gradient == "backprop" and not hasattr(net, "loss_and_gradient"):
         wanted.append("gradient")
     missing = [f"{name}(x, t)" for name in wanted if not callable(getattr(net, name, None))]
@@ -83,26 +86,49 @@ def check_network(net: object, gradient: str) -> None:
         raise TypeError(f"net.params must be a dict of arrays, got {_type_name(params)}")
 
 
+def has_accuracy(net: Any) -> bool:
+    """Whether a network can be asked for its accuracy: one without classes says that it cannot."""
+    return bool(getattr(net, "has_accuracy", True))
+
+
+def described(net: Any) -> str:
+    """What a resumed run must have in common with the network, but for its parameters."""
+    name = type(net).__name__
+    if not isinstance(net, MultiLayerNet):
+        return name
+    return (
+        f"{name}({', '.join([*net.activations, repr(net.loss_function)])}, "
+        f"weight_decay_lambda={net.weight_decay_lambda!r})"
+    )
+
+
 def loss_and_gradient(
-    net: Any, gradient: str, method: str, h: float, x: Array, t: Array
+    net: Any,
+    gradient: str,
+    method: str,
+    h: float,
+    batch: tuple[Array, Array],
+    sample_weight: Array | None,
 ) -> tuple[float, dict[str, FloatArray]]:
     """The loss of a batch and its gradient: what `Trainer.loss_and_gradient` computes."""
-    # Methods of users need not take h.
-    options = {} if h == HALF_WIDTH else {"h": h}
+    x, t = batch
+    # Methods of users need not take weights or h.
+    weights: dict[str, Any] = {} if sample_weight is None else {"sample_weight": sample_weight}
+    options = weights if h == HALF_WIDTH else {**weights, "h": h}
     if isinstance(net, LayeredNet):
         if gradient == "backprop":
-            return net.loss_and_gradient(x, t)
+            return net.loss_and_gradient(x, t, **weights)
         return net.loss_and_numerical_gradient(x, t, method=method, **options)
     if gradient == "backprop" and hasattr(net, "loss_and_gradient"):
-        loss, grads = net.loss_and_gradient(x, t)
+        loss, grads = net.loss_and_gradient(x, t, **weights)
         return _loss(net, "loss_and_gradient", loss), _grads(net, "loss_and_gradient", grads)
-    loss = _loss(net, "loss", net.loss(x, t))
+    loss = _loss(net, "loss", net.loss(x, t, **weights))
     if gradient == "backprop":
-        return loss, _grads(net, "gradient", net.gradient(x, t))
+        return loss, _grads(net, "gradient", net.gradient(x, t, **weights))
     if hasattr(net, "numerical_gradient"):
         grads = net.numerical_gradient(x, t, **options)
         return loss, _grads(net, "numerical_gradient", grads)
-    return loss, _differences(net, x, t, h)
+    return loss, _differences(net, lambda: net.loss(x, t, **weights), h)
 
 
 def mean_loss(net: Any, x: Array, t: Array) -> float:
@@ -116,8 +142,8 @@ def mean_loss(net: Any, x: Array, t: Array) -> float:
     return total / len(x)
 
 
-def _differences(net: Any, x: Array, t: Array, h: float) -> dict[str, FloatArray]:
-    """The central difference of the loss in every parameter, each of them moved in place."""
+def _differences(net: Any, loss: Callable[[], Any], h: float) -> dict[str, FloatArray]:
+    """The central difference of `loss` in every parameter, each of them moved in place."""
     for key, param in net.params.items():
         # numerical_gradient would move a copy of these, which `loss` does not read.
         if not isinstance(param, np.ndarray) or param.dtype.kind != "f":
@@ -126,8 +152,7 @@ def _differences(net: Any, x: Array, t: Array, h: float) -> dict[str, FloatArray
         if not param.flags.writeable:
             raise ValueError(f"params[{key!r}] must be writable, got a read-only array")
     return {
-        key: numerical_gradient(lambda _: net.loss(x, t), param, h)
-        for key, param in net.params.items()
+        key: numerical_gradient(lambda _: loss(), param, h) for key, param in net.params.items()
     }
 
 
@@ -150,17 +175,22 @@ def _grads(net: object, method: str, grads: Any) -> Any:
     return grads
 
 
-def checked_data(net: Any, x: Any, t: Any, names: tuple[str, str]) -> tuple[Array, Array]:
+def checked_data(
+    net: Any, x: Any, t: Any, names: tuple[str, str], weights: Array | None = None
+) -> tuple[Array, Array]:
     """`x` and `t` as arrays, after checking that a fit can begin with them; floats are finite.
 
-    A network of kobai's checks shapes, dtypes and labels. For other networks only the number of
-    samples is checked.
+    A network of kobai's checks shapes, dtypes and targets. For other networks only the number of
+    samples is checked. Samples of weight 0 may hold anything.
     """
     data = any_real_array(names[0], x)
     if isinstance(net, LayeredNet):
         if data.ndim != 2:
             raise ValueError(f"{names[0]} must have shape (N, D), got shape {data.shape}")
-        data, answers = net.checked_data(data, t, names)
+        data, checked = net.checked_data(data, t, names, weights)
+        given = any_real_array(names[1], t).reshape(checked.shape)
+        # With weights, what was checked may be a copy without the targets that do not count.
+        answers = given if given.dtype == checked.dtype else checked
     else:
         answers = any_real_array(names[1], t)
         if data.ndim == 0 or len(data) == 0:
@@ -169,15 +199,28 @@ def checked_data(net: Any, x: Any, t: Any, names: tuple[str, str]) -> tuple[Arra
         raise ValueError(
             f"{names[1]} must hold {len(data)} targets, one a sample, got shape {answers.shape}"
         )
-    check_finite(names[0], data)
-    check_finite(names[1], answers)
+    for name, array in zip(names, (data, answers), strict=True):
+        _check_finite(name, array, weights)
     return data, answers
 
 
-def check_again(net: Any, data: tuple[Array, Array], names: tuple[str, str]) -> None:
-    """Raise if data that may have been changed in place holds labels outside ``0..K-1``."""
+def _check_finite(name: str, array: Array, weights: Array | None) -> None:
+    try:
+        check_finite(name, array)
+    except ValueError:
+        if weights is None:
+            raise
+        counted = array.copy()
+        counted[weights == 0] = 0
+        check_finite(name, counted)
+
+
+def check_again(
+    net: Any, data: tuple[Array, Array], names: tuple[str, str], weights: Array | None = None
+) -> None:
+    """Raise if data that may have been changed in place holds targets that the loss refuses."""
     if isinstance(net, LayeredNet):
-        net.checked_data(*data, names)
+        net.checked_data(*data, names, weights)
 
 
 def make_writable(net: Any) -> None:

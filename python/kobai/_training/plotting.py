@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, BinaryIO, NoReturn, Protocol
 import numpy as np
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 # The bold line of the loss has about this many points, each the mean of several steps.
@@ -31,20 +32,29 @@ class Curves(Protocol):
 
 
 def draw_history(history: Curves, figure: Figure | None) -> Figure:
-    """Loss a step on the left, accuracy an epoch on the right."""
+    """Loss a step on the left, accuracy an epoch on the right, if there is any."""
     if figure is None:
         figure = _new_figure()
-    loss_axes, accuracy_axes = figure.subplots(1, 2)
+    if history.train_loss and not (history.train_acc or history.test_acc):
+        _draw_loss(history, figure.subplots())
+    else:
+        loss_axes, accuracy_axes = figure.subplots(1, 2)
+        _draw_loss(history, loss_axes)
+        _draw_accuracy(history, accuracy_axes)
+    return figure
+
+
+def _draw_loss(history: Curves, axes: Axes) -> None:
     loss = np.asarray(history.train_loss)
-    loss_axes.plot(loss, color="tab:blue", alpha=0.3, linewidth=0.7, label="each batch")
+    axes.plot(loss, color="tab:blue", alpha=0.3, linewidth=0.7, label="each batch")
     width = max(len(loss) // _SMOOTH_POINTS, 1)
     if width > 1:
         means = loss[: len(loss) // width * width].reshape(-1, width).mean(axis=1)
         centres = np.arange(len(means)) * width + width / 2
-        loss_axes.plot(centres, means, color="tab:blue", label=f"mean of {width}")
+        axes.plot(centres, means, color="tab:blue", label=f"mean of {width}")
     if history.test_loss:
         steps = np.arange(len(history.test_loss)) * history.steps_per_epoch
-        loss_axes.plot(
+        axes.plot(
             steps,
             history.test_loss,
             color="tab:orange",
@@ -52,16 +62,21 @@ def draw_history(history: Curves, figure: Figure | None) -> Figure:
             markersize=3,
             label="test data",
         )
-    loss_axes.set(xlabel="iteration", ylabel="loss", title="Training loss", ylim=(0, None))
+    # The losses of some regressions are negative.
+    is_negative = min([*loss, *history.test_loss], default=0.0) < 0
+    axes.set(xlabel="iteration", ylabel="loss", title="Training loss")
+    axes.set_ylim(None if is_negative else 0, None)
     if len(loss):
-        loss_axes.legend()
+        axes.legend()
+
+
+def _draw_accuracy(history: Curves, axes: Axes) -> None:
     for name, values in (("train", history.train_acc), ("test", history.test_acc)):
         if values:
-            accuracy_axes.plot(values, marker="o", markersize=3, label=name)
-    accuracy_axes.set(xlabel="epoch", ylabel="accuracy", title="Accuracy", ylim=(0, 1))
+            axes.plot(values, marker="o", markersize=3, label=name)
+    axes.set(xlabel="epoch", ylabel="accuracy", title="Accuracy", ylim=(0, 1))
     if history.train_acc:
-        accuracy_axes.legend(loc="lower right")
-    return figure
+        axes.legend(loc="lower right")
 
 
 def save_history(history: Curves, stream: BinaryIO, kind: str) -> None:

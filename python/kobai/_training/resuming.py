@@ -26,14 +26,14 @@ from kobai._training.checkpoint import (
     checked_parameters,
 )
 from kobai._training.identity import Identity, identity
-from kobai._training.network import Array
+from kobai._training.network import Array, has_accuracy
 from kobai._training.optimizers import ours
 from kobai._training.sampling import state_like
 from kobai._training.task import TrainingTask
 from kobai._training.trees import unpack
 from kobai._validation import non_negative_float
 from kobai.callbacks.monitor import Monitor
-from kobai.networks import TwoLayerNet
+from kobai.networks import MultiLayerNet, TwoLayerNet
 from kobai.optimizers.base import BaseOptimizer
 
 _FOLDERS = (f"{OPTIMIZER}/", f"{CALLBACKS}/")
@@ -45,6 +45,7 @@ _TEXT_KEYS = {
     "generator",
     OPTIMIZER,
     CALLBACKS,
+    "evaluations",
     "told",
     "logs",
     "stopped",
@@ -77,7 +78,9 @@ def read(
         text = _text(arrays.pop("run"))
         _check_run(text["run"], run)
         total = _whole_number("total", text["total"])
-        recorded = _recorded(arrays, total, steps_per_epoch, has_test=run["x_test"] is not None)
+        evaluations = _checked_type("evaluations", text["evaluations"], int)
+        recorded = _recorded(arrays, total)
+        _check_recorded(recorded, evaluations, steps_per_epoch, _recorded_names(run, task.net))
         saved = Checkpoint(
             params={
                 key: _checked_like(param, arrays.pop(PARAMETER + key), key)
@@ -92,6 +95,7 @@ def read(
             callbacks=[
                 unpack(state, arrays) for state in _checked_type(CALLBACKS, text[CALLBACKS], list)
             ],
+            evaluations=evaluations,
             told=_checked_type("told", text["told"], int),
             logs=_checked_logs(text["logs"]),
         )
@@ -155,17 +159,18 @@ def _arrays(file: str | os.PathLike[str], names: Sequence[str]) -> dict[str, Arr
     try:
         return npz.read(file, names, _FOLDERS)
     except ValueError as error:
-        if _holds_a_network(file):
-            raise ValueError(
-                f"{os.fspath(file)} holds a network, which TwoLayerNet.load reads: to resume takes "
-                "what fit(..., checkpoint=file) or kobai train --checkpoint wrote"
-            ) from error
+        for kind in (TwoLayerNet, MultiLayerNet):
+            if _holds(kind, file):
+                raise ValueError(
+                    f"{os.fspath(file)} holds a network, which {kind.__name__}.load reads: to "
+                    "resume takes what fit(..., checkpoint=file) or kobai train --checkpoint wrote"
+                ) from error
         raise
 
 
-def _holds_a_network(file: str | os.PathLike[str]) -> bool:
+def _holds(kind: Any, file: str | os.PathLike[str]) -> bool:
     try:
-        TwoLayerNet.load(file)
+        kind.load(file)
     except (OSError, ValueError):
         return False
     return True
@@ -222,29 +227,42 @@ def _checked_rate(value: object) -> float | None:
     return None if value is None else non_negative_float("lr_at_start", value)
 
 
-def _recorded(
-    arrays: dict[str, Array], total: int, steps_per_epoch: int, *, has_test: bool
-) -> Recorded:
-    """The recorded lists, after checking that such a run can have had them."""
+def _recorded(arrays: dict[str, Array], total: int) -> Recorded:
+    """The recorded lists."""
     recorded = {}
     for name in RECORDED:
         array = arrays.pop(name)
         if array.dtype != np.float64 or array.ndim != 1:
             raise ValueError(f"{name} must be a row of float64, got {array.dtype} {array.shape}")
         recorded[name] = array.tolist()
-    steps, train, *test = map(len, recorded.values())
+    steps = len(recorded["train_loss"])
     if not 1 <= steps <= total:
         raise ValueError(f"train_loss must hold 1 to {total} losses, got {steps}")
-    epochs, beyond = divmod(steps, steps_per_epoch)
-    # The last accuracies are missing if the run ended between an epoch and its accuracies.
+    return recorded
+
+
+def _recorded_names(run: Identity, net: Any) -> set[str]:
+    """The lists to which an evaluation adds."""
+    names = {"train_acc"} if has_accuracy(net) else set()
+    if run["x_test"] is not None:
+        names |= {"test_loss", "test_acc"} if has_accuracy(net) else {"test_loss"}
+    return names
+
+
+def _check_recorded(
+    recorded: Recorded, evaluations: int, steps_per_epoch: int, names: set[str]
+) -> None:
+    """Raise unless such a run can have recorded those lists."""
+    epochs, beyond = divmod(len(recorded["train_loss"]), steps_per_epoch)
+    # The last numbers are missing if the run ended between an epoch and its evaluation.
     fitting = {1 + epochs} | ({epochs} if beyond == 0 else set())
-    wanted = train if has_test else 0
-    if train not in fitting or test != [wanted, wanted]:
+    got = {name: len(values) for name, values in recorded.items() if name != "train_loss"}
+    wanted = {name: evaluations if name in names else 0 for name in got}
+    if evaluations not in fitting or got != wanted:
         raise ValueError(
             f"train_acc, test_acc and test_loss must hold the numbers of {epochs} epochs, "
-            f"got {train}, {test[0]} and {test[1]}"
+            f"got {got['train_acc']}, {got['test_acc']} and {got['test_loss']}"
         )
-    return recorded
 
 
 def _checked_like(param: Array, saved: Array, key: str, name: str = "params") -> Array:

@@ -34,7 +34,8 @@ _STATE_LIMITS = {
 class Batches:
     """The samples of each step, epoch after epoch.
 
-    With `taken`, the batches after so many steps. The generator must have the state that it had at
+    `counted` are the samples to draw from, if not all are. With `taken`, the batches after so many
+    steps. The generator must have the state that it had at
     the start of the epoch in which those steps end; their draws of that epoch are repeated.
     """
 
@@ -45,11 +46,13 @@ class Batches:
         batch_size: int,
         sampling: str,
         *,
+        counted: Samples | None = None,
         taken: int = 0,
     ) -> None:
-        self.steps_per_epoch = math.ceil(samples / batch_size)
+        self._samples = samples if counted is None else len(counted)
+        self.steps_per_epoch = math.ceil(self._samples / batch_size)
         self._rng = rng
-        self._samples = samples
+        self._counted = counted
         self._batch_size = batch_size
         self._sampling = sampling
         self._start = rng.bit_generator.state
@@ -76,14 +79,19 @@ class Batches:
         # In this order: an interrupt may come after any line, and `state_at` must then be right.
         self._start = self._rng.bit_generator.state
         self._epoch_end += self.steps_per_epoch
-        order = self._rng.permutation(self._samples) if self._sampling == "shuffle" else None
+        order = None
+        if self._sampling == "shuffle":
+            order = self._rows(self._rng.permutation(self._samples))
         self._epoch = (self._batch(order, k) for k in range(self.steps_per_epoch))
         self._left = self.steps_per_epoch
 
     def _batch(self, order: Samples | None, k: int) -> Samples:
         if order is None:
-            return self._rng.integers(0, self._samples, self._batch_size)
+            return self._rows(self._rng.integers(0, self._samples, self._batch_size))
         return order[k * self._batch_size : (k + 1) * self._batch_size]
+
+    def _rows(self, drawn: Samples) -> Samples:
+        return drawn if self._counted is None else self._counted[drawn]
 
     def state_at(self, taken: int) -> Mapping[str, Any]:
         """The generator's state at the start of the epoch in which step `taken` ends.

@@ -60,7 +60,9 @@ class Settings:
             f"batch_size={self.batch_size}, gradient={gradient}, sampling={self.sampling!r})"
         )
 
-    def loss_and_gradient(self, x: Array, t: Array) -> tuple[float, dict[str, FloatArray]]:
+    def loss_and_gradient(
+        self, x: Array, t: Array, *, sample_weight: Array | None = None
+    ) -> tuple[float, dict[str, FloatArray]]:
         """The loss of a batch, and its gradient as this trainer takes it.
 
         A subclass may override it: every step asks it then.
@@ -68,7 +70,9 @@ class Settings:
         Parameters
         ----------
         x, t : ndarray
-            A batch, as `TwoLayerNet.loss` takes it.
+            A batch, as the network's `loss` takes it.
+        sample_weight : ndarray, optional
+            What its samples count, where a fit was given weights.
 
         Returns
         -------
@@ -86,7 +90,9 @@ class Settings:
         >>> f"{loss:.4f}", grads["W1"].shape
         ('1.3863', (4, 8))
         """
-        return loss_and_gradient(self.net, self.gradient, self.method, self.h, x, t)
+        return loss_and_gradient(
+            self.net, self.gradient, self.method, self.h, (x, t), sample_weight
+        )
 
     def _task(self) -> TrainingTask:
         """The settings as they are now."""

@@ -14,13 +14,15 @@ from kobai._training import resuming
 from kobai._training.arguments import Split, all_data, check_callback, count, total_steps
 from kobai._training.callbacks import Hooks, checked_callbacks
 from kobai._training.checkpoint import CheckpointWriter, restore
-from kobai._training.dataset import Dataset
+from kobai._training.dataset import Dataset, counted_rows
 from kobai._training.history import History
 from kobai._training.identity import Identity, fingerprints
 from kobai._training.interrupts import Interrupts
 from kobai._training.loop import Run
+from kobai._training.network import Array, has_accuracy
 from kobai._training.sampling import Batches
 from kobai._training.task import TrainingTask
+from kobai._training.weights import check_takes_weights
 
 File = str | os.PathLike[str]
 
@@ -36,6 +38,7 @@ class Request(NamedTuple):
     epochs: SupportsIndex | None
     on_epoch: Callable[[History], object] | None
     callbacks: Iterable[object] | None
+    sample_weight: npt.ArrayLike | None
     evaluate_samples: SupportsIndex | None
     checkpoint: File | None
     checkpoint_every: SupportsIndex
@@ -46,21 +49,36 @@ class _Checked(NamedTuple):
 
     train: Split
     test: Split | None
+    weights: Array | None
     callbacks: list[Any]
     evaluate_samples: int | None
     every: int
 
+    @property
+    def samples(self) -> int:
+        """The number of training samples that count."""
+        return len(self.train[0]) if self.weights is None else int(np.count_nonzero(self.weights))
+
 
 def _checked(task: TrainingTask, request: Request) -> _Checked:
     check_callback("on_epoch", request.on_epoch)
-    train, test = all_data(
-        task.net, request.x_train, request.t_train, request.x_test, request.t_test
+    if request.sample_weight is not None:
+        check_takes_weights(task)
+    train, test, weights = all_data(
+        task.net,
+        request.x_train,
+        request.t_train,
+        request.x_test,
+        request.t_test,
+        request.sample_weight,
     )
     samples = request.evaluate_samples
+    knows_classes = has_accuracy(task.net)
     return _Checked(
         train,
         test,
-        checked_callbacks(request.callbacks, has_test=test is not None),
+        weights,
+        checked_callbacks(request.callbacks, has_test=test is not None, has_accuracy=knows_classes),
         None if samples is None else count("evaluate_samples", samples),
         count("checkpoint_every", request.checkpoint_every),
     )
@@ -107,7 +125,7 @@ class Start:
         """The rest of the run that wrote a checkpoint; the trainer is brought to where it was."""
         task, rng = self._current_task(), self._rng
         checked = _checked(task, request)
-        steps_per_epoch = math.ceil(len(checked.train[0]) / task.batch_size)
+        steps_per_epoch = math.ceil(checked.samples / task.batch_size)
         history = History(steps_per_epoch=steps_per_epoch)
         hooks = Hooks(self._trainer, checked.callbacks, history)
         data = _identity_of_data(checked)
@@ -130,8 +148,14 @@ class Start:
         return self._run(request, checked, history, total, batches, hooks, writer)
 
     def _batches(self, task: TrainingTask, checked: _Checked, taken: int = 0) -> Batches:
-        samples = len(checked.train[0])
-        return Batches(self._rng, samples, task.batch_size, task.sampling, taken=taken)
+        return Batches(
+            self._rng,
+            len(checked.train[0]),
+            task.batch_size,
+            task.sampling,
+            counted=counted_rows(checked.weights),
+            taken=taken,
+        )
 
     def _run(
         self,
@@ -144,7 +168,7 @@ class Start:
         writer: CheckpointWriter | None,
     ) -> Run:
         train, test = checked.train, checked.test
-        data = Dataset(*train), None if test is None else Dataset(*test)
+        data = Dataset(*train, checked.weights), None if test is None else Dataset(*test)
         samples, on_epoch = checked.evaluate_samples, request.on_epoch
         return Run(
             self._current_task, data, history, total, batches, hooks, writer, on_epoch, samples
@@ -152,5 +176,5 @@ class Start:
 
 
 def _identity_of_data(checked: _Checked) -> Identity:
-    identity = fingerprints(checked.train, checked.test)
+    identity = fingerprints(checked.train, checked.test, checked.weights)
     return identity | {"evaluate_samples": checked.evaluate_samples}

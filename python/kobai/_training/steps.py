@@ -19,6 +19,7 @@ from kobai import _core
 from kobai._training.dataset import Dataset, Samples
 from kobai._training.interrupts import Interrupts
 from kobai._training.task import TrainingTask
+from kobai._training.weights import check_takes_weights
 from kobai._validation import real_number
 
 # The longest that one call of the core should last: Ctrl-C and the progress bar wait for its end.
@@ -57,6 +58,8 @@ class Stepper:
         task = self._task = self._current_task()
         kind = id(task.net), id(task.optimizer), task.gradient, task.method
         if kind != self._kind:
+            if self._data.weights is not None:
+                check_takes_weights(task)
             self._kind, self._step_seconds = kind, None
         seconds = self._step_seconds
         is_standard = task.is_standard()
@@ -95,7 +98,10 @@ class Stepper:
     def _step(self, samples: Samples, losses: list[float]) -> None:
         task = self._task
         x, t = self._data.arrays(task.net.params.values())
-        loss, grads = task.loss_and_gradient(x[samples], t[samples])
+        weights = self._data.weights
+        # Methods of users need not take weights.
+        options = {} if weights is None else {"sample_weight": weights[samples]}
+        loss, grads = task.loss_and_gradient(x[samples], t[samples], **options)
         loss = real_number("the loss", loss)
         with self._interrupts.deferred():
             self.is_whole = False
@@ -129,7 +135,7 @@ class Stepper:
             network,
             data.x,
             data.t,
-            None,
+            data.weights,
             data.samples,
             np.array([len(samples) for samples in steps]),
             optimizer.core_name,

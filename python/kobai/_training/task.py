@@ -5,14 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import numpy.typing as npt
-
 from kobai._training.network import Trainable
 from kobai._training.optimizers import Optimizer
 from kobai.networks.overrides import is_unchanged
 from kobai.optimizers.base import is_original
-
-Array = npt.NDArray[Any]
 
 
 class TrainingTask(NamedTuple):
@@ -23,7 +19,7 @@ class TrainingTask(NamedTuple):
     net, optimizer, batch_size, gradient, method, h, sampling
         As `Trainer` has them.
     loss_and_gradient : callable
-        The trainer's method, which takes a batch.
+        The trainer's method, which takes a batch, and its weights if there are any.
     is_overridden : bool
         Whether a subclass or the instance replaces that method.
     """
@@ -35,7 +31,7 @@ class TrainingTask(NamedTuple):
     method: str
     h: float
     sampling: str
-    loss_and_gradient: Callable[[Array, Array], tuple[float, Any]]
+    loss_and_gradient: Callable[..., tuple[float, Any]]
     is_overridden: bool
 
     def is_standard(self) -> bool:

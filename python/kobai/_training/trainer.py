@@ -21,14 +21,15 @@ class Trainer(Settings):
 
     Parameters
     ----------
-    net : TwoLayerNet or other network
-        The network; its `params` are updated in place. A subclass of `TwoLayerNet` is trained by
-        the methods that it overrides. Any other object with the members of the course's class is
-        trained too; `kobai.training.Trainable` has them as a protocol:
+    net : MultiLayerNet, TwoLayerNet or other network
+        The network; its `params` are updated in place. A subclass is trained by the methods that it
+        overrides. Any other object with the members of the course's class is trained too;
+        `kobai.training.Trainable` has them as a protocol:
 
         - ``params``: a dict of arrays by name;
         - ``loss(x, t)``: the loss of a batch, a real number;
-        - ``accuracy(x, t)``: the share of samples that are answered right;
+        - ``accuracy(x, t)``: the share of samples that are answered right, unless it has no classes
+          and says so by ``has_accuracy = False``;
         - ``gradient(x, t)``, for ``gradient="backprop"``: a dict with the keys of `params`;
         - ``numerical_gradient(x, t)``, for ``gradient="numerical"``: as `gradient`. Where there is
           none, every element of every parameter is moved and `loss` asked twice, as
@@ -81,6 +82,15 @@ class Trainer(Settings):
     >>> history = trainer.fit(x, t, epochs=20)
     >>> history.train_acc[-1] > 0.9
     True
+
+    Regression, of a sine:
+
+    >>> from kobai import Adam, MultiLayerNet
+    >>> x = np.linspace(-3, 3, 300).reshape(-1, 1)
+    >>> net = MultiLayerNet(1, [20, 20], 1, "tanh", "xavier", loss="squared_error", rng=0)
+    >>> history = Trainer(net, Adam(lr=0.01), rng=0).fit(x, np.sin(x), x, np.sin(x), epochs=200)
+    >>> history.test_loss[-1] < 0.001, history.test_acc
+    (True, [])
     """
 
     def fit(
@@ -95,6 +105,7 @@ class Trainer(Settings):
         progress: bool = True,
         on_epoch: Callable[[History], object] | None = None,
         callbacks: Iterable[object] | None = None,
+        sample_weight: npt.ArrayLike | None = None,
         evaluate_samples: SupportsIndex | None = None,
         checkpoint: str | os.PathLike[str] | None = None,
         checkpoint_every: SupportsIndex = 1,
@@ -115,23 +126,30 @@ class Trainer(Settings):
         Parameters
         ----------
         x_train, t_train : array_like
-            Inputs (N, D), and targets as `TwoLayerNet.loss` takes them; all finite. An epoch
+            Inputs (N, D), and targets as the network's `loss` takes them; all finite. An epoch
             sees these arrays as they are when it begins: `on_epoch` may change them in place.
             Arrays of float32 or float64 in C order are not copied, those in another layout are
             copied once (and again after `on_epoch`, if it is given); integers, bools and other
             dtypes are converted batch by batch. A network that is not kobai's may have inputs of
             any shape (N, ...), and targets of any numbers.
         x_test, t_test : array_like, optional
-            Data whose accuracy and loss are recorded besides.
+            Data whose loss, and accuracy if the network knows classes, are recorded besides.
         iterations, epochs : int
             How long; exactly one of the two.
         progress : bool, default True
             Show a progress bar with the running loss, on a terminal or in a notebook.
         on_epoch : callable, optional
-            Called with the history whenever accuracies have been recorded.
+            Called with the history at the start and after every epoch, when accuracies and the test
+            loss have been recorded.
         callbacks : list of Callback, optional
             Their hooks are called between epochs; see `kobai.callbacks`. At the end of an epoch,
             they are called before `on_epoch`.
+        sample_weight : array_like, optional
+            What the training samples count, shape (N,): finite numbers, none negative and not all
+            0. The loss of a batch, and so each step, is a mean weighted by them. They are copied.
+            Samples of weight 0 are left out, whatever they hold: the run is that of a training
+            without them. A network or a trainer with methods of one's own must take
+            ``sample_weight=`` in those.
         evaluate_samples : int, optional
             How many samples of each set accuracies and the test loss are taken of, spread evenly
             over it; all of them by default. It bounds the time that is spent between epochs.
@@ -160,14 +178,15 @@ class Trainer(Settings):
             If there can be no file at `checkpoint`, before anything is trained; or if one cannot be
             written later, after a whole step.
         TypeError
-            If an argument is of the wrong type, or there is to be a checkpoint of what none can
-            hold: an optimizer that is not of `kobai.optimizers` and has no ``state_dict()`` and
-            ``load_state_dict(state)``, or a bit generator that is not NumPy's.
+            If an argument is of the wrong type, weights are given to a network that does not take
+            them, or there is to be a checkpoint of what none can hold: an optimizer that is not of
+            `kobai.optimizers` and has no ``state_dict()`` and ``load_state_dict(state)``, or a bit
+            generator that is not NumPy's.
         ValueError
-            If shapes do not fit, a label is outside ``0..K-1``, a number is NaN or infinite, there
-            is no sample, a callback monitors what is not recorded, not exactly one of `iterations`
-            and `epochs` is given, or `checkpoint_every` or `evaluate_samples` is below 1. Nothing
-            has been trained then.
+            If shapes do not fit, a target is none that the loss takes, a number is NaN or infinite,
+            weights are out of range, there is no sample, a callback monitors what is not recorded,
+            not exactly one of `iterations` and `epochs` is given, or `checkpoint_every` or
+            `evaluate_samples` is below 1. Nothing has been trained then.
 
         Notes
         -----
@@ -199,6 +218,7 @@ class Trainer(Settings):
             epochs,
             on_epoch,
             callbacks,
+            sample_weight,
             evaluate_samples,
             checkpoint,
             checkpoint_every,
@@ -218,6 +238,7 @@ class Trainer(Settings):
         progress: bool = True,
         on_epoch: Callable[[History], object] | None = None,
         callbacks: Iterable[object] | None = None,
+        sample_weight: npt.ArrayLike | None = None,
         evaluate_samples: SupportsIndex | None = None,
         checkpoint: str | os.PathLike[str] | None = None,
         checkpoint_every: SupportsIndex = 1,
@@ -234,8 +255,8 @@ class Trainer(Settings):
         ----------
         file : str or path
             The checkpoint.
-        x_train, t_train, x_test, t_test : array_like
-            The data of the run.
+        x_train, t_train, x_test, t_test, sample_weight : array_like
+            The data of the run, and its weights.
         iterations, epochs : int, optional
             How long the whole run is, from its start; by default as long as it was to be.
         progress, on_epoch, callbacks, evaluate_samples
@@ -293,6 +314,7 @@ class Trainer(Settings):
             epochs,
             on_epoch,
             callbacks,
+            sample_weight,
             evaluate_samples,
             checkpoint,
             checkpoint_every,

@@ -14,9 +14,10 @@ from kobai._validation import (
 )
 from kobai.callbacks.callback import Callback, Logs
 
-#: The numbers that can be monitored, and those of them that need test data.
+#: The numbers that can be monitored; those of them that need test data, and a network of classes.
 MONITORED = ("loss", "accuracy", "val_loss", "val_accuracy")
 NEED_TEST_DATA = ("val_loss", "val_accuracy")
+NEED_CLASSES = ("accuracy", "val_accuracy")
 
 _MODES = ("auto", "min", "max")
 
