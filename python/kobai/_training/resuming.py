@@ -108,6 +108,23 @@ def read(
     return saved
 
 
+def planned_steps(file: str | os.PathLike[str]) -> int:
+    """How many steps the run was to take that wrote a checkpoint.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be read.
+    ValueError
+        If it is no checkpoint.
+    """
+    arrays = _arrays(file, ("run", *RECORDED), (PARAMETER, *_FOLDERS))
+    try:
+        return _whole_number("total", _text(arrays["run"])["total"])
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ValueError(f"{Path(file)} cannot be resumed: {error}") from error
+
+
 def _check_all_used(arrays: Mapping[str, Array]) -> None:
     if arrays:
         raise ValueError(f"no state holds the arrays {reprlib.repr(sorted(arrays))}")
@@ -155,9 +172,11 @@ def _check_callbacks(saved: Checkpoint, hooks: Hooks, net: Any) -> None:
             loaded.check_fits(net)
 
 
-def _arrays(file: str | os.PathLike[str], names: Sequence[str]) -> dict[str, Array]:
+def _arrays(
+    file: str | os.PathLike[str], names: Sequence[str], folders: tuple[str, ...] = _FOLDERS
+) -> dict[str, Array]:
     try:
-        return npz.read(file, names, _FOLDERS)
+        return npz.read(file, names, folders)
     except ValueError as error:
         for kind in (TwoLayerNet, MultiLayerNet):
             if _holds(kind, file):

@@ -14,12 +14,13 @@ from kobai._io.atomic import as_path
 from kobai.cli.layout import WIDTH, shown_path
 from kobai.cli.output import Output, complain
 from kobai.datasets import DownloadError, load_mnist, load_mnist_sample
-from kobai.networks import TwoLayerNet
+from kobai.networks import MultiLayerNet, TwoLayerNet
 
 Split = tuple[npt.NDArray[Any], npt.NDArray[Any]]
+Net = TwoLayerNet | MultiLayerNet
 
-# An array by which a saved network and a checkpoint are told apart.
-_NETWORK_ARRAY, _CHECKPOINT_ARRAY = "W1.npy", "run.npy"
+# Arrays by which files are told apart: of a saved network, of one of any depth, of a checkpoint.
+_NETWORK_ARRAY, _ANY_DEPTH_ARRAY, _CHECKPOINT_ARRAY = "W1.npy", "network.npy", "run.npy"
 
 
 class Data(NamedTuple):
@@ -75,7 +76,7 @@ def _announce_sample(reason: str, command: str, output: Output) -> None:
     output.line(instead)
 
 
-def load_network(file: str) -> TwoLayerNet:
+def load_network(file: str) -> Net:
     """The network in a file that `--save` wrote.
 
     Raises
@@ -84,12 +85,13 @@ def load_network(file: str) -> TwoLayerNet:
         If it is none, or cannot be read.
     """
     path = as_path("FILE.npz", file)
-    if _CHECKPOINT_ARRAY in _names_in(path):
+    names = _names_in(path)
+    if _CHECKPOINT_ARRAY in names:
         raise ValueError(
             f"{path} is a checkpoint, and no network: `kobai train --resume {path} --save net.npz` "
             "writes the one it holds"
         )
-    return TwoLayerNet.load(path)
+    return MultiLayerNet.load(path) if _ANY_DEPTH_ARRAY in names else TwoLayerNet.load(path)
 
 
 def check_resumable(file: str) -> Path:
@@ -121,17 +123,20 @@ def _names_in(path: Path) -> list[str]:
     return []
 
 
-def check_fit(
-    net: TwoLayerNet, name: str, x: npt.NDArray[Any], t: npt.NDArray[Any], source: str
-) -> None:
-    """Raise if a network does not fit the size of images or the number of classes.
+def check_fit(net: Net, name: str, x: npt.NDArray[Any], t: npt.NDArray[Any], source: str) -> None:
+    """Raise if a network knows no classes, or does not fit their number or the size of images.
 
     Raises
     ------
     ValueError
         The message names both.
     """
-    inputs, classes = net.params["W1"].shape[0], net.params["b2"].size
+    if isinstance(net, MultiLayerNet) and not net.has_accuracy:
+        raise ValueError(
+            f"the network of {name} knows no classes, as the labels of {source} need: its loss is "
+            f"{net.loss_function}"
+        )
+    inputs, *_, classes = sizes(net)
     if x.shape[1] != inputs:
         raise ValueError(
             f"the network of {name} takes {inputs} inputs, the images of {source} have "
@@ -144,9 +149,20 @@ def check_fit(
         )
 
 
-def described(net: TwoLayerNet, *more: str) -> list[str]:
+def sizes(net: Net) -> list[int]:
+    """The numbers of inputs, of units in each hidden layer, and of classes."""
+    biases = [key for key in net.parameter_names() if key.startswith("b")]
+    return [len(net.params["W1"]), *(net.params[key].size for key in biases)]
+
+
+def described(net: Net, *more: str) -> list[str]:
     """The sizes of a network and the remarks `more`, as the words of a line."""
-    inputs, hidden = net.params["W1"].shape
+    shape = "-".join(map(str, sizes(net)))
+    if isinstance(net, MultiLayerNet):
+        names = net.activations
+        shape = " ".join([shape, *(names[:1] if len(set(names)) == 1 else names)])
+        if net.weight_decay_lambda:
+            more = (f"weight decay {net.weight_decay_lambda:g}", *more)
     count = sum(param.size for param in net.params.values())
-    said = [f"{inputs}-{hidden}-{net.params['b2'].size}", f"{count:,} parameters", *more]
+    said = [shape, f"{count:,} parameters", *more]
     return [*(f"{part}," for part in said[:-1]), said[-1]]

@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from kobai.cli.data import Split, check_fit, described, load_data, load_network
+from kobai.cli.data import Net, Split, check_fit, described, load_data, load_network, sizes
 from kobai.cli.layout import WIDTH, labelled, shown_path
 from kobai.cli.options import check_numbers
 from kobai.cli.output import Output
-from kobai.networks import TwoLayerNet
 
 # Images that are computed together, which bounds the memory.
 _ROWS = 1000
@@ -42,21 +41,21 @@ def run(options: argparse.Namespace, output: Output) -> int:
     return 0
 
 
-def _evaluated(net: TwoLayerNet, split: Split) -> tuple[float, npt.NDArray[np.int64]]:
+def _evaluated(net: Net, split: Split) -> tuple[float, npt.NDArray[np.int64]]:
     """The mean loss, and the confusion matrix: a row for each class, a column for each answer.
 
-    The last column counts the samples whose probabilities hold a NaN, which have no answer.
+    The last column counts the samples whose scores hold a NaN, which have no answer.
     """
     x, t = split
-    classes = net.params["b2"].size
+    classes = sizes(net)[-1]
     confusion = np.zeros((classes, classes + 1), np.int64)
     loss = 0.0
     for start in range(0, len(x), _ROWS):
         rows = slice(start, start + _ROWS)
         loss += float(net.loss(x[rows], t[rows])) * len(t[rows])
-        probabilities = net.predict(x[rows])
-        answers = probabilities.argmax(axis=1)
-        answers[np.isnan(probabilities).any(axis=1)] = classes
+        scores = net.predict(x[rows])
+        answers = scores.argmax(axis=1)
+        answers[np.isnan(scores).any(axis=1)] = classes
         np.add.at(confusion, (t[rows], answers), 1)
     return loss / len(x), confusion
 

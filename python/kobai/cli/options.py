@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 import kobai
 from kobai._validation import non_negative_float
 from kobai._validation.messages import shown
+from kobai.cli import building, schedules
 from kobai.cli.output import Output, complain
 
 FAILED = 2
@@ -21,6 +22,7 @@ _LIMITS = {
     "epochs": 10**9,
     "batch_size": 10**9,
     "hidden": 10**5,
+    "early_stopping": 10**9,
     "checkpoint_every": 10**9,
     "threads": 1024,
     "seed": 2**128 - 1,
@@ -53,10 +55,11 @@ def parser(output: Output) -> argparse.ArgumentParser:
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     train = commands.add_parser(
         "train",
-        help="train the two-layer network on MNIST",
-        description="Train a 784-50-10 network on MNIST by mini-batch gradient descent; "
-        "by default by numerical gradients, the notebook's run.",
+        help="train a network on MNIST",
+        description="Train a network on MNIST by mini-batches: by default the notebook's run, a "
+        "784-50-10 network by numerical gradients and plain gradient descent.",
     )
+    _add_network_options(train)
     _add_training_options(train)
     _add_output_options(train)
     evaluate = commands.add_parser(
@@ -87,6 +90,35 @@ def parser(output: Output) -> argparse.ArgumentParser:
     return top
 
 
+def _add_network_options(train: argparse.ArgumentParser) -> None:
+    group = train.add_argument_group(
+        "network",
+        "With other than one hidden layer, another activation or optimizer, or weight decay in the "
+        "loss, it is a MultiLayerNet; else the notebook's TwoLayerNet.",
+    )
+    default = ",".join(map(str, building.HIDDEN))
+    group.add_argument(
+        "--hidden",
+        type=_sizes,
+        default=building.HIDDEN,
+        metavar="N,...",
+        help=f"units of each hidden layer, as in 100,50; or none, for no such layer ({default})",
+    )
+    group.add_argument(
+        "--activation",
+        choices=building.ACTIVATIONS,
+        metavar="NAME",
+        help=f"of the hidden layers: {', '.join(building.ACTIVATIONS)} ({building.ACTIVATION})",
+    )
+    group.add_argument(
+        "--weight-decay",
+        type=float,
+        metavar="X",
+        help="adds X / 2 times the sum of the squares of all weights to the loss (0); for adamw, "
+        "what the optimizer itself decays them by (0.01)",
+    )
+
+
 def _add_training_options(train: argparse.ArgumentParser) -> None:
     group = train.add_argument_group("training")
     group.add_argument(
@@ -112,10 +144,32 @@ def _add_training_options(train: argparse.ArgumentParser) -> None:
         "--batch-size", type=_integer, default=100, metavar="N", help="samples a step (%(default)s)"
     )
     group.add_argument(
-        "--lr", type=float, default=0.1, metavar="RATE", help="learning rate (%(default)s)"
+        "--optimizer",
+        choices=building.OPTIMIZERS,
+        default=building.OPTIMIZER,
+        metavar="NAME",
+        help=f"{', '.join(building.OPTIMIZERS)} (%(default)s)",
     )
     group.add_argument(
-        "--hidden", type=_integer, default=50, metavar="N", help="hidden units (%(default)s)"
+        "--lr",
+        type=float,
+        metavar="RATE",
+        help=f"learning rate ({building.LEARNING_RATE} for sgd; else the optimizer's own, 0.001 "
+        "for adam and adamw, 0.01 for the others)",
+    )
+    group.add_argument(
+        "--lr-schedule",
+        choices=schedules.NAMES,
+        default=schedules.CONSTANT,
+        help="how it changes over the run: not at all; down to 0 along a cosine; or by steps, "
+        "halved after each third (%(default)s)",
+    )
+    group.add_argument(
+        "--early-stopping",
+        type=_integer,
+        metavar="N",
+        help="end after N epochs in a row without a smaller test loss; the network of the best "
+        "epoch is kept",
     )
     group.add_argument(
         "--sampling",
@@ -204,6 +258,17 @@ def _integer(text: str) -> int:
         raise argparse.ArgumentTypeError(f"must be an integer, got {shown(text)}") from None
 
 
+def _sizes(text: str) -> tuple[int, ...]:
+    if text.strip() == "none":
+        return ()
+    try:
+        return tuple(map(int, text.split(",")))
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"must be integers with commas between them, or none, got {shown(text)}"
+        ) from None
+
+
 def _methods(text: str) -> tuple[str, ...]:
     chosen = tuple(dict.fromkeys(map(str.strip, text.split(","))))
     unknown = [method for method in chosen if method not in METHODS]
@@ -223,21 +288,26 @@ def check_numbers(options: argparse.Namespace) -> None:
         The message names the option.
     """
     for name, limit in _LIMITS.items():
-        number = getattr(options, name, None)
-        if number is None:
-            continue
-        least = 0 if name == "seed" else 1
-        flag = f"--{name.replace('_', '-')}"
-        if number < least:
-            wanted = "not be negative" if least == 0 else "be at least 1"
-            raise ValueError(f"{flag} must {wanted}, got {shown(number)}")
-        if number > limit:
-            bound = "below 2**128" if name == "seed" else f"at most {limit:,}"
-            raise ValueError(f"{flag} must be {bound}, got {shown(number)}")
-    if hasattr(options, "lr"):
-        non_negative_float("--lr", options.lr)
+        given = getattr(options, name, None)
+        for number in given if isinstance(given, tuple) else (given,):
+            if number is not None:
+                _check_number(name, number, limit)
+    for name in ("lr", "weight_decay"):
+        if getattr(options, name, None) is not None:
+            non_negative_float(f"--{name.replace('_', '-')}", getattr(options, name))
     if options.threads is not None:
         try:
             kobai.set_num_threads(options.threads)
         except (ValueError, OverflowError) as error:
             raise ValueError(f"--threads {options.threads}: {error}") from error
+
+
+def _check_number(name: str, number: int, limit: int) -> None:
+    least = 0 if name == "seed" else 1
+    flag = f"--{name.replace('_', '-')}"
+    if number < least:
+        wanted = "not be negative" if least == 0 else "be at least 1"
+        raise ValueError(f"{flag} must {wanted}, got {shown(number)}")
+    if number > limit:
+        bound = "below 2**128" if name == "seed" else f"at most {limit:,}"
+        raise ValueError(f"{flag} must be {bound}, got {shown(number)}")

@@ -1,21 +1,27 @@
-"""`kobai train`: the notebook's training run, with a report of its progress."""
+"""`kobai train`: a training run, by default the notebook's, with a report of its progress."""
 
 from __future__ import annotations
 
 import argparse
+import math
 import time
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from kobai._training.resuming import planned_steps
+from kobai.callbacks import EarlyStopping
+from kobai.cli import building
 from kobai.cli import results as files
 from kobai.cli.data import Data, check_resumable, described, load_data
 from kobai.cli.layout import labelled, per_second, shown_path
 from kobai.cli.options import FAILED, ITERATIONS, check_numbers
 from kobai.cli.output import Output, complain
-from kobai.networks import TwoLayerNet
-from kobai.training import SGD, History, Trainer
+from kobai.cli.schedules import CONSTANT
+from kobai.optimizers import AdamW
+from kobai.training import History, Trainer
 
 _INTERRUPTED = 130
 
@@ -37,12 +43,13 @@ def run(options: argparse.Namespace, output: Output) -> int:
     results = files.results(options, resumed)
     data = load_data(options.data, "train", output)
     _check_batch(options, data)
-    trainer = _trainer(options, data)
+    trainer = _trainer(options, data, resumed)
+    stopping = _early_stopping(options)
     for line in _header(options, data, trainer):
         output.line(line)
     start = time.perf_counter()
     try:
-        history = _fit(options, data, trainer, resumed, output)
+        history = _fit(options, data, trainer, resumed, output, stopping)
     except OSError:
         # A checkpoint could not be written; the trained network is complete.
         _write(results, trainer, trainer.history)
@@ -50,7 +57,8 @@ def run(options: argparse.Namespace, output: Output) -> int:
     seconds = time.perf_counter() - start
     is_written = _write(results, trainer, history)
     accuracy = trainer.net.accuracy(*data.test)
-    output.line(_footer(options, data, history, seconds, accuracy), always=True)
+    ended = _ended_early(history, stopping)
+    output.line(_footer(options, data, history, seconds, accuracy, ended), always=True)
     if history.interrupted:
         return _INTERRUPTED
     return 0 if is_written else FAILED
@@ -62,6 +70,7 @@ def _check_together(options: argparse.Namespace) -> None:
         options.iterations = ITERATIONS
     if options.method and options.gradient == "backprop":
         raise ValueError(f"--method {options.method} needs --gradient numerical, got backprop")
+    building.check_network_options(options)
     if options.checkpoint_every and options.checkpoint is None and options.resume is None:
         raise ValueError("--checkpoint-every needs --checkpoint or --resume")
 
@@ -76,14 +85,32 @@ def _check_batch(options: argparse.Namespace, data: Data) -> None:
         )
 
 
-def _trainer(options: argparse.Namespace, data: Data) -> Trainer:
+def _planned_steps(options: argparse.Namespace, data: Data, resumed: Path | None) -> int | None:
+    """How many steps the whole run takes; None if it does not matter."""
+    if options.lr_schedule == CONSTANT:
+        return None
+    if options.iterations is not None:
+        return int(options.iterations)
+    if options.epochs is not None:
+        steps_per_epoch: int = math.ceil(len(data.train[0]) / options.batch_size)
+        return int(options.epochs) * steps_per_epoch
+    return None if resumed is None else planned_steps(resumed)
+
+
+def _early_stopping(options: argparse.Namespace) -> EarlyStopping | None:
+    if options.early_stopping is None:
+        return None
+    return EarlyStopping(patience=options.early_stopping, restore_best_weights=True)
+
+
+def _trainer(options: argparse.Namespace, data: Data, resumed: Path | None) -> Trainer:
     rng = np.random.default_rng(options.seed)
     (x_train, t_train), (_, t_test) = data.train, data.test
     classes = max(_FEWEST_CLASSES, t_train.max() + 1, t_test.max() + 1)
-    net = TwoLayerNet(x_train.shape[1], options.hidden, int(classes), rng=rng)
+    net = building.network(options, x_train.shape[1], int(classes), rng)
     return Trainer(
         net,
-        SGD(lr=options.lr),
+        building.optimizer(options, _planned_steps(options, data, resumed)),
         batch_size=options.batch_size,
         gradient=options.gradient,
         method=options.method or "auto",
@@ -93,7 +120,12 @@ def _trainer(options: argparse.Namespace, data: Data) -> Trainer:
 
 
 def _fit(
-    options: argparse.Namespace, data: Data, trainer: Trainer, resumed: Path | None, output: Output
+    options: argparse.Namespace,
+    data: Data,
+    trainer: Trainer,
+    resumed: Path | None,
+    output: Output,
+    stopping: EarlyStopping | None,
 ) -> History:
     """Train to the end or to Ctrl-C."""
     fit = trainer.fit if resumed is None else partial(trainer.resume, resumed)
@@ -105,6 +137,7 @@ def _fit(
             epochs=options.epochs,
             progress=not options.quiet,
             on_epoch=partial(_tell_epoch, output),
+            callbacks=None if stopping is None else [stopping],
             checkpoint=options.checkpoint,
             checkpoint_every=options.checkpoint_every or 1,
         )
@@ -147,7 +180,7 @@ def _header(options: argparse.Namespace, data: Data, trainer: Trainer) -> list[s
             ],
         ),
         labelled("network", described(trainer.net)),
-        labelled("gradient", [f"{how}{method},", f"lr {options.lr:g}"]),
+        labelled("gradient", [f"{how}{method},", *_descent(options, trainer.optimizer)]),
         labelled(
             "training",
             [
@@ -159,17 +192,41 @@ def _header(options: argparse.Namespace, data: Data, trainer: Trainer) -> list[s
     ]
 
 
+def _descent(options: argparse.Namespace, optimizer: Any) -> list[str]:
+    """How steps are taken along the gradient, as the words of a line."""
+    said = [] if options.optimizer == building.OPTIMIZER else [options.optimizer]
+    said.append(f"lr {optimizer.learning_rate(0):g}")
+    if options.weight_decay and isinstance(optimizer, AdamW):
+        said.append(f"weight decay {options.weight_decay:g}")
+    if options.lr_schedule != CONSTANT:
+        said.append(f"{options.lr_schedule} schedule")
+    if options.early_stopping is not None:
+        said.append(f"early stopping {options.early_stopping}")
+    return [*(f"{part}," for part in said[:-1]), said[-1]]
+
+
 def _tell_epoch(output: Output, history: History) -> None:
     output.line(f"train acc, test acc | {history.train_acc[-1]:.4f}, {history.test_acc[-1]:.4f}")
 
 
+def _ended_early(history: History, stopping: EarlyStopping | None) -> str:
+    """The first words of the last line, if something has ended the training."""
+    if history.interrupted:
+        return "interrupted after "
+    return "stopped after " if stopping is not None and stopping.wait >= stopping.patience else ""
+
+
 def _footer(
-    options: argparse.Namespace, data: Data, history: History, seconds: float, accuracy: float
+    options: argparse.Namespace,
+    data: Data,
+    history: History,
+    seconds: float,
+    accuracy: float,
+    ended: str,
 ) -> str:
     steps = len(history.train_loss)
     if steps == 0:
         return "interrupted before the first iteration"
-    ended = "interrupted after " if history.interrupted else ""
     # Of a resumed run, the history does not tell how many steps were taken since.
     speed = (
         f" in {seconds:.1f} s, {per_second(steps, seconds)} a second"
