@@ -133,7 +133,7 @@ def loss_and_gradient(
 
 def mean_loss(net: Any, x: Array, t: Array) -> float:
     """The loss of a data set; by a network of kobai's block by block, which bounds the memory."""
-    if not is_unchanged(net):
+    if len(x) <= _ROWS or not is_unchanged(net):
         return _loss(net, "loss", net.loss(x, t))
     total = 0.0
     for start in range(0, len(x), _ROWS):

@@ -20,7 +20,7 @@ from kobai._training.dataset import Dataset, Samples
 from kobai._training.interrupts import Interrupts
 from kobai._training.task import TrainingTask
 from kobai._training.weights import check_takes_weights
-from kobai._validation import real_number
+from kobai._validation import overlaps_itself, real_number
 
 # The longest that one call of the core should last: Ctrl-C and the progress bar wait for its end.
 _CALL_SECONDS = 0.05
@@ -48,8 +48,10 @@ class Stepper:
         self._is_fused = False
         self._kind: object = None
         self._step_seconds: float | None = None
-        # Parameters that are known not to overlap each other.
+        # Arrays that are known not to overlap.
         self._disjoint: list[Any] = []
+        # Arrays of a state, and the parameters that it is known to fit.
+        self._fitting: list[Any] = []
         self.is_whole = True
         self.may_run_user_code = True
 
@@ -112,15 +114,28 @@ class Stepper:
     def _can_be_fused(self, arrays: list[Any]) -> bool:
         """Whether the core can take steps with those arrays, which it copies and writes back.
 
-        They must be writable, and not overlap each other or the data.
+        They must be writable, and overlap neither themselves, nor each other, nor the data.
         """
-        if not all(isinstance(array, np.ndarray) and array.flags.writeable for array in arrays):
-            return False
-        if len(arrays) != len(self._disjoint) or not all(map(is_, arrays, self._disjoint)):
-            if any(itertools.starmap(np.may_share_memory, itertools.combinations(arrays, 2))):
+        if not _same(arrays, self._disjoint):
+            if not all(isinstance(array, np.ndarray) for array in arrays):
+                return False
+            pairs = itertools.combinations(arrays, 2)
+            if any(map(overlaps_itself, arrays)) or any(
+                itertools.starmap(np.may_share_memory, pairs)
+            ):
                 return False
             self._disjoint = arrays
-        return not self._data.overlaps(arrays)
+        are_writable = all(array.flags.writeable for array in arrays)
+        return are_writable and not self._data.overlaps(arrays)
+
+    def _start_state(self, optimizer: Any, params: dict[str, Any]) -> None:
+        """Make the state of the optimizer, or check that it fits, unless it is known to."""
+        if not optimizer.state_names:
+            return
+        arrays = [*params.values(), *_state_arrays(optimizer)]
+        if not _same(arrays, self._fitting):
+            optimizer.start(params)
+            self._fitting = [*params.values(), *_state_arrays(optimizer)]
 
     def _call(self, steps: Sequence[Samples]) -> list[float]:
         """The losses of the steps, taken in one call; the core changes all parameters or none."""
@@ -129,7 +144,7 @@ class Stepper:
         optimizer: Any = task.optimizer
         network = net.core_network()
         data = self._data.for_core(np.concatenate(steps), net.dtype)
-        optimizer.start(net.params)
+        self._start_state(optimizer, net.params)
         states = [getattr(optimizer, name) for name in optimizer.state_names]
         losses: list[float] = _core.network_train(
             network,
@@ -145,6 +160,11 @@ class Stepper:
         ).tolist()
         optimizer.iter += len(losses)
         return losses
+
+
+def _same(some: list[Any], others: list[Any]) -> bool:
+    """Whether two lists hold the same objects."""
+    return len(some) == len(others) and all(map(is_, some, others))
 
 
 def _state_arrays(optimizer: Any) -> list[Any]:
