@@ -9,6 +9,7 @@ import pytest
 from command_line import error_of, run, train
 from kobai import SGD, MultiLayerNet, Trainer, TwoLayerNet, cli, load_mnist, optimizers
 from kobai.cli import building, schedules
+from kobai.networks.architecture import ACTIVATIONS
 from runs import bits
 
 FEW = ("--gradient", "backprop", "--batch-size", 10, "--epochs", 3)
@@ -294,6 +295,6 @@ def test_help_names_every_option(capsys):
     out = capsys.readouterr().out
     for word in (
         *("--hidden", "--activation", "--optimizer", "--lr-schedule", "--weight-decay"),
-        *("--early-stopping", *building.OPTIMIZERS, *building.ACTIVATIONS, *schedules.NAMES),
+        *("--early-stopping", *building.OPTIMIZERS, *ACTIVATIONS, *schedules.NAMES),
     ):
         assert word in out

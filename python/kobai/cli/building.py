@@ -11,7 +11,6 @@ import numpy as np
 from kobai import optimizers
 from kobai.cli.schedules import CONSTANT, scheduled
 from kobai.networks import MultiLayerNet, TwoLayerNet
-from kobai.networks.architecture import ACTIVATIONS
 from kobai.optimizers.base import BaseOptimizer
 
 Net = TwoLayerNet | MultiLayerNet
@@ -75,15 +74,3 @@ def optimizer(options: argparse.Namespace, total: int | None) -> BaseOptimizer:
             raise ValueError(f"--lr-schedule {options.lr_schedule} needs --iterations or --epochs")
         made.lr = scheduled(options.lr_schedule, made.learning_rate(), total)
     return made
-
-
-__all__ = [
-    "ACTIVATIONS",
-    "HIDDEN",
-    "LEARNING_RATE",
-    "OPTIMIZERS",
-    "Net",
-    "check_network_options",
-    "network",
-    "optimizer",
-]

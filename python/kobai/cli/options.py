@@ -10,6 +10,7 @@ from kobai._validation import non_negative_float
 from kobai._validation.messages import shown
 from kobai.cli import building, schedules
 from kobai.cli.output import Output, complain
+from kobai.networks.architecture import ACTIVATIONS
 
 FAILED = 2
 
@@ -106,9 +107,9 @@ def _add_network_options(train: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--activation",
-        choices=building.ACTIVATIONS,
+        choices=ACTIVATIONS,
         metavar="NAME",
-        help=f"of the hidden layers: {', '.join(building.ACTIVATIONS)} ({building.ACTIVATION})",
+        help=f"of the hidden layers: {', '.join(ACTIVATIONS)} ({building.ACTIVATION})",
     )
     group.add_argument(
         "--weight-decay",
