@@ -38,7 +38,7 @@ class Line:
 
 def wave(loss="squared_error", **options):
     """A network that can bend."""
-    return MultiLayerNet(1, [6], 1, "tanh", 1.0, loss=loss, **{"rng": 0} | options)
+    return MultiLayerNet(1, [6], 1, "silu", 1.0, loss=loss, **{"rng": 0} | options)
 
 
 NETWORKS = [Line, wave]
@@ -187,7 +187,7 @@ def test_it_learns_a_sine(loss, gradient):
 
 
 def test_several_outputs_and_bad_targets():
-    net = MultiLayerNet(1, [6], 2, "tanh", loss="poisson", rng=0)
+    net = MultiLayerNet(1, [6], 2, "silu", loss="poisson", rng=0)
     t = np.hstack([T**2, X**2])
     history = Trainer(net, Adam(0.01), batch_size=5, rng=0).fit(X, t, X, t, epochs=2)
     assert len(history.test_loss) == 3

@@ -36,7 +36,9 @@ def test_fused_steps_are_single_steps(kind, dtype, gradient):
 
 
 @pytest.mark.parametrize("hidden", [(), (3,), (3, 3, 3, 3, 3)])
-@pytest.mark.parametrize("activation", ["identity", "sigmoid", "relu"])
+@pytest.mark.parametrize(
+    "activation", ["identity", "relu", "leaky_relu", "elu", "softplus", "gelu"]
+)
 def test_at_any_depth(hidden, activation):
     options = {"net_options": {"hidden": hidden, "activation": activation}}
     kind = optimizers.Adam

@@ -87,7 +87,7 @@ class Trainer(Settings):
 
     >>> from kobai import Adam, MultiLayerNet
     >>> x = np.linspace(-3, 3, 300).reshape(-1, 1)
-    >>> net = MultiLayerNet(1, [20, 20], 1, "tanh", "xavier", loss="squared_error", rng=0)
+    >>> net = MultiLayerNet(1, [20, 20], 1, "silu", "xavier", loss="squared_error", rng=0)
     >>> history = Trainer(net, Adam(lr=0.01), rng=0).fit(x, np.sin(x), x, np.sin(x), epochs=200)
     >>> history.test_loss[-1] < 0.001, history.test_acc
     (True, [])
