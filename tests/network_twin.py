@@ -17,15 +17,15 @@ def _normal_density(a):
     return np.exp(-(a**2) / 2) / np.sqrt(2 * np.pi)
 
 
-# The value and the derivative of each activation; at a kink, the derivative above it.
+# The value and the derivative of each activation; at a kink, the derivative below it.
 ACTIVATIONS = {
     "identity": (lambda a: a, lambda a: np.ones_like(a)),
     "sigmoid": (special.expit, lambda a: special.expit(a) * special.expit(-a)),
     "tanh": (np.tanh, lambda a: 1 / np.cosh(np.clip(a, -350, 350)) ** 2),
-    "relu": (lambda a: np.maximum(a, 0), lambda a: np.where(a >= 0, 1.0, 0.0)),
+    "relu": (lambda a: np.maximum(a, 0), lambda a: np.where(a > 0, 1.0, 0.0)),
     "leaky_relu": (
         lambda a: np.where(a > 0, a, SLOPE * a),
-        lambda a: np.where(a >= 0, 1.0, SLOPE),
+        lambda a: np.where(a > 0, 1.0, SLOPE),
     ),
     "elu": (
         lambda a: np.where(a > 0, a, special.expm1(np.minimum(a, 0))),

@@ -172,6 +172,15 @@ def test_everything_may_be_one(loss):
         assert came == pytest.approx(net.loss_function(scores, answer))
 
 
+@pytest.mark.parametrize(("activation", "slope"), [("relu", 0.0), ("leaky_relu", 0.01)])
+def test_at_a_kink_of_an_activation_backpropagation_takes_the_slope_below(activation, slope):
+    net = MultiLayerNet(1, [1], 1, activation, weight_init_std=0.0, loss="squared_error")
+    net.params["W2"][...] = 3.0
+    x, t = [[2.0]], [-1.0]  # the derivative by the score is 1
+    assert net.gradient(x, t)["b1"] == pytest.approx(3 * slope)
+    assert net.numerical_gradient(x, t)["b1"] == pytest.approx(3 * (slope + 1) / 2, rel=1e-3)
+
+
 @pytest.mark.parametrize("loss", ["absolute_error", "pinball"])
 def test_at_a_kink_both_gradients_take_the_mean_of_both_sides(loss):
     net = MultiLayerNet(2, [], 1, weight_init_std=0.0, loss=loss)

@@ -462,3 +462,27 @@ def test_squared_error_of_a_linear_network_is_least_squares():
             net.params[key] -= 0.3 * grad
     np.testing.assert_allclose(net.params["W1"].ravel(), [1.0, -2.0, 0.5], atol=1e-10)
     np.testing.assert_allclose(net.params["b1"], 0.25, atol=1e-10)
+
+
+def test_a_run_is_resumed_by_the_same_network_only(tmp_path):
+    rng = np.random.default_rng(0)
+    x, labels = rng.normal(size=(20, 2)), rng.integers(0, 2, 20)
+    file = tmp_path / "run.npz"
+
+    def trainer(activation="sigmoid", **options):
+        net = MultiLayerNet(2, [3, 3], 2, activation, rng=0, **options)
+        return Trainer(net, batch_size=5, rng=0)
+
+    whole = trainer()
+    whole.fit(x, labels, epochs=4, progress=False)
+    trainer().fit(x, labels, iterations=9, progress=False, checkpoint=file)
+    resumed = trainer()
+    resumed.resume(file, x, labels, epochs=4, progress=False)
+    assert bits(resumed.net.params) == bits(whole.net.params)
+    for other in (
+        trainer("silu"),
+        trainer(weight_decay_lambda=0.1),
+        trainer(loss=CrossEntropy(epsilon=1e-7)),
+    ):
+        with pytest.raises(ValueError, match=r"run\.npz cannot be resumed: .*network.*sigmoid"):
+            other.resume(file, x, labels, epochs=4, progress=False)

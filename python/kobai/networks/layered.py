@@ -62,8 +62,8 @@ class LayeredNet(Network):
         """The exact derivative of `loss` by backpropagation.
 
         Takes what `loss` does. It is the derivative of the loss as it is computed, what is added
-        to probabilities included. At a kink, it is that of the branch above it for an activation,
-        and the mean of both sides for a loss.
+        to probabilities included. At a kink, it is that of the branch below it for an activation,
+        as in the course, and the mean of both sides for a loss.
 
         Returns
         -------

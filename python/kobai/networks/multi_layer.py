@@ -119,7 +119,7 @@ class MultiLayerNet(LayeredNet):
 
     >>> net = MultiLayerNet(3, [8, 8], 2, "tanh", "xavier", loss="absolute_error", rng=0)
     >>> x, t = np.ones((4, 3)), np.zeros((4, 2))
-    >>> net.loss(x, t) == np.abs(net.predict(x)).sum(axis=1).mean()
+    >>> bool(np.isclose(net.loss(x, t), np.abs(net.predict(x)).sum(axis=1).mean()))
     True
     """
 
@@ -233,13 +233,25 @@ class MultiLayerNet(LayeredNet):
     def weight_decay_lambda(self, value: SupportsFloat) -> None:
         self._weight_decay = non_negative_float("weight_decay_lambda", value)
 
-    def _described(self) -> str:
+    @property
+    def architecture(self) -> str:
+        """What the network is, but for its parameters: sizes, activations, loss, weight decay.
+
+        Examples
+        --------
+        >>> from kobai import MultiLayerNet
+        >>> MultiLayerNet(4, [3, 2], 5, ["relu", "tanh"], weight_decay_lambda=0.1).architecture
+        '4-3-2-5 relu tanh, CrossEntropy(epsilon=0.0), weight_decay_lambda=0.1'
+        """
         names = self.activations
         activation = names[:1] if len(set(names)) == 1 else names
         parts = [" ".join([super()._described(), *activation]), repr(self._loss)]
         if self._weight_decay:
             parts.append(f"weight_decay_lambda={self._weight_decay}")
         return ", ".join(parts)
+
+    def _described(self) -> str:
+        return self.architecture
 
     def _loss_of_prediction(
         self, predicted: npt.NDArray[Any], t: npt.ArrayLike, sample_weight: npt.ArrayLike | None
