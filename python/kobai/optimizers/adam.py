@@ -121,8 +121,9 @@ class Adam(BaseOptimizer):
         Examples
         --------
         >>> from kobai import Adam
-        >>> [rate for rate, *_ in Adam(lr=0.5, beta1=0.5, beta2=0.75).scalars_of_steps(0, 2)]
-        [0.5, 0.4409585518440984]
+        >>> steps = Adam(lr=0.5, beta1=0.5, beta2=0.75).scalars_of_steps(0, 2)
+        >>> [round(rate, 6) for rate, *_ in steps]
+        [0.5, 0.440959]
         """
         return [self.scalars(step) for step in range(first, first + count)]
 
