@@ -169,14 +169,14 @@ fn differences_are_those_of_the_losses() {
         let case = Case::new(&mut draw, round % 2 == 0);
         for loss in LOSSES {
             for weights in [None, Some(&case.weights)] {
-                let soft = Targets::Dense(case.soft.view());
+                let soft = Targets::dense(case.soft.view());
                 assert_differences(loss, &case, &soft, weights);
                 if !matches!(loss, Loss::SoftmaxCrossEntropy(_)) {
                     continue;
                 }
                 for k in 0..CLASSES {
                     let label = [i64::try_from(k).expect("it is small")];
-                    assert_differences(loss, &case, &Targets::Labels(&label), weights);
+                    assert_differences(loss, &case, &Targets::labels(&label), weights);
                 }
             }
         }
@@ -196,7 +196,7 @@ fn large_moves_of_a_score_in_a_sample_of_one_class_are_evaluated_too() {
         let batch = Scored {
             scores: case.scores.view(),
             outputs: outputs.view(),
-            targets: &Targets::Labels(&label),
+            targets: &Targets::labels(&label),
         };
         let form = loss.closed_form(&batch, &[target]).expect("it has one");
         let t: Vec<f64> = (0..CLASSES).map(|i| f64::from(u8::from(i == k))).collect();

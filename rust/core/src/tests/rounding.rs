@@ -19,7 +19,11 @@ struct Rounded {
 fn activated(activation: Activation, a: Rounded) -> Rounded {
     let at = |a: f64| complex::activation(activation, real(a), a).re;
     let value = at(a.value);
-    let off = at(a.value + a.off) - at(a.value - a.off);
+    let off = match activation {
+        // These do not rise everywhere.
+        Activation::Silu | Activation::Gelu => 2.0 * activation.certificate().slope * a.off,
+        _ => at(a.value + a.off) - at(a.value - a.off),
+    };
     Rounded {
         value,
         off: off + ROUNDINGS * f64::EPSILON * value.abs(),
