@@ -100,7 +100,7 @@ impl<S: Iterator<Item = usize>> Kernel for Evaluate<'_, S> {
             places.push(inputs);
             shifts.push(h);
             shifts.resize(shifts.len().next_multiple_of(LANES), 0.0);
-            let max_shift = OneUnit { by: &shifts }.largest();
+            let max_shift = OneUnit { by: &shifts }.max_move();
             perturbed.prepare_sample::<L>(&unit, n, max_shift, &mut scratch);
             let pre = perturbed.forward().pre(l).row(n)[self.j];
             if pre.is_finite() {

@@ -194,19 +194,19 @@ impl Kernel for Fill<'_> {
     fn run<L: Level>(self) {
         let (weights, units) = (self.weights, self.weights.cols());
         let stride = self.rows.len() / units;
-        for first in (0..weights.rows()).step_by(LANES) {
-            let count = LANES.min(weights.rows() - first);
+        for start in (0..weights.rows()).step_by(LANES) {
+            let count = LANES.min(weights.rows() - start);
             for (k, row) in self.rows.chunks_exact_mut(stride).enumerate() {
                 let mut block = [0.0; LANES];
                 for (lane, weight) in block[..count].iter_mut().enumerate() {
-                    *weight = weights.data()[(first + lane) * units + k];
+                    *weight = weights.data()[(start + lane) * units + k];
                 }
                 let mut power = block;
                 for (i, row) in row.chunks_exact_mut(self.width).enumerate() {
                     if i > 0 {
                         next_power(&mut power, &block, i + 1);
                     }
-                    row[first..first + LANES].copy_from_slice(&power);
+                    row[start..start + LANES].copy_from_slice(&power);
                 }
             }
         }

@@ -48,11 +48,11 @@ impl OddInterpolation {
 #[must_use]
 pub fn error_bound(terms: usize, ratio: f64, bound: f64) -> f64 {
     let m = i32::try_from(terms).unwrap_or(i32::MAX);
-    let room = 1.0 - ratio * ratio;
-    if ratio.is_nan() || room <= 0.0 {
+    let gap = 1.0 - ratio * ratio;
+    if ratio.is_nan() || gap <= 0.0 {
         return f64::INFINITY;
     }
-    2.0 * 0.25_f64.powi(m) * bound * ratio.powi(2 * m + 1) / room.powi(m + 1)
+    2.0 * 0.25_f64.powi(m) * bound * ratio.powi(2 * m + 1) / gap.powi(m + 1)
 }
 
 /// The fewest terms whose error is at most `tolerance`, if [`MAX_TERMS`] are enough.

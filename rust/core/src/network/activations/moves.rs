@@ -13,7 +13,7 @@ pub trait Moves: Copy {
     fn by(self, lane: usize) -> f64;
 
     /// The largest absolute move; a NaN is larger than all.
-    fn largest(self) -> f64;
+    fn max_move(self) -> f64;
 
     /// The lanes, of `count`, whose unit stands at `place`.
     fn lanes_of(self, place: usize, count: usize) -> Range<usize>;
@@ -39,7 +39,7 @@ impl Moves for AllUnits {
     }
 
     #[inline(always)]
-    fn largest(self) -> f64 {
+    fn max_move(self) -> f64 {
         self.by.abs()
     }
 
@@ -70,7 +70,7 @@ impl Moves for OneUnit<'_> {
     }
 
     #[inline(always)]
-    fn largest(self) -> f64 {
+    fn max_move(self) -> f64 {
         // Sizes are ordered as their bits are, a NaN behind all numbers.
         let mut largest = 0;
         for by in self.by {
@@ -100,8 +100,8 @@ impl Moves for OneUnit<'_> {
 #[derive(Debug)]
 pub struct UnitRows<'a, M, const N: usize> {
     rows: [&'a [f64]; N],
-    /// Those of the first unit: of one unit, nothing else is read, and nothing in a loop.
-    first: [f64; N],
+    /// The numbers at the place 0: of one unit, nothing else is read, and nothing in a loop.
+    of_one_unit: [f64; N],
     moves: PhantomData<M>,
 }
 
@@ -111,14 +111,14 @@ impl<'a, M: Moves, const N: usize> UnitRows<'a, M, N> {
     #[must_use]
     pub fn new(rows: &'a [f64], width: usize) -> Self {
         let mut split = [rows; N];
-        let mut first = [0.0; N];
+        let mut of_one_unit = [0.0; N];
         for m in 0..N {
             split[m] = &rows[m * width..(m + 1) * width];
-            first[m] = split[m][0];
+            of_one_unit[m] = split[m][0];
         }
         Self {
             rows: split,
-            first,
+            of_one_unit,
             moves: PhantomData,
         }
     }
@@ -128,7 +128,7 @@ impl<'a, M: Moves, const N: usize> UnitRows<'a, M, N> {
     #[must_use]
     pub fn of(&self, lane: usize) -> [f64; N] {
         if M::IS_ONE_UNIT {
-            return self.first;
+            return self.of_one_unit;
         }
         let mut numbers = [0.0; N];
         for m in 0..N {

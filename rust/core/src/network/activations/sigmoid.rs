@@ -45,7 +45,7 @@ impl ActivationFunction for Sigmoid {
         moves: M,
         (above, below): (&mut [f64], &mut [f64]),
     ) {
-        if moves.largest() > MAX_MOVE_5_TERMS {
+        if moves.max_move() > MAX_MOVE_5_TERMS {
             changes_one_by_one::<Self, L, M>((a, z), moves, (above, below));
             return;
         }

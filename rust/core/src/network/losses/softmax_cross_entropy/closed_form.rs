@@ -20,7 +20,8 @@
 
 use std::sync::OnceLock;
 
-use super::one_score::{LogPowers, OtherScores};
+use super::one_score::LogPowers;
+use super::other_scores::OtherScores;
 use crate::network::losses::{Scored, Target};
 use crate::numeric::matrix::{Matrix, MatrixRef};
 use crate::numeric::simd::{dispatch, Kernel, Level};

@@ -3,6 +3,7 @@
 pub(super) mod class_sums;
 pub(super) mod closed_form;
 pub(super) mod one_score;
+mod other_scores;
 
 use super::closed_form::ClosedForm;
 use super::{LossCertificate, LossFunction, Scored, Target, TargetValues, Targets};

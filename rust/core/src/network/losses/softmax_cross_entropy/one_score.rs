@@ -14,18 +14,18 @@
 //! epsilon fractions `q_k` do not count, what is left is
 //! `sum_k t_k ln(1 + g) - sum_k t_k q_k g - t_j [d + q_j (u - g)]`.
 //!
-//! Moves of any size need the sum of all other exponentials, found once a sample too.
+//! Moves of any size need the [other scores](super::other_scores).
 
 use super::closed_form::{ClosedForm, Series, TargetSums};
+use super::other_scores::OtherScores;
 use crate::network::activations::{Moves, UnitRows};
 use crate::network::losses::closed_form::{fill_lanes, Lanes};
 use crate::network::losses::Target;
-use crate::numeric::matrix::MatrixRef;
-use crate::numeric::simd::{dispatch, Kernel, Level};
+use crate::numeric::simd::Level;
 use crate::numeric::vecmath::series::{
     exp_m1_series, ln_1p_series, LN_1P_COEFFICIENTS, MAX_MOVE_5_TERMS,
 };
-use crate::numeric::vecmath::{exp, horner, ln};
+use crate::numeric::vecmath::horner;
 
 /// The largest move of a score that the series serve. Nine terms of that of `exp(x) - 1` leave out less than
 /// `16^-9 / 10! < 5e-18` of it, thirteen of that of `ln(1 + x)`, `|x| < 1.04 / 16`, less than `3e-18`.
@@ -112,16 +112,16 @@ impl ClosedForm<'_> {
         moves: M,
         out: &mut [f64],
     ) {
-        let max_move = moves.largest();
+        let max_move = moves.max_move();
         match (scores.series(max_move), target) {
             (_, Target::Label(k)) if max_move > MAX_MOVE => {
                 let row = self.batch.scores.row(n);
                 let others = &self.others()[n];
-                let mut score = others.score::<L>(row, (k, lanes.index(0)), self.epsilon);
+                let mut score = others.moved::<L>(row, (k, lanes.index(0)), self.epsilon);
                 for (i, out) in out.iter_mut().enumerate() {
                     if !M::IS_ONE_UNIT && i > 0 {
                         let j = i.min(row.len() - 1);
-                        score = others.score::<L>(row, (k, j), self.epsilon);
+                        score = others.moved::<L>(row, (k, j), self.epsilon);
                     }
                     *out = score.difference::<L>(moves.by(i));
                 }
@@ -145,7 +145,7 @@ impl ClosedForm<'_> {
 
     fn others(&self) -> &[OtherScores] {
         self.others
-            .get_or_init(|| dispatch(SumOthers(self.batch.scores)))
+            .get_or_init(|| OtherScores::of_batch(self.batch.scores))
     }
 }
 
@@ -264,128 +264,4 @@ fn share_of_any_fraction<L: Level>(y: f64, fraction: f64, by: Move) -> f64 {
 #[inline(always)]
 fn difference_of_ln<L: Level>(x: f64, y: f64) -> f64 {
     ln_1p_series::<L, LN_TERMS>(x) - ln_1p_series::<L, LN_TERMS>(y)
-}
-
-/// The sum of the exponentials of all scores of a sample but one, for any one of them.
-///
-/// It is that of all less its own, but for the largest score: its own could be all of that.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct OtherScores {
-    top: usize,
-    /// The largest score, and the sum of all exponentials over its own.
-    all: (f64, f64),
-    /// The same of all scores but it.
-    but_top: (f64, f64),
-}
-
-/// Finds them for each sample.
-struct SumOthers<'a>(MatrixRef<'a, f64>);
-
-impl Kernel for SumOthers<'_> {
-    type Output = Vec<OtherScores>;
-
-    #[inline(always)]
-    fn run<L: Level>(self) -> Vec<OtherScores> {
-        let mut all = Vec::with_capacity(self.0.rows());
-        for n in 0..self.0.rows() {
-            all.push(OtherScores::new::<L>(self.0.row(n)));
-        }
-        all
-    }
-}
-
-impl OtherScores {
-    #[inline(always)]
-    fn new<L: Level>(scores: &[f64]) -> Self {
-        let mut top = 0;
-        for (k, &score) in scores.iter().enumerate() {
-            if score > scores[top] {
-                top = k;
-            }
-        }
-        let (before, after) = (&scores[..top], &scores[top + 1..]);
-        let rest = before.iter().chain(after);
-        let second = rest.fold(f64::NEG_INFINITY, |most, &score| most.max(score));
-        // Where there is none, or all are excluded, they sum to nothing over whatever.
-        let second = if second.is_finite() { second } else { 0.0 };
-        let but_top = sum_over::<L>(before, second) + sum_over::<L>(after, second);
-        Self {
-            top,
-            all: (scores[top], sum_over::<L>(scores, scores[top])),
-            but_top: (second, but_top),
-        }
-    }
-
-    /// The logarithm of the sum without score `j`, over the exponential of a score.
-    #[inline(always)]
-    fn logarithm<L: Level>(&self, scores: &[f64], j: usize, over: f64) -> f64 {
-        let (largest, total) = if j == self.top {
-            self.but_top
-        } else {
-            let (largest, total) = self.all;
-            (largest, total - exp::<f64, L>(scores[j] - largest))
-        };
-        if total > 0.0 {
-            (largest - over) + ln::<f64, L>(total)
-        } else {
-            f64::NEG_INFINITY
-        }
-    }
-
-    /// Score `j` of a sample of class `k`.
-    #[inline(always)]
-    fn score<L: Level>(&self, scores: &[f64], (k, j): (usize, usize), epsilon: f64) -> MovedScore {
-        MovedScore {
-            score: scores[j],
-            over_label: scores[j] - scores[k],
-            others: self.logarithm::<L>(scores, j, scores[k]),
-            is_label: j == k,
-            epsilon,
-        }
-    }
-}
-
-/// A score that alone moves by any amount, in a sample of one class.
-#[derive(Debug, Clone, Copy)]
-struct MovedScore {
-    score: f64,
-    /// How far it lies above the score of the class.
-    over_label: f64,
-    /// The logarithm of the sum of all other exponentials, over that of the class.
-    others: f64,
-    is_label: bool,
-    epsilon: f64,
-}
-
-impl MovedScore {
-    /// The difference of the losses when it moves up by `d` and when it moves down.
-    #[inline(always)]
-    fn difference<L: Level>(self, d: f64) -> f64 {
-        let mut losses = [0.0; 2];
-        for (loss, d) in losses.iter_mut().zip([d, -d]) {
-            // All exponentials, over that of the class.
-            let total = if self.is_label {
-                1.0 + exp::<f64, L>(self.others - d)
-            } else {
-                exp::<f64, L>(self.others) + exp::<f64, L>(self.over_label + d)
-            };
-            // Softmax gives no numbers where a score is infinite.
-            *loss = if self.score + d < f64::INFINITY {
-                -ln::<f64, L>(1.0 / total + self.epsilon)
-            } else {
-                f64::NAN
-            };
-        }
-        losses[0] - losses[1]
-    }
-}
-
-/// The sum of exponentials over that of `over`.
-#[inline(always)]
-fn sum_over<L: Level>(scores: &[f64], over: f64) -> f64 {
-    let mut sum = 0.0;
-    for &score in scores {
-        sum += exp::<f64, L>(score - over);
-    }
-    sum
 }

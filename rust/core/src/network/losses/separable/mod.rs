@@ -1,23 +1,14 @@
 //! Losses that are sums over the scores, each term of one score and its target.
-//!
-//! A small move of the scores changes such a loss by Taylor's formula. When a unit below that weighs `w_k` in
-//! score `k` changes by `d`, the loss changes by
-//!
-//! ```text
-//! sum_m d^m sum_k l_k^(m) w_k^m / m!,
-//! ```
-//!
-//! where `l_k^(m)` is the `m`-th derivative of the term of score `k`. The sums over `k` do not depend on
-//! `d`.
 
-use super::closed_form::{fill_lanes, ClosedForm, Lanes};
+mod taylor;
+
+use super::closed_form::ClosedForm;
 use super::{LossCertificate, LossFunction, Scored, Target, Targets};
-use crate::network::activations::{Moves, UnitRows};
-use crate::network::incoming::Incoming;
 use crate::numeric::matrix::{Matrix, MatrixRef};
 use crate::numeric::scalar::Scalar;
 use crate::numeric::simd::{dispatch, Kernel, Level};
-use crate::numeric::vecmath::horner;
+
+pub use taylor::Taylor;
 
 /// The most derivatives of a term that are of use.
 pub const MAX_DERIVATIVES: usize = 5;
@@ -75,9 +66,6 @@ const MAX_RADIUS: f64 = 1e10;
 /// known to so much of the score at best, and need not be told apart further.
 const ROUNDING: f64 = f64::EPSILON / 1e-11;
 
-/// A little less than rounding leaves of a distance.
-const MARGIN: f64 = 1.0 - 1e-9;
-
 impl<F: SeparableLoss> LossFunction for F {
     const NAME: &'static str = F::NAME;
     const TAKES_LABELS: bool = false;
@@ -98,14 +86,14 @@ impl<F: SeparableLoss> LossFunction for F {
     fn score_gradients<T: Scalar>(
         self,
         scores: MatrixRef<'_, T>,
-        (targets, first): (&Targets<'_, T>, usize),
+        (targets, first_sample): (&Targets<'_, T>, usize),
         out: &mut [T],
     ) {
         dispatch(Slopes {
             loss: self,
             scores,
             targets,
-            first,
+            first_sample,
             out,
         });
     }
@@ -209,7 +197,7 @@ struct Slopes<'a, F, T> {
     loss: F,
     scores: MatrixRef<'a, T>,
     targets: &'a Targets<'a, T>,
-    first: usize,
+    first_sample: usize,
     out: &'a mut [T],
 }
 
@@ -220,142 +208,11 @@ impl<F: SeparableLoss, T: Scalar> Kernel for Slopes<'_, F, T> {
     fn run<L: Level>(self) {
         let rows = self.out.chunks_exact_mut(self.scores.cols());
         for (i, row) in rows.enumerate() {
-            let target = self.targets.sample(self.first + i);
+            let target = self.targets.sample(self.first_sample + i);
             let scores = self.scores.row(i);
             for (k, (out, &score)) in row.iter_mut().zip(scores).enumerate() {
                 *out = self.loss.slope::<T, L>(score, target.weight(k));
             }
         }
-    }
-}
-
-/// The derivatives of the terms of a batch.
-#[derive(Debug)]
-pub struct Taylor {
-    /// A row of the scores for each sample and derivative, those of a sample next to each other.
-    derivatives: Matrix<f64>,
-    /// How many derivatives there are.
-    terms: usize,
-    /// For each sample, the largest move of a score that they serve.
-    max_moves: Vec<f64>,
-}
-
-impl Taylor {
-    fn new<F: SeparableLoss>(loss: F, batch: &Scored<'_, f64>) -> Self {
-        let (samples, classes) = (batch.scores.rows(), batch.scores.cols());
-        let mut derivatives = Matrix::zeros(samples * F::DERIVATIVES, classes);
-        let mut max_moves = vec![F::MAX_MOVE; samples];
-        let sizes = F::DERIVATIVES * classes;
-        for (n, rows) in derivatives.data_mut().chunks_exact_mut(sizes).enumerate() {
-            let target = batch.targets.sample(n);
-            for (k, &score) in batch.scores.row(n).iter().enumerate() {
-                let t = target.weight(k);
-                let all = loss.derivatives(score, t);
-                for (row, &derivative) in rows.chunks_exact_mut(classes).zip(&all) {
-                    row[k] = derivative;
-                }
-                max_moves[n] = max_moves[n].min(loss.distance_to_kink(score, t) * MARGIN);
-            }
-        }
-        Self {
-            derivatives,
-            terms: F::DERIVATIVES,
-            max_moves,
-        }
-    }
-
-    /// How many derivatives there are.
-    #[must_use]
-    pub fn terms(&self) -> usize {
-        self.terms
-    }
-
-    /// The largest move of a score of sample `n` that they serve.
-    #[inline(always)]
-    #[must_use]
-    pub fn max_move(&self, n: usize) -> f64 {
-        self.max_moves[n]
-    }
-
-    /// Finds the sums of sample `n` for the lanes of `incoming`, inside a [`Kernel`]: a row for each power of
-    /// a change.
-    #[inline(always)]
-    pub fn weigh<L: Level>(&self, n: usize, incoming: &Incoming, rows: &mut Vec<f64>) {
-        let width = incoming.width();
-        rows.resize(self.terms * width, 0.0);
-        for (m, row) in rows.chunks_exact_mut(width).enumerate() {
-            let derivatives = self.derivatives.row(n * self.terms + m);
-            incoming.weigh::<L>(derivatives, m + 1..m + 2, row);
-        }
-    }
-
-    /// Turns two changes in each lane, `above` and `below`, into the difference of the losses after them, in
-    /// place of `above`, inside a [`Kernel`].
-    #[inline(always)]
-    pub fn differences<L: Level, M: Moves>(&self, rows: &[f64], changes: (&mut [f64], &mut [f64])) {
-        match self.terms {
-            1 => differences_by::<L, M, 1>(rows, changes),
-            2 => differences_by::<L, M, 2>(rows, changes),
-            _ => differences_by::<L, M, MAX_DERIVATIVES>(rows, changes),
-        }
-    }
-
-    /// Takes scores of sample `n` that are to move: a row for each odd derivative.
-    #[inline(always)]
-    pub fn take_scores(&self, n: usize, lanes: Lanes, rows: &mut Vec<f64>) {
-        rows.clear();
-        let mut row = Vec::new();
-        let mut factorial = 1.0;
-        for m in 1..=self.terms {
-            factorial *= m as f64;
-            if m % 2 == 1 {
-                fill_lanes(
-                    self.derivatives.row(n * self.terms + m - 1),
-                    lanes,
-                    &mut row,
-                );
-                rows.extend(row.iter().map(|derivative| derivative / factorial));
-            }
-        }
-    }
-
-    /// Writes for each lane the difference of the losses when its score alone moves up and when it moves
-    /// down, inside a [`Kernel`]: twice what odd powers add up to.
-    #[inline(always)]
-    pub fn differences_by_scores<L: Level, M: Moves>(
-        &self,
-        rows: &[f64],
-        moves: M,
-        out: &mut [f64],
-    ) {
-        match self.terms {
-            1 | 2 => odd_differences_by::<L, M, 1>(rows, moves, out),
-            _ => odd_differences_by::<L, M, { MAX_DERIVATIVES.div_ceil(2) }>(rows, moves, out),
-        }
-    }
-}
-
-/// See [`Taylor::differences`], by `N` rows.
-#[inline(always)]
-fn differences_by<L: Level, M: Moves, const N: usize>(
-    rows: &[f64],
-    (above, below): (&mut [f64], &mut [f64]),
-) {
-    let rows = UnitRows::<M, N>::new(rows, rows.len() / N);
-    for (i, (above, below)) in above.iter_mut().zip(below).enumerate() {
-        let sums = rows.of(i);
-        let down = *below * horner::<_, L, N>(*below, &sums);
-        *above = *above * horner::<_, L, N>(*above, &sums) - down;
-    }
-}
-
-/// See [`Taylor::differences_by_scores`], by `N` rows.
-#[inline(always)]
-fn odd_differences_by<L: Level, M: Moves, const N: usize>(rows: &[f64], moves: M, out: &mut [f64]) {
-    let rows = UnitRows::<M, N>::new(rows, rows.len() / N);
-    let moves = moves.range(0..out.len());
-    for (i, out) in out.iter_mut().enumerate() {
-        let d = moves.by(i);
-        *out = 2.0 * d * horner::<_, L, N>(d * d, &rows.of(i));
     }
 }
