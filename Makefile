@@ -16,7 +16,7 @@ unexport CONDA_PREFIX
 # Two pips must not install at the same time. Slow steps use all cores by themselves.
 .NOTPARALLEL:
 
-.PHONY: train test lint rust-test python-test soak bench bench-products format
+.PHONY: train test lint rust-test python-test soak bench bench-networks bench-products format
 .PHONY: build toolchain venv build-tools test-tools lint-tools peers clean
 
 train: build
@@ -95,6 +95,12 @@ soak: test-tools
 # The peers are heavy, so only this target installs them; PyTorch is measured where it is there.
 bench: peers
 	$(PY) -m benchmarks
+
+# Other depths, activations, losses and optimizers: the tables and pictures of docs/networks.md.
+bench-networks: peers
+	$(PY) -m benchmarks.networks
+	$(PY) -m benchmarks.deep_training
+	$(PY) -m benchmarks.regression
 
 # The crates for dense products, side by side: see benchmarks/products.md.
 bench-products:

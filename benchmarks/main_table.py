@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.contenders import KOBAI, NAMES, PEERS, REFERENCES
+from benchmarks.contenders import KOBAI, PEERS, REFERENCES, name_of
 from benchmarks.processes import Ask, Plan, Records, Worker, all_cores, interleave, workers
 from benchmarks.rows import DENSE, EPOCHS, LOOP_OF, NUMERICAL, PEER_EPOCHS, PEER_STEPS, STEPS, Row
 from benchmarks.timing import Summary
@@ -70,17 +70,30 @@ class Measured:
 def measure(folder: Path, plan: Plan, *, is_quick: bool) -> Measured:
     counts = sorted({1, all_cores()})
     families = [(name, n) for name in (*REFERENCES, *PEERS, KOBAI) for n in counts]
+    rows = dict.fromkeys((*NUMERICAL, *DENSE, *STEPS, *EPOCHS))
+    return measure_rows(folder, plan, families, rows, _limits(is_quick=is_quick))
+
+
+def measure_rows(
+    folder: Path,
+    plan: Plan,
+    families: Sequence[tuple[str, int]],
+    rows: Iterable[Row],
+    limits: Mapping[Ask, int],
+) -> Measured:
+    """The rows, of families at so many threads each, all interleaved."""
     with workers(families, folder, plan.minimum) as started:
         measured = _who_came(started)
         ready = [worker for worker in started if not worker.missing]
-        records = interleave(ready, plan, _limits(is_quick=is_quick))
+        records = interleave(ready, plan, limits)
     measured.rounds = records.rounds
-    for row in dict.fromkeys((*NUMERICAL, *DENSE, *STEPS, *EPOCHS)):
+    counts = sorted({threads for _, threads in families})
+    for row in rows:
         figure = _figure(row, records, counts)
         if figure is not None:
             measured.figures[row] = figure
     for ask, error in records.errors.items():
-        words = f"{NAMES[ask.family]}, {ask.task}, {ask.threads} threads failed: {error}"
+        words = f"{name_of(ask.family)}, {ask.task}, {ask.threads} threads failed: {error}"
         measured.skipped.append(words)
     return measured
 
@@ -90,7 +103,7 @@ def _who_came(started: Sequence[Worker]) -> Measured:
     for worker in started:
         measured.versions.update(worker.versions)
         if worker.missing:
-            words = f"{NAMES[worker.family]} is skipped: {worker.missing}"
+            words = f"{name_of(worker.family)} is skipped: {worker.missing}"
             if words not in measured.skipped:
                 measured.skipped.append(words)
     return measured

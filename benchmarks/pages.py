@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 
 from benchmarks.main_table import Figure, Measured
@@ -12,10 +11,6 @@ from benchmarks.timing import duration
 
 WHOLE_PAGES = ("README.md", "README.ja.md")
 METHOD_PAGE = "docs/numerical-gradient.md"
-
-_SECTION = re.compile(
-    r"(?<=<!-- benchmark table: begin -->\n).*(?=<!-- benchmark table: end -->)", re.DOTALL
-)
 
 
 def write(measured: Measured) -> None:
@@ -63,11 +58,34 @@ def _table(what: str, against: str, figures: Iterable[tuple[Figure, str]]) -> st
 
 
 def _replace(page: str, tables: Sequence[str]) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    below = section(text, page, "benchmark table").rpartition("|\n")[2]
+    write_section(page, "benchmark table", "\n".join(tables) + below)
+
+
+def section(text: str, page: str, name: str) -> str:
+    """What stands between the two marks of a section of that name in the text of a page."""
+    return _parts(text, page, name)[1]
+
+
+def write_section(page: str, name: str, written: str) -> None:
+    """Replace what stands between the two marks of a section."""
     file = ROOT / page
-    text = file.read_text(encoding="utf-8")
-    section = _SECTION.search(text)
-    if section is None:
-        raise ValueError(f"{page} must have a benchmark table between its two marks")
-    below = section[0].rpartition("|\n")[2]
-    written = "\n".join(tables) + below
-    file.write_text(text[: section.start()] + written + text[section.end() :], encoding="utf-8")
+    before, _, after = _parts(file.read_text(encoding="utf-8"), page, name)
+    file.write_text(before + written + after, encoding="utf-8")
+
+
+def _parts(text: str, page: str, name: str) -> tuple[str, str, str]:
+    """What stands before a section, with its mark, in it, and behind it."""
+    before, begin, rest = text.partition(f"<!-- {name}: begin -->\n")
+    inside, end, after = rest.partition(f"<!-- {name}: end -->")
+    if not end:
+        raise ValueError(f"{page} must have the two marks of the section {name!r}")
+    return before + begin, inside, end + after
+
+
+def page_table(header: Sequence[str], rows: Iterable[Sequence[str]], numbers: int) -> str:
+    """Markdown: a table whose last columns, so many, are numbers."""
+    rule = ["---"] * (len(header) - numbers) + ["--:"] * numbers
+    lines = ["| " + " | ".join(line) + " |\n" for line in (header, *rows)]
+    return "".join([lines[0], "|" + "|".join(rule) + "|\n", *lines[1:]])

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,14 @@ import numpy.typing as npt
 
 Array = npt.NDArray[Any]
 Params = dict[str, Array]
+Split = tuple[Array, Array]
 
 ROOT = Path(__file__).resolve().parent.parent
 MNIST_BESIDE = ROOT.parent / "shared" / "mnist"
 DATA_VARIABLE = "KOBAI_BENCH_DATA"
 
-KEYS = ("W1", "b1", "W2", "b2")
 INPUTS, HIDDEN, CLASSES = 784, 50, 10
+DEEP_HIDDEN = (100, 100)
 BATCH = 100
 EPOCH_IMAGES = 60_000
 EPOCH_STEPS = EPOCH_IMAGES // BATCH
@@ -43,12 +45,27 @@ class Batch:
 
 @dataclass(frozen=True)
 class Problem:
-    """Two batches, the parameters to start from, and where the images of an epoch lie."""
+    """Two batches, the parameters to start from, and where the images of an epoch lie.
+
+    The parameters are those of sigmoid layers below a softmax, whose probabilities `delta` is added
+    to.
+    """
 
     mnist: Batch
     dense: Batch
     params: Params
     folder: Path
+    delta: float = DELTA
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Of the network: the inputs, the units of each hidden layer, the classes."""
+        weights = [self.params[f"W{k}"].shape for k in range(1, len(self.params) // 2 + 1)]
+        return weights[0][0], *(units for _, units in weights)
+
+    def deeper(self) -> Problem:
+        """The same of the network with two hidden layers."""
+        return replace(self, params=draw_deep_params(), delta=0.0)
 
     def images(self) -> tuple[Array, Array]:
         """All images of an epoch in float32, and their labels."""
@@ -76,9 +93,10 @@ def draw_params(hidden: int = HIDDEN) -> Params:
 
 def prepare(folder: Path) -> str:
     """Write the images where every process can read them; say in words which they are."""
-    images, labels, words = _load_images()
+    (images, labels), _, words = load_splits()
     copies = -(-EPOCH_IMAGES // len(images))
     if copies > 1:
+        words += f" (repeated to {EPOCH_IMAGES:,} for an epoch)"
         images, labels = np.tile(images, (copies, 1)), np.tile(labels, copies)
     np.save(folder / "images.npy", images[:EPOCH_IMAGES])
     np.save(folder / "labels.npy", labels[:EPOCH_IMAGES])
@@ -95,17 +113,27 @@ def load_problem(folder: Path) -> Problem:
     return Problem(mnist, dense, draw_params(), folder)
 
 
-def _load_images() -> tuple[Array, Array, str]:
+def draw_deep_params() -> Params:
+    """Initial parameters of the deeper network, of the deviation that suits sigmoid units."""
+    rng = np.random.default_rng(0)
+    params = {}
+    for k, (rows, units) in enumerate(pairwise((INPUTS, *DEEP_HIDDEN, CLASSES)), 1):
+        params[f"W{k}"] = rng.standard_normal((rows, units)) / np.sqrt(rows)
+        params[f"b{k}"] = np.zeros(units)
+    return params
+
+
+def load_splits() -> tuple[Split, Split, str]:
+    """Training and test images of MNIST with their labels, and in words which they are."""
     from kobai import load_mnist, load_mnist_sample
 
     named = os.environ.get(DATA_VARIABLE)
     path = Path(named) if named else MNIST_BESIDE
     if named or path.is_dir():
-        (x, t), _ = load_mnist(path=path)
-        return x, t, f"MNIST, {len(x):,} training images"
-    (x, t), _ = load_mnist_sample()
-    words = f"the sample of MNIST that ships with kobai, {len(x):,} images"
-    return x, t, f"{words} (repeated to {EPOCH_IMAGES:,} for an epoch)"
+        train, test = load_mnist(path=path)
+        return train, test, f"MNIST, {len(train[0]):,} training images"
+    train, test = load_mnist_sample()
+    return train, test, f"the sample of MNIST that ships with kobai, {len(train[0]):,} images"
 
 
 def sigmoid(a: Array) -> Array:
@@ -117,27 +145,31 @@ def softmax(a: Array) -> Array:
     return e / e.sum(axis=1, keepdims=True)
 
 
-def oracle_gradient(params: Mapping[str, Array], batch: Batch) -> Params:
-    """The exact derivative of the notebook's loss, mean over the batch, by the chain rule."""
-    x, t = batch.x, batch.t
-    z = sigmoid(x @ params["W1"] + params["b1"])
-    y = softmax(z @ params["W2"] + params["b2"])
-    by_y = -t / (y + DELTA) / len(x)
-    by_a2 = y * (by_y - np.sum(by_y * y, axis=1, keepdims=True))
-    by_a1 = (by_a2 @ params["W2"].T) * z * (1 - z)
-    return {
-        "W1": x.T @ by_a1,
-        "b1": by_a1.sum(axis=0),
-        "W2": z.T @ by_a2,
-        "b2": by_a2.sum(axis=0),
-    }
+def oracle_gradient(problem: Problem, batch: Batch) -> Params:
+    """The exact derivative of the loss, mean over the batch, by the chain rule.
+
+    At the parameters that a problem starts from.
+    """
+    params, depth = problem.params, len(problem.params) // 2
+    inputs = [batch.x]
+    for k in range(1, depth):
+        inputs.append(sigmoid(inputs[-1] @ params[f"W{k}"] + params[f"b{k}"]))
+    y = softmax(inputs[-1] @ params[f"W{depth}"] + params[f"b{depth}"])
+    by_y = -batch.t / (y + problem.delta) / len(batch.x)
+    by_a = y * (by_y - np.sum(by_y * y, axis=1, keepdims=True))
+    grads = {}
+    for k in range(depth, 0, -1):
+        z = inputs[k - 1]
+        grads[f"W{k}"], grads[f"b{k}"] = z.T @ by_a, by_a.sum(axis=0)
+        by_a = (by_a @ params[f"W{k}"].T) * z * (1 - z)
+    return grads
 
 
 def largest_difference(left: Mapping[str, Array], right: Mapping[str, Array]) -> float:
     """Over the elements of all arrays; elements that are NaN on the left were not computed."""
     worst = 0.0
-    for key in KEYS:
-        difference = np.abs(np.asarray(left[key], np.float64) - right[key])
+    for key, exact in right.items():
+        difference = np.abs(np.asarray(left[key], np.float64) - exact)
         computed = ~np.isnan(np.asarray(left[key], np.float64))
         if not computed.any():
             raise ValueError(f"no element of {key} was computed")

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from benchmarks.cells import HEADER, cells, error, faster, of_peer, share
 from benchmarks.contenders.notebook_loop import ALL_PARAMETERS, SLICE_PARAMETERS
 from benchmarks.machine import describe
-from benchmarks.main_table import Figure, Measured
+from benchmarks.main_table import Measured
 from benchmarks.promises import promises
 from benchmarks.report import table
 from benchmarks.rows import DENSE, EPOCHS, NUMERICAL, STEPS, Row
-from benchmarks.timing import Summary, duration
 
 METHOD = f"""\
 Each contender runs alone in processes of its own, one with one thread and one with all; a row
@@ -90,70 +90,24 @@ def _list(lines: Iterable[str]) -> str:
     return "".join(f"- {line}\n" for line in lines)
 
 
-def _cells(figure: Figure) -> list[str]:
-    """What every table says of a row."""
-    summary = figure.summary
-    return [
-        figure.row.label,
-        figure.row.dtype,
-        str(figure.threads),
-        duration(summary.median, summary.digits),
-        _spread(summary),
-    ]
-
-
-def _spread(summary: Summary) -> str:
-    if summary.rounds == 1:
-        return "once"
-    return f"{duration(summary.low)} to {duration(summary.high)}"
-
-
-def _error(figure: Figure) -> str:
-    if figure.difference is None:
-        return "-"
-    return f"{figure.difference:.0e}" + (" WRONG" if figure.is_wrong else "")
-
-
-HEADER = ["what", "dtype", "threads", "time", "quartiles"]
-
-
 def _numerical(measured: Measured, rows: Iterable[Row]) -> str:
     peer = measured.fastest_peer_step()
     lines = []
     for figure in measured.present(rows):
         loop = measured.loop(figure.row)
-        lines.append([*_cells(figure), _faster(figure, loop), _share(figure, peer), _error(figure)])
-    return table([*HEADER, "faster than the loop", _of(peer), "error"], lines)
-
-
-def _faster(figure: Figure, loop: Figure | None) -> str:
-    if loop is None:
-        return "-"
-    return f"{loop.summary.ratio_to(figure.summary)}x"
+        lines.append([*cells(figure), faster(figure, loop), share(figure, peer), error(figure)])
+    return table([*HEADER, "faster than the loop", of_peer(peer), "error"], lines)
 
 
 def _steps(measured: Measured) -> str:
     peer = measured.fastest_peer_step()
     figures = measured.present(STEPS)
-    lines = [[*_cells(figure), _share(figure, peer), _error(figure)] for figure in figures]
-    return table([*HEADER, _of(peer), "error"], lines)
+    lines = [[*cells(figure), share(figure, peer), error(figure)] for figure in figures]
+    return table([*HEADER, of_peer(peer), "error"], lines)
 
 
 def _epochs(measured: Measured) -> str:
     peer = measured.fastest_peer_epoch()
     figures = measured.present(EPOCHS)
-    lines = [[*_cells(figure), _share(figure, peer)] for figure in figures]
+    lines = [[*cells(figure), share(figure, peer)] for figure in figures]
     return table([*HEADER, "of the fastest peer's"], lines)
-
-
-def _of(peer: Figure | None) -> str:
-    """The heading that names whose step is the measure."""
-    if peer is None:
-        return "of a peer's step"
-    return f"of the fastest peer's step ({peer.row.label.split(',')[0]})"
-
-
-def _share(figure: Figure, peer: Figure | None) -> str:
-    if peer is None:
-        return "-"
-    return figure.summary.ratio_to(peer.summary)

@@ -12,8 +12,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmarks.contenders import build
-from benchmarks.problem import Params, largest_difference, load_problem, oracle_gradient
+from benchmarks.contenders import build, of_family
+from benchmarks.problem import Problem, largest_difference, load_problem, oracle_gradient
 from benchmarks.timing import Stopwatch, Task
 
 Answer = dict[str, Any]
@@ -23,7 +23,7 @@ def main(arguments: list[str]) -> None:
     family, threads, folder, minimum = arguments
     write = _private_output()
     try:
-        problem = load_problem(Path(folder))
+        problem = of_family(family, load_problem(Path(folder)))
         versions, tasks = build(family, problem, int(threads))
     except ImportError as error:
         write({"missing": f"{error.name or error} is not installed"})
@@ -32,7 +32,7 @@ def main(arguments: list[str]) -> None:
     stopwatch = Stopwatch(float(minimum))
     commands: dict[str, Callable[[str], Answer]] = {
         "run": lambda name: {"seconds": _run(name, tasks, stopwatch)},
-        "check": lambda name: _check(tasks[name], problem.params),
+        "check": lambda name: _check(tasks[name], problem),
     }
     for line in sys.stdin:
         command, name = line.rstrip("\n").split(" ", 1)
@@ -53,10 +53,11 @@ def _answer(command: Callable[[str], Answer], name: str) -> Answer:
         return {"error": f"{type(error).__name__}: {error}"}
 
 
-def _check(task: Task, params: Params) -> Answer:
+def _check(task: Task, problem: Problem) -> Answer:
     if task.gradient is None or task.batch is None:
         return {"difference": None}
-    return {"difference": largest_difference(task.gradient(), oracle_gradient(params, task.batch))}
+    exact = oracle_gradient(problem, task.batch)
+    return {"difference": largest_difference(task.gradient(), exact)}
 
 
 def _private_output() -> Callable[[Mapping[str, Any]], None]:

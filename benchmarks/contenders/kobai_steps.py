@@ -2,35 +2,40 @@
 
 from __future__ import annotations
 
-import time
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 import kobai
+from benchmarks.fits import Fits
 from benchmarks.problem import (
     BATCH,
     CLASSES,
     EPOCH_STEPS,
-    HIDDEN,
-    INPUTS,
     LEARNING_RATE,
-    Array,
     Batch,
     Params,
     Problem,
 )
 from benchmarks.timing import LoopOfTwo, Task, from_step, loop
-from kobai import SGD, History, Trainer, TwoLayerNet
+from kobai import SGD, MultiLayerNet, Trainer, TwoLayerNet
 
 VERSIONS = {"kobai": kobai.__version__, "NumPy": np.__version__}
 
 NUMERICAL_STEPS = 100
 
+Gradient = Literal["backprop", "numerical"]
 
-def new_net(params: Params, dtype: npt.DTypeLike = np.float64) -> TwoLayerNet:
-    inputs, hidden = params["W1"].shape
-    net = TwoLayerNet(inputs, hidden, CLASSES, dtype=dtype)
+
+def new_net(params: Params, dtype: npt.DTypeLike = np.float64) -> TwoLayerNet | MultiLayerNet:
+    """The notebook's network, or one of more layers, that starts from parameters."""
+    inputs, *hidden = (len(params[f"W{k}"]) for k in range(1, len(params) // 2 + 1))
+    net: TwoLayerNet | MultiLayerNet
+    if len(hidden) == 1:
+        net = TwoLayerNet(inputs, hidden[0], CLASSES, dtype=dtype)
+    else:
+        net = MultiLayerNet(inputs, hidden, CLASSES, "sigmoid", dtype=dtype)
     net.params.update({key: value.astype(dtype) for key, value in params.items()})
     return net
 
@@ -106,66 +111,37 @@ def _numerical_step_tasks(problem: Problem, batch: Batch, name: str) -> dict[str
     }
 
 
-class _Fits:
-    """`Trainer.fit` on the images of an epoch, timed without the evaluation of accuracies.
+def _fit_tasks(problem: Problem) -> dict[str, Task]:
+    """`Trainer.fit` by both gradients."""
+    fits = Fits(problem)
 
-    `fit` evaluates before the first step, then calls `on_epoch`; it evaluates again when an epoch
-    is complete. The images are one batch more than the steps take, so the time from that call to
-    the return of `fit` is that of the steps alone.
-    """
-
-    def __init__(self, problem: Problem) -> None:
-        self._problem = problem
-        self._data: tuple[Array, Array] | None = None
-
-    def data(self, steps: int) -> tuple[Array, Array]:
-        if self._data is None:
-            x, t = self._problem.images()
-            self._data = np.concatenate([x, x[:BATCH]]), np.concatenate([t, t[:BATCH]])
-        x, t = self._data
-        samples = (steps + 1) * BATCH
-        return x[:samples], t[:samples]
-
-    def task(self, dtype: npt.DTypeLike, gradient: str, steps: int) -> Task:
+    def task(dtype: npt.DTypeLike, gradient: Gradient, steps: int) -> Task:
         def trainer() -> Trainer:
-            net = new_net(self._problem.params, dtype)
+            net = new_net(problem.params, dtype)
             return Trainer(net, SGD(lr=LEARNING_RATE), batch_size=BATCH, gradient=gradient, rng=0)
 
-        def run(calls: int) -> int:
-            return sum(_time_of_steps(trainer(), *self.data(steps), steps) for _ in range(calls))
-
         def stepped() -> Params:
-            one = trainer()
-            batch = self._problem.mnist
+            one, batch = trainer(), problem.mnist
             one.fit(batch.x.astype(dtype), batch.targets, iterations=1, progress=False)
-            return from_step(self._problem.params, one.net.params)
+            return from_step(problem.params, one.net.params)
 
-        return Task(run, stepped, self._problem.mnist)
+        return Task(fits.run(trainer, steps), stepped, problem.mnist)
 
-
-def _time_of_steps(trainer: Trainer, x: Array, t: Array, steps: int) -> int:
-    evaluated: list[int] = []
-
-    def on_epoch(history: History) -> None:  # noqa: ARG001 (what fit calls)
-        evaluated.append(time.perf_counter_ns())
-
-    trainer.fit(x, t, iterations=steps, progress=False, on_epoch=on_epoch)
-    end = time.perf_counter_ns()
-    (start,) = evaluated
-    return end - start
+    return {
+        "trainer backprop": task(np.float32, "backprop", EPOCH_STEPS),
+        "trainer numerical": task(np.float64, "numerical", NUMERICAL_STEPS),
+    }
 
 
 def tasks(problem: Problem, threads: int) -> dict[str, Task]:
     kobai.set_num_threads(threads)
-    assert problem.params["W1"].shape == (INPUTS, HIDDEN)
+    is_notebooks = len(problem.sizes) == 3
+    batches = {"mnist": problem.mnist} | ({"dense": problem.dense} if is_notebooks else {})
     made = {}
-    for name, batch in (("mnist", problem.mnist), ("dense", problem.dense)):
-        for method in ("direct", "incremental", "node"):
+    for name, batch in batches.items():
+        for method in ("direct", "incremental", "node") if is_notebooks else ():
             made[f"{name} {method}"] = _numerical_task(problem, batch, method)
         made.update(_numerical_step_tasks(problem, batch, name))
     for dtype in ("float32", "float64"):
         made[f"backprop step {dtype}"] = _step_task(problem, problem.mnist, dtype)
-    fits = _Fits(problem)
-    made["trainer backprop"] = fits.task(np.float32, "backprop", EPOCH_STEPS)
-    made["trainer numerical"] = fits.task(np.float64, "numerical", NUMERICAL_STEPS)
-    return made
+    return made | _fit_tasks(problem)

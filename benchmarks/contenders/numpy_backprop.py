@@ -13,45 +13,61 @@ from benchmarks.timing import Task, from_step, loop
 VERSIONS = {"NumPy": np.__version__}
 
 
-def step(params: Params, x: Array, t: Array) -> None:
-    """One step of gradient descent; every row of `t` sums to one."""
-    z = x @ params["W1"]
-    z += params["b1"]
-    np.negative(z, out=z)
-    np.exp(z, out=z)
-    z += 1
-    np.reciprocal(z, out=z)
+Layers = list[tuple[Array, Array]]
 
-    y = z @ params["W2"]
-    y += params["b2"]
+
+def layers_of(params: Params) -> Layers:
+    """Weights and biases, layer by layer."""
+    return [(params[f"W{k}"], params[f"b{k}"]) for k in range(1, len(params) // 2 + 1)]
+
+
+def step(layers: Layers, x: Array, t: Array) -> None:
+    """One step of gradient descent; every row of `t` sums to one."""
+    inputs = [x]
+    for W, b in layers[:-1]:
+        z = inputs[-1] @ W
+        z += b
+        np.negative(z, out=z)
+        np.exp(z, out=z)
+        z += 1
+        np.reciprocal(z, out=z)
+        inputs.append(z)
+
+    W, b = layers[-1]
+    y = inputs[-1] @ W
+    y += b
     y -= y.max(axis=1, keepdims=True)
     np.exp(y, out=y)
     y /= y.sum(axis=1, keepdims=True)
 
     y -= t
     y *= LEARNING_RATE / len(x)
-    by_z = y @ params["W2"].T
-    by_z *= z
-    by_z *= 1 - z
-    params["W2"] -= z.T @ y
-    params["b2"] -= y.sum(axis=0)
-    params["W1"] -= x.T @ by_z
-    params["b1"] -= by_z.sum(axis=0)
+    by_a = y
+    for (W, b), z in zip(layers[:0:-1], inputs[:0:-1], strict=True):
+        below = by_a @ W.T
+        below *= z
+        below *= 1 - z
+        W -= z.T @ by_a
+        b -= by_a.sum(axis=0)
+        by_a = below
+    W, b = layers[0]
+    W -= x.T @ by_a
+    b -= by_a.sum(axis=0)
 
 
 def _step_task(problem: Problem, dtype: npt.DTypeLike) -> Task:
-    params = problem.start(dtype)
+    layers = layers_of(problem.start(dtype))
     x, t = problem.mnist.x.astype(dtype), problem.mnist.t.astype(dtype)
 
     def reset() -> None:
-        params.update(problem.start(dtype))
+        layers[:] = layers_of(problem.start(dtype))
 
     def gradient() -> Params:
-        reset()
-        step(params, x, t)
+        params = problem.start(dtype)
+        step(layers_of(params), x, t)
         return from_step(problem.start(dtype), params)
 
-    return Task(loop(lambda: step(params, x, t), reset), gradient, problem.mnist)
+    return Task(loop(lambda: step(layers, x, t), reset), gradient, problem.mnist)
 
 
 def _epoch_task(problem: Problem) -> Task:
@@ -62,14 +78,14 @@ def _epoch_task(problem: Problem) -> Task:
             images, labels = problem.images()
             data.extend((images, one_hot(labels).astype(np.float32)))
         x, t = data
-        params = problem.start(np.float32)
+        layers = layers_of(problem.start(np.float32))
         rng = np.random.default_rng(0)
         start = time.perf_counter_ns()
         for _ in range(calls):
             order = rng.permutation(len(x))
             for k in range(EPOCH_STEPS):
                 drawn = order[k * BATCH : (k + 1) * BATCH]
-                step(params, x[drawn], t[drawn])
+                step(layers, x[drawn], t[drawn])
         return time.perf_counter_ns() - start
 
     return Task(run)

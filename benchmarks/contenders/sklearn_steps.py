@@ -12,7 +12,6 @@ from benchmarks.problem import (
     BATCH,
     CLASSES,
     EPOCH_STEPS,
-    HIDDEN,
     LEARNING_RATE,
     Array,
     Params,
@@ -29,7 +28,7 @@ class Training:
     def __init__(self, problem: Problem) -> None:
         self._problem = problem
         self._model = MLPClassifier(
-            hidden_layer_sizes=(HIDDEN,),
+            hidden_layer_sizes=problem.sizes[1:-1],
             activation="logistic",
             solver="sgd",
             alpha=0.0,
@@ -46,14 +45,17 @@ class Training:
 
     def reset(self) -> None:
         start = self._problem.start(np.float32)
-        for array, key in zip(self._model.coefs_, ("W1", "W2"), strict=True):
-            array[...] = start[key]
-        for array, key in zip(self._model.intercepts_, ("b1", "b2"), strict=True):
+        for key, array in self._arrays().items():
             array[...] = start[key]
 
     def params(self) -> Params:
-        (w1, w2), (b1, b2) = self._model.coefs_, self._model.intercepts_
-        return {"W1": w1.copy(), "b1": b1.copy(), "W2": w2.copy(), "b2": b2.copy()}
+        return {key: array.copy() for key, array in self._arrays().items()}
+
+    def _arrays(self) -> Params:
+        """The model's own arrays by the names of the problem's."""
+        pairs = zip(self._model.coefs_, self._model.intercepts_, strict=True)
+        named = [{f"W{k}": W, f"b{k}": b} for k, (W, b) in enumerate(pairs, 1)]
+        return {key: array for layer in named for key, array in layer.items()}
 
     def step(self, x: Array, labels: Array) -> None:
         self._model.partial_fit(x, labels)

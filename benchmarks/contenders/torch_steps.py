@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -10,10 +11,7 @@ from torch import nn
 
 from benchmarks.problem import (
     BATCH,
-    CLASSES,
     EPOCH_STEPS,
-    HIDDEN,
-    INPUTS,
     LEARNING_RATE,
     Params,
     Problem,
@@ -28,9 +26,9 @@ class Training:
 
     def __init__(self, problem: Problem) -> None:
         self._problem = problem
-        self._first = nn.Linear(INPUTS, HIDDEN)
-        self._second = nn.Linear(HIDDEN, CLASSES)
-        self._model = nn.Sequential(self._first, nn.Sigmoid(), self._second)
+        self._layers = [nn.Linear(rows, units) for rows, units in pairwise(problem.sizes)]
+        units = [part for layer in self._layers for part in (layer, nn.Sigmoid())]
+        self._model = nn.Sequential(*units[:-1])
         self._optimizer = torch.optim.SGD(self._model.parameters(), lr=LEARNING_RATE)
         self._loss = nn.CrossEntropyLoss()
         self.reset()
@@ -38,17 +36,16 @@ class Training:
     def reset(self) -> None:
         start = {k: torch.from_numpy(v) for k, v in self._problem.start(np.float32).items()}
         with torch.no_grad():
-            for layer, weights, bias in ((self._first, "W1", "b1"), (self._second, "W2", "b2")):
-                layer.weight.copy_(start[weights].T)
-                layer.bias.copy_(start[bias])
+            for k, layer in enumerate(self._layers, 1):
+                layer.weight.copy_(start[f"W{k}"].T)
+                layer.bias.copy_(start[f"b{k}"])
 
     def params(self) -> Params:
-        return {
-            "W1": self._first.weight.detach().T.numpy().copy(),
-            "b1": self._first.bias.detach().numpy().copy(),
-            "W2": self._second.weight.detach().T.numpy().copy(),
-            "b2": self._second.bias.detach().numpy().copy(),
-        }
+        params = {}
+        for k, layer in enumerate(self._layers, 1):
+            params[f"W{k}"] = layer.weight.detach().T.numpy().copy()
+            params[f"b{k}"] = layer.bias.detach().numpy().copy()
+        return params
 
     def step(self, x: torch.Tensor, labels: torch.Tensor) -> None:
         self._optimizer.zero_grad()
