@@ -26,6 +26,7 @@ PYTHON_ROOMS = (
     "losses",
     "gradient",
     "networks",
+    "testing",
     "optimizers",
     "callbacks",
     "datasets",

@@ -1,0 +1,252 @@
+"""A function of named arrays, whose elements are moved in place and put back bit for bit."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from kobai._validation import FloatArray
+from kobai.testing.layout import Index, Layout
+from kobai.testing.lines import Line, drawn_line
+from kobai.testing.noise import noise_along
+from kobai.testing.verdicts import Floats
+
+_REPEATS = 5
+
+# Points on a line, and how far apart in units of what is a long way.
+_ON_A_LINE = 9
+_APART = 2.0**-9
+
+Speeds = Mapping[str, tuple[Any, Floats]]
+
+
+class MovedFunction:
+    """What is asked: a function, and the arrays that it reads.
+
+    Attributes
+    ----------
+    layout : Layout
+        Where the arrays stand in the row of all elements.
+    at : ndarray
+        All elements, in a row.
+    calls : int
+        How often the function was asked.
+    centre : float
+        Its value at the point.
+    noise : float
+        The standard deviation of what is random in it.
+    answers : list of float
+        More values at the point, if they are not all the same.
+    error : Exception or None
+        What it raised first where something was moved, as `math.log` does at the end of its domain.
+    """
+
+    def __init__(
+        self,
+        layout: Layout,
+        arrays: Mapping[str, FloatArray],
+        ask: Callable[[], Any],
+        *,
+        seed: int = 0,
+    ) -> None:
+        self.layout = layout
+        self.at: Floats = layout.row(arrays)
+        self.calls = 1
+        self.answers: list[float] = []
+        self._precision = float(np.finfo(np.float64).eps)
+        self._arrays = arrays
+        self._originals = {name: array.copy() for name, array in arrays.items()}
+        self._scales = {name: array_scale(array) for name, array in arrays.items()}
+        self._ask = ask
+        self._seen: set[float] = set()
+        self.error: ArithmeticError | ValueError | None = None
+        self.centre = self._number(ask())
+        self.noise = self._measured_noise(np.random.default_rng(seed))
+
+    def _measured_noise(self, rng: np.random.Generator) -> float:
+        values = [self.centre, self._value()]
+        if values[0] != values[1] and not all(map(math.isnan, values)):
+            values += [self._value() for _ in range(_REPEATS - 2)]
+            self.answers = values
+        everywhere = {
+            name: (Ellipsis, scale * rng.choice((-1.0, 1.0), self._originals[name].shape))
+            for name, scale in self._scales.items()
+        }
+        least = self._precision * abs(self.centre) / 2 if math.isfinite(self.centre) else 0.0
+        # A few answers tell little of how far others may lie.
+        spread = 2 * float(np.ptp(values)) if self.answers else 0.0
+        noise = max(self._noise_along(everywhere), least, spread)
+        # Errors of single precision are steps rather than noise: close points share theirs.
+        return 2 * noise if self._precision > np.finfo(np.float64).eps else noise
+
+    def _noise_along(self, direction: Speeds) -> float:
+        try:
+            return noise_along(self._moving(direction), 1.0)
+        finally:
+            self._put_back(direction)
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether the function gave the same number wherever it was asked."""
+        return len(self._seen) < 2
+
+    def _value(self) -> float:
+        """The function at the arrays as they are; NaN where it says that it has no value."""
+        self.calls += 1
+        try:
+            answer = self._ask()
+        except (ArithmeticError, ValueError) as error:
+            # Away from the point, f may leave its domain.
+            self.error = self.error or error
+            return math.nan
+        value = answer if type(answer) is float else self._number(answer)
+        if len(self._seen) < 2:
+            self._seen.add(value)
+        return value
+
+    def _number(self, answer: Any) -> float:
+        array = np.asarray(answer)
+        if array.size != 1 or array.dtype.kind not in "fiub":
+            shape = f" of shape {array.shape}" if array.size != 1 else ""
+            raise TypeError(f"f must return a real number, got {type(answer).__name__}{shape}")
+        if array.dtype.kind == "f" and array.dtype.itemsize < 8:
+            self._precision = max(self._precision, float(np.finfo(array.dtype).eps))
+        return float(array.reshape(())[()])
+
+    def check_unchanged(self) -> None:
+        """Raise a ValueError if an element is not what it was; all are put back."""
+        for name, array in self._arrays.items():
+            if array.tobytes() != self._originals[name].tobytes():
+                for other, original in self._originals.items():
+                    self._arrays[other][...] = original
+                raise ValueError(
+                    f"f and its gradient must not change their argument, but {name} is not what it "
+                    "was: let them work on a copy. Everything is as it was before"
+                )
+
+    def place(self, element: int) -> tuple[FloatArray, FloatArray, Index, float]:
+        """The array of an element, its original, the index there, and a long way for it.
+
+        That is its size, or that of its array, or 1.
+        """
+        name, index = self.layout.place(element)
+        original = self._originals[name]
+        size = abs(float(original[index]))
+        scale = max(size if math.isfinite(size) else 0.0, self._scales[name])
+        return self._arrays[name], original, index, scale
+
+    def around_element(
+        self, element: int, widths: Sequence[float]
+    ) -> tuple[list[float], list[float]]:
+        """Values above and below at each half-width, and the steps really taken.
+
+        Half-widths are in units of what is a long way for the element.
+        """
+        array, original, index, scale = self.place(element)
+        start = float(original[index])
+        values, steps = [], []
+        try:
+            for width in widths:
+                ends = []
+                for move in (width * scale, -width * scale):
+                    array[index] = start + move
+                    ends.append(float(array[index]))
+                    values.append(self._value())
+                steps.append(ends[0] - ends[1] or math.nan)
+        finally:
+            array[index] = original[index]
+        return values, steps
+
+    def along_element(self, element: int) -> Line:
+        """The line along which one element moves."""
+        array, original, index, scale = self.place(element)
+        start, kind = float(original[index]), array.dtype.type
+
+        def ask(move: float) -> float:
+            array[index] = start + move
+            return self._value()
+
+        def step(move: float) -> float:
+            return float(kind(start + move)) - float(kind(start - move))
+
+        try:
+            return drawn_line(ask, scale, noise=self.noise, step=step)
+        finally:
+            array[index] = original[index]
+
+    def along(self, direction: Speeds) -> Line:
+        """The line along which many elements move; its noise is measured there."""
+        noise = max(self._noise_along(direction), self.noise)
+        try:
+            return drawn_line(self._moving(direction), 1.0, noise=noise)
+        finally:
+            self._put_back(direction)
+
+    def nudged(self, regive: Callable[[], Floats], rng: np.random.Generator) -> Floats:
+        """What `regive` answers while each element is moved by the rounding of its dtype."""
+        try:
+            for name, original in self._originals.items():
+                signs = rng.choice((-1.0, 1.0), original.shape)
+                away = np.nextafter(original, (np.inf * signs).astype(original.dtype))
+                self._arrays[name][...] = np.where(np.isfinite(away), away, original)
+            return regive()
+        finally:
+            for name, original in self._originals.items():
+                self._arrays[name][...] = original
+
+    @property
+    def is_single(self) -> bool:
+        """Whether arrays are of single precision."""
+        return any(array.dtype.itemsize < 8 for array in self._arrays.values())
+
+    def on_a_line(self, regive: Callable[[], Floats], rng: np.random.Generator) -> Floats:
+        """What `regive` answers at a few points of a line in all elements, a row each.
+
+        The points lie well apart for single precision.
+        """
+        speeds = {
+            name: scale * rng.choice((-1.0, 1.0), self._originals[name].shape)
+            for name, scale in self._scales.items()
+        }
+        answers = []
+        try:
+            for k in range(1, _ON_A_LINE + 1):
+                for name, original in self._originals.items():
+                    self._arrays[name][...] = original + k * _APART * speeds[name]
+                answers.append(regive())
+        finally:
+            for name, original in self._originals.items():
+                self._arrays[name][...] = original
+        return np.array(answers)
+
+    def scale_row(self) -> Floats:
+        """A long way for each element, in a row: that of its array."""
+        return self.layout.row(
+            {name: np.full(self._originals[name].shape, s) for name, s in self._scales.items()}
+        )
+
+    def _moving(self, direction: Speeds) -> Callable[[float], float]:
+        def ask(move: float) -> float:
+            for name, (index, speeds) in direction.items():
+                self._arrays[name][index] = self._originals[name][index] + move * speeds
+            return self._value()
+
+        return ask
+
+    def _put_back(self, direction: Speeds) -> None:
+        for name, (index, _) in direction.items():
+            self._arrays[name][index] = self._originals[name][index]
+
+
+def array_scale(array: npt.NDArray[Any]) -> float:
+    """The root of the mean square of an array's finite elements; 1 if that is 0."""
+    with np.errstate(all="ignore"):
+        finite = array[np.isfinite(array)].astype(np.float64)
+        largest = float(np.abs(finite).max(initial=0.0))
+        if largest == 0:
+            return 1.0
+        return largest * float(np.sqrt(np.mean((finite / largest) ** 2)))
