@@ -161,6 +161,18 @@ def test_a_resumed_run_ends_where_the_whole_one_does(
     assert "run.npz cannot be resumed: its run had network MultiLayerNet(sigmoid, sigmoid" in err
 
 
+@pytest.mark.parametrize("others", [("step", 0.1), ("cosine", 0.2)])
+def test_a_run_of_another_schedule_is_not_resumed(capsys, data, here, others):
+    asked = (*FEW[:4], "--hidden", "6,5")
+    written = (*asked, "--epochs", 2, "--lr-schedule", "cosine", "--checkpoint", "run.npz")
+    assert train(capsys, data, *written)[0] == 0
+    schedule, lr = others
+    changed = ("--lr-schedule", schedule, "--lr", lr, "--resume", "run.npz")
+    code, _, err = train(capsys, data, *asked, *changed)
+    assert code == 2
+    assert re.search(r"run.npz cannot be resumed: its run had lr\(\d+\) 0\.\d+, this one has", err)
+
+
 def test_early_stopping_ends_the_run_and_keeps_the_best_network(capsys, data, here):
     options = ("--gradient", "backprop", "--lr", 50, "--batch-size", 5, "--epochs", 500)
     code, out, _ = train(capsys, data, *options, "--early-stopping", 3, "--save", "net.npz")

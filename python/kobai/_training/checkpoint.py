@@ -23,6 +23,7 @@ from kobai._training.history import History
 from kobai._training.identity import Identity, identity
 from kobai._training.network import Array, check_parameters, make_writable
 from kobai._training.optimizers import ours
+from kobai._training.rates import rates_of
 from kobai._training.task import TrainingTask
 from kobai._training.trees import pack
 
@@ -178,6 +179,7 @@ class CheckpointWriter:
             "run": identity(task, self._rng, self._data, hooks.names),
             "total": self._total,
             "lr_at_start": self._lr_at_start,
+            "rates": rates_of(task.optimizer, len(history.train_loss), self._total),
             "generator": generator,
             OPTIMIZER: pack(OPTIMIZER, _state_of(task.optimizer), arrays),
             CALLBACKS: [

@@ -36,7 +36,8 @@ def check_optimizer(optimizer: object) -> None:
     if isinstance(optimizer, (float, int)) and not isinstance(optimizer, bool):
         meant = f": write SGD(lr={optimizer})"
     elif isinstance(optimizer, str):
-        meant = ": write SGD()"
+        names = {kind.__name__.lower(): kind.__name__ for kind in _OURS}
+        meant = f": write {names.get(optimizer.lower(), 'SGD')}()"
     raise TypeError(f"optimizer must have update(params, grads), got {shown(optimizer)}{meant}")
 
 

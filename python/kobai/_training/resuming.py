@@ -28,6 +28,7 @@ from kobai._training.checkpoint import (
 from kobai._training.identity import Identity, identity
 from kobai._training.network import Array, has_accuracy
 from kobai._training.optimizers import ours
+from kobai._training.rates import check_same_rates
 from kobai._training.sampling import state_like
 from kobai._training.task import TrainingTask
 from kobai._training.trees import unpack
@@ -42,6 +43,7 @@ _TEXT_KEYS = {
     "run",
     "total",
     "lr_at_start",
+    "rates",
     "generator",
     OPTIMIZER,
     CALLBACKS,
@@ -73,7 +75,11 @@ def read(
     """
     run = identity(task, rng, data, hooks.names)
     params = checked_parameters(task)
-    arrays = _arrays(file, ("run", *RECORDED, *(PARAMETER + key for key in params)))
+    try:
+        arrays = _arrays(file, ("run", *RECORDED, *(PARAMETER + key for key in params)))
+    except ValueError:
+        _check_is_of(file, run)
+        raise
     try:
         text = _text(arrays.pop("run"))
         _check_run(text["run"], run)
@@ -101,6 +107,7 @@ def read(
         )
         _check_all_used(arrays)
         _check_optimizer(saved, task.optimizer, params)
+        check_same_rates(text["rates"], task.optimizer)
         _check_callbacks(saved, hooks, task.net)
     # JSON's reader raises a RecursionError for deeply nested brackets.
     except (TypeError, ValueError, RecursionError) as error:
@@ -122,6 +129,19 @@ def planned_steps(file: str | os.PathLike[str]) -> int:
     try:
         return _whole_number("total", _text(arrays["run"])["total"])
     except (TypeError, ValueError, RecursionError) as error:
+        raise ValueError(f"{Path(file)} cannot be resumed: {error}") from error
+
+
+def _check_is_of(file: str | os.PathLike[str], run: Identity) -> None:
+    """Raise if the file is a checkpoint of another run, whatever parameters it holds."""
+    try:
+        arrays = npz.read(file, ("run", *RECORDED), (PARAMETER, *_FOLDERS))
+        saved = _text(arrays["run"])["run"]
+    except (TypeError, ValueError, RecursionError):
+        return
+    try:
+        _check_run(saved, run)
+    except ValueError as error:
         raise ValueError(f"{Path(file)} cannot be resumed: {error}") from error
 
 

@@ -20,6 +20,7 @@ from kobai._training.identity import Identity, fingerprints
 from kobai._training.interrupts import Interrupts
 from kobai._training.loop import Run
 from kobai._training.network import Array, has_accuracy
+from kobai._training.rates import check_rates
 from kobai._training.sampling import Batches
 from kobai._training.task import TrainingTask
 from kobai._training.weights import check_takes_weights
@@ -111,6 +112,7 @@ class Start:
         batches = self._batches(task, checked)
         history = History(steps_per_epoch=batches.steps_per_epoch)
         total = total_steps(request.iterations, request.epochs, history.steps_per_epoch)
+        check_rates(task.optimizer, total)
         hooks = Hooks(self._trainer, checked.callbacks, history)
         writer = None
         if request.checkpoint is not None:
@@ -137,6 +139,7 @@ class Start:
             hooks.is_stopped = saved.is_stopped
         if total < saved.steps:
             raise ValueError(f"{total} iterations are asked for, {saved.steps} are in {file}")
+        check_rates(task.optimizer, total, saved.optimizer, saved.steps)
         place = file if request.checkpoint is None else request.checkpoint
         writer = CheckpointWriter(place, checked.every, task, rng, data, hooks, total, saved)
         with Interrupts() as interrupts, interrupts.deferred():

@@ -185,7 +185,8 @@ class Trainer(Settings):
         ValueError
             If shapes do not fit, a target is none that the loss takes, a number is NaN or infinite,
             weights are out of range, there is no sample, a callback monitors what is not recorded,
-            not exactly one of `iterations` and `epochs` is given, or `checkpoint_every` or
+            the learning rate is a function that is negative or not finite at a step of the run, not
+            exactly one of `iterations` and `epochs` is given, or `checkpoint_every` or
             `evaluate_samples` is below 1. Nothing has been trained then.
 
         Notes

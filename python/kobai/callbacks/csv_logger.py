@@ -78,6 +78,9 @@ class CSVLogger(Callback):
         check_can_write("file", self.file)
         history = kwargs.get("history")
         is_resumed = history is not None and bool(history.train_loss) and self._size is not None
+        if self.file.is_char_device():  # the null device
+            self._size = 0
+            return None
         with self.file.open("ab") as stream:
             if is_resumed:
                 # Rows that were written after the checkpoint will be written again.

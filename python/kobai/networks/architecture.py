@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Any, SupportsFloat
 
 import numpy as np
@@ -33,7 +33,8 @@ def hidden_sizes(name: str, value: Any) -> list[int]:
     """The number of units in each hidden layer."""
     if isinstance(value, np.ndarray) and value.ndim == 0:
         value = value[()]
-    if isinstance(value, (str, bytes)) or not isinstance(value, Iterable):
+    # A set has no order.
+    if isinstance(value, (str, bytes, Set, Mapping)) or not isinstance(value, Iterable):
         message = f"{name} must be a list of integers, got {shown(value)}"
         if isinstance(value, (int, np.integer)) and not isinstance(value, bool):
             message += f": write [{shown(value)}]"
@@ -43,7 +44,7 @@ def hidden_sizes(name: str, value: Any) -> list[int]:
 
 def activation_names(name: str, value: str | Sequence[str], count: int) -> list[str]:
     """The activation of each of so many hidden layers, from one name for all or one for each."""
-    if isinstance(value, str) or not isinstance(value, Iterable):
+    if isinstance(value, (str, Set)) or not isinstance(value, Iterable):
         return [known_name(name, value, ACTIVATIONS)] * count
     names = [known_name(f"{name}[{k}]", each, ACTIVATIONS) for k, each in enumerate(value)]
     if len(names) != count:

@@ -16,6 +16,7 @@ from kobai._validation import (
     inputs,
     plain_array,
     sample_weights,
+    shown,
 )
 from kobai.networks.batches import MIN_BLOCK_ROWS, Batches
 
@@ -432,6 +433,8 @@ class Network(Batches):
         method: str,
         sample_weight: npt.ArrayLike | None,
     ) -> tuple[float, dict[str, FloatArray]]:
+        if not isinstance(method, str):
+            raise TypeError(f"method must be text, 'auto' for example, got {shown(method)}")
         layers, loss, weight_decay = self.core_network()
         rows, answers, weights = self._batch(x, t, sample_weight, keep_single=True)
         is_double = self.dtype == _DOUBLE

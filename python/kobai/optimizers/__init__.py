@@ -5,7 +5,8 @@ remembers is visible: plain dicts of arrays, called as in the course (`v`, `h`, 
 the number of updates so far.
 
 The learning rate `lr` is a number, or a function of the number of the step, counted from 0. It and
-the other settings are attributes that may be changed at any time.
+the other settings are attributes that may be changed at any time. Such a function should depend on
+the step alone: a trainer also asks it before a run, and where a run is continued.
 
 Each update is a sequence of operations in the dtype of the parameter, each of them rounded once.
 The docstrings show the sequences, in which capitals are scalars: they are computed in double

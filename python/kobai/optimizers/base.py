@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable, Mapping, MutableMapping
 from typing import Any, ClassVar, TypeVar
@@ -48,7 +49,7 @@ class BaseOptimizer:
     iter = 0
 
     def __init__(self, lr: Rate) -> None:
-        self.lr = lr if callable(lr) else non_negative_float("lr", lr)
+        self.lr = _function_of_step(lr) if callable(lr) else non_negative_float("lr", lr)
         self.iter = 0
         for name in self.state_names:
             setattr(self, name, {})
@@ -302,6 +303,21 @@ class BaseOptimizer:
             raise ValueError(f"{' and '.join(self.state_names)} must have the same keys")
         self.iter, self.lr = count, lr
         self._set_states(states)
+
+
+def _function_of_step(lr: Callable[[int], float]) -> Callable[[int], float]:
+    """`lr`, after checking that it takes one argument, as far as it tells."""
+    try:
+        signature = inspect.signature(lr)
+    except (TypeError, ValueError):  # some functions written in C
+        return lr
+    try:
+        signature.bind(0)
+    except TypeError as error:
+        raise TypeError(
+            f"lr must be a number, or a function of the step, got {shown(lr)}: {error}"
+        ) from None
+    return lr
 
 
 def _in_dtype_of(param: Array, scalars: tuple[float, ...]) -> list[Any]:
