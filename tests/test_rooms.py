@@ -25,6 +25,7 @@ PYTHON_ROOMS = (
     "functions",
     "losses",
     "gradient",
+    "differentiate",
     "networks",
     "testing",
     "optimizers",
@@ -38,6 +39,7 @@ PYTHON_ROOMS = (
 CORE_ROOMS = (
     "error",
     "numeric",
+    "differentiation",
     "parallel",
     "sparse",
     "network",

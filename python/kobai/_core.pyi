@@ -21,6 +21,9 @@ __all__ = [
     "cross_entropy_error",
     "cross_entropy_error_labels",
     "descend",
+    "difference_noise",
+    "extrapolate_differences",
+    "judge_differences",
     "mean_squared_error",
     "network_correct",
     "network_gradient",
@@ -95,3 +98,25 @@ def network_train(
     difference: tuple[float, str] | None,
     /,
 ) -> npt.NDArray[np.float64]: ...
+def difference_noise(
+    values: npt.NDArray[np.float64], /
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]: ...
+def judge_differences(
+    block: tuple[
+        npt.NDArray[np.int64],
+        npt.NDArray[np.float64],
+        npt.NDArray[np.float64],
+        npt.NDArray[np.float64],
+    ],
+    outputs: tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.float64]],
+    precision: tuple[float, float],
+    is_last: bool,
+    /,
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64], npt.NDArray[np.float64]]: ...
+def extrapolate_differences(
+    steps: npt.NDArray[np.float64],
+    quotients: npt.NDArray[np.float64],
+    sigmas: npt.NDArray[np.float64],
+    is_even: npt.NDArray[np.bool_],
+    /,
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]: ...

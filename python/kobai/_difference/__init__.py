@@ -1,9 +1,22 @@
-"""The central difference of any Python function, one element moved at a time.
+"""The values of any Python function around x, and its central difference.
 
 The loop is written in Python, so that signals, exceptions and threads act on it as on any other.
 """
 
+from kobai._difference.asking import Asked, InPlace, Stacked
 from kobai._difference.loop import Gradient, central_difference
-from kobai._difference.steps import check_steps
+from kobai._difference.outputs import Outputs
+from kobai._difference.sampling import add_note
+from kobai._difference.steps import check_steps, element
 
-__all__ = ["Gradient", "central_difference", "check_steps"]
+__all__ = [
+    "Asked",
+    "Gradient",
+    "InPlace",
+    "Outputs",
+    "Stacked",
+    "add_note",
+    "central_difference",
+    "check_steps",
+    "element",
+]

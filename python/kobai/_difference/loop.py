@@ -1,4 +1,4 @@
-"""The loop over the elements: move one up, call f, move it down, call f, restore it."""
+"""The central difference in every element of an array that is moved in place."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from kobai._difference.moved import Function, MovedArray
-from kobai._difference.steps import Block, Index, blocks
+from kobai._difference.sampling import sample_pairs
+from kobai._difference.steps import blocks
 from kobai._difference.value import number
 from kobai._validation import FloatArray
 
@@ -30,75 +31,41 @@ def central_difference(
     argument: FloatArray | None = None,
     name: str = "x",
     cure: str = "take a larger h, or scale x",
+    part: slice | None = None,
+    has_notes: bool = False,
 ) -> Gradient:
     """``(f(x + h) - f(x - h)) / ((x + h) - (x - h))`` in every element, in the shape of `x`.
 
     `x` is moved in place and restored bit for bit. f is called with `argument`, which shares its
     memory; without one, each call gets a copy of `x`. Errors call `x` by `name`, and advise `cure`
-    where rounding swallows the step.
+    where rounding swallows the step. With `part`, only those elements are moved, counted in C
+    order, and the quotients have one axis.
     """
     moved = MovedArray(x, x if argument is None else argument, name)
     functions = moved.checked(f), f
-    seen: set[float] | None = None
     if argument is None:
-        functions = _of_copies(functions[0]), _of_copies(f)
-        seen = set()
-    quotients = np.empty(x.size, x.dtype)
-    indices = moved.indices()
+        functions = of_copies(functions[0]), of_copies(f)
+    seen: set[float] | None = set() if argument is None else None
+    start, stop = (0, x.size) if part is None else (part.start, part.stop)
+    quotients = np.empty(stop - start, x.dtype)
+    indices = moved.indices(start)
     try:
-        for block in blocks(name, x, h, cure):
-            differences = _differences(functions, moved, block, indices, seen)
+        for block in blocks(name, x, h, cure, part):
+            places = block.up, block.down, block.kept, indices
+            differences = sample_pairs(functions, moved, places, seen, has_notes=has_notes)
             quotients[block.elements] = _divided(differences, block.step, x.dtype)
             moved.check()
             functions = functions[1], functions[1]
     except BaseException as error:
-        cause = None if moved.has_raised else error
-        # If f gave its argument another shape, that is the cause of an IndexError here.
-        if moved.restore() and isinstance(error, (IndexError, ValueError)):
-            raise moved.change_error() from cause
+        moved.restore_after(error)
         raise
     is_of_a_constant = seen is not None and _are_all_values(seen, functions[1], x)
-    return Gradient(quotients.reshape(x.shape), is_of_a_constant)
+    return Gradient(quotients if part is not None else quotients.reshape(x.shape), is_of_a_constant)
 
 
-def _of_copies(f: Function) -> Function:
+def of_copies(f: Function) -> Function:
+    """f, called with a copy of its argument."""
     return lambda x: f(x.copy())
-
-
-def _differences(
-    functions: tuple[Function, Function],
-    moved: MovedArray,
-    block: Block,
-    indices: Iterator[Index],
-    seen: set[float] | None,
-) -> Iterator[float]:
-    """``f(up) - f(down)`` for each element of a block.
-
-    The first of the `functions` is called for the first element, the second for all others. Values
-    of f are added to `seen`, if it is given, until it holds two different ones.
-    """
-    f, rest = functions
-    float64 = np.float64
-    x, argument, name, read = moved.x, moved.argument, moved.name, moved.x.item
-    for up, down, kept, index in zip(*block[1:4], indices, strict=False):
-        # f may have changed this element while another was moved: restoring it would hide that.
-        if read(index) != kept and kept == kept:  # a NaN is unequal to itself
-            raise moved.change_error()
-        try:
-            x[index] = up
-            above = f(argument)
-            if above.__class__ is not float:
-                above = float(above) if above.__class__ is float64 else number(above, name, index)
-            x[index] = down
-            below = f(argument)
-            if below.__class__ is not float:
-                below = float(below) if below.__class__ is float64 else number(below, name, index)
-        finally:
-            x[index] = kept
-        if seen is not None and len(seen) < 2:
-            seen.update((above, below))
-        yield above - below
-        f = rest
 
 
 def _divided(

@@ -26,6 +26,8 @@ class MovedArray:
         What f is given: `x` itself, or a view of it of another class.
     name : str
         What the user calls it.
+    original : ndarray
+        The elements as they were, in C order.
     has_raised : bool
         Whether there has been an error that says that f changes its argument.
     """
@@ -34,17 +36,19 @@ class MovedArray:
         self.x, self.argument, self.name = x, argument, name
         self.has_raised = False
         self._form = argument.shape, argument.dtype
-        self._original = x.flatten()
+        self.original = x.flatten()
 
-    def indices(self) -> Iterator[Index]:
-        """The indices of all elements, in C order."""
+    def indices(self, start: int = 0) -> Iterator[Index]:
+        """The indices of the elements in C order, from that of number `start` on."""
         shape = self.x.shape
-        return iter(range(shape[0])) if len(shape) == 1 else itertools.product(*map(range, shape))
+        if len(shape) == 1:
+            return iter(range(start, shape[0]))
+        return itertools.islice(itertools.product(*map(range, shape)), start, None)
 
     def check(self) -> None:
         """Raise a ValueError unless shape, dtype and all bits are the original ones."""
         has_form = (self.argument.shape, self.argument.dtype) == self._form
-        if not has_form or self.x.tobytes() != self._original.tobytes():
+        if not has_form or self.x.tobytes() != self.original.tobytes():
             raise self.change_error()
 
     def change_error(self) -> ValueError:
@@ -67,6 +71,15 @@ class MovedArray:
 
         return ask
 
+    def restore_after(self, error: BaseException) -> None:
+        """Restore the array after an error.
+
+        If f gave its argument another shape, that is the cause of an IndexError or ValueError.
+        """
+        cause = None if self.has_raised else error
+        if self.restore() and isinstance(error, (IndexError, ValueError)):
+            raise self.change_error() from cause
+
     def restore(self) -> bool:
         """Restore shape, dtype and elements; whether f had changed shape, dtype or flags."""
         array: Any = self.argument
@@ -77,9 +90,9 @@ class MovedArray:
                 warnings.simplefilter("ignore")  # new NumPy deprecates assigning shape and dtype
                 array.flags.writeable = True
                 array.dtype = dtype
-                if array.size == self._original.size:
+                if array.size == self.original.size:
                     array.shape = shape
                 else:
                     array.resize(shape, refcheck=False)
-        self.x[...] = self._original.reshape(self.x.shape)
+        self.x[...] = self.original.reshape(self.x.shape)
         return has_changed

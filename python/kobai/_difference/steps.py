@@ -44,24 +44,28 @@ class Block(NamedTuple):
     step: FloatArray | list[float]
 
 
-def blocks(name: str, x: FloatArray, h: float, cure: str) -> Iterator[Block]:
-    """All elements, block by block; `h` is added in float64, then the sum is rounded to the dtype.
+def blocks(
+    name: str, x: FloatArray, h: float, cure: str, part: slice | None = None
+) -> Iterator[Block]:
+    """Elements block by block; `h` is added in float64, then the sum is rounded to the dtype.
 
-    If a sum is not finite, the step is ``2 * h``. Raises a ValueError before the first block if
-    rounding swallows any step; it calls the array `name` and advises `cure`.
+    All elements, or those of `part`; blocks count from its first. If a sum is not finite, the step
+    is ``2 * h``. Raises a ValueError before the first block if rounding swallows any step; it calls
+    the array `name` and advises `cure`.
     """
-    if x.size <= _MAX_LISTED and x.dtype == np.float64:
+    if x.size <= _MAX_LISTED and x.dtype == np.float64 and part is None:
         yield _all_in_one(name, x, h, cure)
         return
-    kept = x.flatten()
+    kept = x.flatten() if part is None else x.flatten()[part]
     up, down, step = _ends(kept, h)
     if np.count_nonzero(step) < step.size:
-        raise _swallowed(name, x, int(np.flatnonzero(step == 0)[0]), h, cure)
+        first = 0 if part is None else part.start
+        raise _swallowed(name, x, first + int(np.flatnonzero(step == 0)[0]), h, cure)
     step[~np.isfinite(step)] = 2 * h
     start, stop = 0, _FIRST_BLOCK
     while start < kept.size:
         part = slice(start, stop)
-        yield Block(part, up[part].tolist(), down[part].tolist(), _numbers(kept[part]), step[part])
+        yield Block(part, up[part].tolist(), down[part].tolist(), numbers(kept[part]), step[part])
         start, stop = stop, min(_GROWTH * stop, stop + _LARGEST_BLOCK)
 
 
@@ -91,12 +95,13 @@ def _ends(kept: FloatArray, h: float) -> tuple[FloatArray, FloatArray, FloatArra
         return up, down, np.subtract(up, down, dtype=np.float64)
 
 
-def _numbers(kept: FloatArray) -> list[Any]:
-    numbers: list[Any] = kept.tolist()
+def numbers(kept: FloatArray) -> list[Any]:
+    """The elements, as numbers that restore their bits when they are assigned."""
+    found: list[Any] = kept.tolist()
     if kept.dtype == np.float32:
         for i in np.flatnonzero(np.isnan(kept)):
-            numbers[i] = kept[i]  # conversion to float64 and back makes a signaling NaN quiet
-    return numbers
+            found[i] = kept[i]  # conversion to float64 and back makes a signaling NaN quiet
+    return found
 
 
 def _swallowed(name: str, x: FloatArray, i: int, h: float, cure: str) -> ValueError:

@@ -5,6 +5,7 @@
 //! ```text
 //! error               the one error type
 //! numeric             numbers, registers, dense arithmetic: knows no network and no thread
+//! differentiation     derivatives of any function from its values
 //! parallel            threads, the stop flag, and what a call may keep
 //! sparse              what is not zero of a batch, and the products that skip the rest
 //! network             what a network is, activations, losses, and one pass through it
@@ -22,6 +23,7 @@
 //! every sum has one fixed order.
 
 mod api;
+mod differentiation;
 mod error;
 mod finite_difference;
 mod functions;
@@ -35,6 +37,9 @@ mod tests;
 mod training;
 
 pub use api::{correct, gradient, loss, numerical_gradient, outputs, scores};
+pub use differentiation::noise::{along_a_line, Noise};
+pub use differentiation::second::{extrapolate, Limits};
+pub use differentiation::{judge_all, Answers, Verdicts, MAX_NEW_STEPS};
 pub use error::Error;
 pub use finite_difference::{CentralDifference, Method};
 pub use functions::{cross_entropy_error, cross_entropy_error_labels, mean_squared_error};

@@ -5,6 +5,7 @@
 
 mod arrays;
 mod attached;
+mod differentiation;
 mod failure;
 mod functions;
 mod network_values;
@@ -18,6 +19,8 @@ mod training;
 mod _core {
     use pyo3::prelude::*;
 
+    #[pymodule_export]
+    use crate::differentiation::{difference_noise, extrapolate_differences, judge_differences};
     #[pymodule_export]
     use crate::functions::{
         cross_entropy_error, cross_entropy_error_labels, mean_squared_error, relu, sigmoid, softmax,

@@ -1,0 +1,105 @@
+"""What a function returns, whatever it is, as an array of float64 of its own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from kobai._difference.steps import Index, element
+from kobai._difference.value import number
+from kobai._validation import any_real_array
+
+Values = npt.NDArray[np.float64]
+
+
+class Outputs:
+    """The shape of what f returns, once it is known, and how well its dtype holds numbers.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        ``()`` where f is to return one number, whatever holds it.
+    precision : tuple of float
+        The spacing at 1 and the smallest normal number of the dtype.
+    """
+
+    def __init__(self, *, one_number: bool) -> None:
+        self._one_number = one_number
+        self._is_known = one_number
+        self.shape: tuple[int, ...] = ()
+        self.precision = _precision(np.dtype(np.float64))
+
+    @property
+    def size(self) -> int:
+        """How many numbers they are."""
+        return int(np.prod(self.shape))
+
+    def first(self, value: Any, name: str) -> Values:
+        """The value at x, which shape and precision are taken from."""
+        self.precision = _precision(_dtype_of(value))
+        converted = self.convert(value, name, None)
+        return np.array(converted, np.float64)
+
+    def convert(self, value: Any, name: str, index: Index | None) -> Any:
+        """A value: a float where the shape is ``()``, else an array that shares no memory.
+
+        Errors name the element `index` of the argument `name`, which was moved for this call.
+        """
+        if self._is_known and self.shape == ():
+            return number(value, name, () if index is None else index)
+        if type(value) is np.ndarray and value.dtype == np.float64:
+            array = value.copy()
+        else:
+            array = any_real_array(self._called(name, index), value).astype(np.float64)
+        if not self._is_known:
+            self.shape, self._is_known = array.shape, True
+        elif array.shape != self.shape:
+            raise ValueError(
+                f"f must return arrays of one shape, got {array.shape} when asked for "
+                f"{_element(name, index)}, but {self.shape} at {name} itself"
+            )
+        return array if self.shape else float(array)
+
+    def stacked(self, value: Any, name: str, count: int, *, is_first: bool) -> Values:
+        """The values at `count` points, which f returned together: shape ``(count, size)``."""
+        if is_first:
+            self.precision = _precision(_dtype_of(value))
+        array = any_real_array("what f returns", value).astype(np.float64)
+        shape = array.shape[1:]
+        if self._one_number and array.size == count and array.shape[:1] == (count,):
+            shape = ()
+        if array.shape[:1] != (count,) or (self._is_known and shape != self.shape):
+            wanted = ", ".join(map(str, (count, *self.shape)))
+            more = "" if self._is_known else ", ..."
+            raise ValueError(
+                f"f must return the values at {count} points stacked, an array of shape "
+                f"({wanted}{',' if wanted == str(count) and not more else ''}{more}), got shape "
+                f"{array.shape}: with vectorized=True it is given {name} stacked likewise"
+            )
+        self.shape, self._is_known = shape, True
+        return array.reshape(count, -1)
+
+    def _called(self, name: str, index: Index | None) -> str:
+        return f"what f returns when asked for {_element(name, index)}"
+
+
+def _element(name: str, index: Index | None) -> str:
+    return name if index is None else element(name, index)
+
+
+def _dtype_of(value: object) -> np.dtype[Any]:
+    if isinstance(value, float) and not isinstance(value, np.generic):
+        return np.dtype(np.float64)
+    try:
+        return np.asarray(value).dtype
+    except Exception:  # a tensor of PyTorch that requires grad: taken as what float() makes of it
+        return np.dtype(np.float64)
+
+
+def _precision(dtype: np.dtype[Any]) -> tuple[float, float]:
+    if dtype.kind != "f" or dtype.itemsize > 8:
+        dtype = np.dtype(np.float64)
+    limits = np.finfo(dtype)
+    return float(limits.eps), float(limits.smallest_normal)

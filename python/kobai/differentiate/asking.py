@@ -1,0 +1,42 @@
+"""How f is asked, and how noisy it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from kobai._difference import Asked, InPlace, Outputs, Stacked
+from kobai._validation import FloatArray
+from kobai.differentiate.arguments import noise_of
+from kobai.differentiate.noise import Noise, measured
+
+Numbers = npt.NDArray[np.float64]
+
+
+def asked_for(
+    f: Callable[[Any], Any],
+    array: FloatArray,
+    argument: FloatArray | None,
+    vectorized: bool,
+    *,
+    one_number: bool,
+) -> Asked:
+    """The way to ask f: `argument` is what it is given where `array` is moved in place."""
+    outputs = Outputs(one_number=one_number)
+    if vectorized:
+        return Stacked(f, array, "x", outputs)
+    return InPlace(f, array, argument, "x", outputs)
+
+
+def known_noise(
+    noise: Any, asked: Asked, array: FloatArray, bounds: tuple[Numbers, Numbers], center: Numbers
+) -> Noise:
+    """The noise that the user gave, or that which is measured."""
+    levels = noise_of(noise, asked.outputs.shape)
+    if levels is None:
+        return measured(asked, array.flatten(), bounds, center)
+    size = np.abs(center)
+    return Noise(levels, np.where(np.isfinite(size), size, 0.0), levels)

@@ -1,0 +1,102 @@
+"""The noise of f, measured along a line through x."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from kobai._core import difference_noise
+from kobai._difference import Asked
+from kobai._validation import FloatArray
+from kobai.differentiate.plan import scales
+
+Numbers = npt.NDArray[np.float64]
+
+# The points lie so many steps from x. x itself is none of them: f may jump there.
+_COUNTS = range(1, 8)
+
+# From seven points, noise is found too small by a factor of two once in 25 times, and then it is
+# too small for all elements: so it is taken to be twice as much.
+_MARGIN = 2.0
+
+# The step along the line, as a part of the scale: so small that a smooth f has no third difference
+# there. Where values are equal, they are rounded to fewer digits than their dtype has, and the next
+# line is longer; where f changes too much, it is shorter.
+_STEP = 2.0**-26
+_LONGER = 2.0**10
+_SHORTER = 2.0**-8
+_MAX_LINES = 3
+
+_FOUND, _TOO_CLOSE = 0, 1
+
+
+class Noise(NamedTuple):
+    """The noise of f, and the largest magnitude of the values that it was measured with.
+
+    Attributes
+    ----------
+    level, magnitude : ndarray, shape (M,)
+        One for each output.
+    bound : ndarray, shape (M,)
+        What the noise is taken to be at most.
+    """
+
+    level: Numbers
+    magnitude: Numbers
+    bound: Numbers
+
+    def relative(self, epsilon: float) -> float:
+        """The noise relative to the values, of the usual output, at least `epsilon`."""
+        is_usual = (self.magnitude > 0) & np.isfinite(self.level)
+        if not is_usual.any():
+            return epsilon
+        ratio = self.level[is_usual] / self.magnitude[is_usual]
+        return max(epsilon, float(np.median(ratio)))
+
+
+def measured(
+    asked: Asked, x: FloatArray, bounds: tuple[Numbers, Numbers], center: Numbers
+) -> Noise:
+    """The noise of all outputs, from values along a line that moves all elements of a flat `x`."""
+    level = np.zeros(center.size)
+    magnitude = np.abs(center)
+    is_open = np.isfinite(center)
+    least = np.full(center.size, np.inf)  # where nothing is found, noise is less than this
+    step = max(_STEP, 8 * float(np.finfo(x.dtype).eps))
+    for _ in range(_MAX_LINES):
+        line = _line(x, bounds, step)
+        if not (is_open.any() and line.any()):
+            break
+        values = asked.along(line, _COUNTS)
+        found, how = difference_noise(values)
+        is_finite = np.isfinite(values).all(axis=0)
+        is_found = is_open & is_finite & (how == _FOUND)
+        level[is_found] = found[is_found]
+        most = np.abs(values).max(axis=0)
+        magnitude = np.where(is_finite, np.maximum(magnitude, most), magnitude)
+        is_open &= is_finite & ~is_found
+        is_too_far = is_open & (how != _TOO_CLOSE)
+        least[is_too_far] = np.minimum(least, found)[is_too_far]
+        step *= _SHORTER if is_too_far.any() else _LONGER
+        if step > 1e-3:
+            break
+    level = np.where(is_open & np.isfinite(least), least, level)
+    return Noise(level, np.where(np.isfinite(magnitude), magnitude, 0.0), _MARGIN * level)
+
+
+def _line(x: FloatArray, bounds: tuple[Numbers, Numbers], step: float) -> Numbers:
+    """How far each element goes in one step: a number of spacings, up or down without a pattern."""
+    low, high = bounds
+    wide = x.astype(np.float64)
+    with np.errstate(all="ignore"):
+        length = np.exp2(np.floor(np.log2(scales(x) * step)))
+        length = np.maximum(length, np.abs(np.spacing(np.abs(x))).astype(np.float64))
+        # Multiples of the golden ratio are spread evenly over [0, 1), whatever their number.
+        goes_up = np.modf(np.arange(1, x.size + 1) * 0.618_033_988_749_894_9)[0] < 0.5
+        reach = _COUNTS[-1] * length
+        can_rise, can_fall = high - wide >= reach, wide - low >= reach
+        sign = np.where(can_rise & (goes_up | ~can_fall), 1.0, np.where(can_fall, -1.0, 0.0))
+        line = sign * length
+    return np.where(np.isfinite(line) & np.isfinite(wide), line, 0.0)

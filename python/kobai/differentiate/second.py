@@ -1,0 +1,118 @@
+"""Hessians with error bars."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal, SupportsFloat
+
+import numpy as np
+import numpy.typing as npt
+
+from kobai._validation import FloatArray
+from kobai.differentiate.arguments import (
+    Bounds,
+    bounds_of,
+    callable_function,
+    one_worker,
+    point,
+    steps,
+)
+from kobai.differentiate.asking import asked_for, known_noise
+from kobai.differentiate.curvature import along_axes, mixed
+from kobai.differentiate.plan import SECOND_ORDER, planned
+from kobai.differentiate.results import Derivative, Status
+
+Auto = Literal["auto"]
+
+
+def hessian(
+    f: Callable[[Any], Any],
+    x: npt.ArrayLike,
+    *,
+    h: SupportsFloat | npt.ArrayLike | Auto = "auto",
+    bounds: Bounds = None,
+    vectorized: bool = False,
+    workers: Any = 1,
+    noise: SupportsFloat | npt.ArrayLike | Auto = "auto",
+) -> Derivative:
+    """The second derivatives of a function of one number, with error bars.
+
+    Second differences at four steps are extrapolated, along each axis and for each pair of
+    elements: 8 values each where nothing stands in the way.
+
+    Parameters
+    ----------
+    f, x, h, bounds, vectorized, workers, noise
+        As for `gradient`; the steps are wider, as noise is divided by their squares.
+
+    Returns
+    -------
+    Derivative
+        As for `gradient`: `df` has the shape ``x.shape + x.shape``, and is symmetric. `left` and
+        `right` are not found.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As for `gradient`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from kobai.differentiate import hessian
+    >>> found = hessian(lambda x: x[0] ** 2 * x[1], [1.0, 3.0])
+    >>> np.round(found.df, 6)
+    array([[6., 2.],
+           [2., 0.]])
+    """
+    callable_function(f)
+    one_worker(workers)
+    array, argument = point(x)
+    limits = bounds_of(bounds, array)
+    widths = steps(h, array)
+    asked = asked_for(f, array, argument, vectorized, one_number=True)
+    center = asked.center()
+    level = known_noise(noise, asked, array, limits, center)
+    relative = level.relative(asked.outputs.precision[0])
+    plan = planned(array.flatten(), limits, relative, widths, SECOND_ORDER)
+    size = array.size
+    numbers = np.full((3, size, size), np.nan)
+    status = np.full((size, size), int(Status.NOT_FINITE), np.int64)
+    nfev = np.zeros((size, size), np.int64)
+    if np.isfinite(center[0]):
+        axes = along_axes(asked, plan, float(center[0]), level)
+        diagonal = np.arange(size)
+        numbers[:, diagonal, diagonal] = axes.numbers
+        status[diagonal, diagonal] = axes.status
+        nfev[diagonal, diagonal] = axes.nfev
+        for row in range(size - 1):
+            pairs = mixed(asked, plan, axes, float(center[0]), row)
+            for array_, found in zip((numbers, status, nfev), pairs, strict=True):
+                array_[..., row, row + 1 :] = array_[..., row + 1 :, row] = found
+    return _result(numbers, status, nfev, array, level.level, asked.calls)
+
+
+def _result(
+    numbers: npt.NDArray[np.float64],
+    status: npt.NDArray[np.int64],
+    nfev: npt.NDArray[np.int64],
+    x: FloatArray,
+    noise: npt.NDArray[np.float64],
+    calls: int,
+) -> Derivative:
+    shape = x.shape + x.shape
+    success = status == int(Status.CONVERGED)
+    error = np.where(success, numbers[1], np.inf)
+    df = np.where(status < int(Status.NOT_FINITE), np.nan, numbers[0])
+    return Derivative(
+        df=df.reshape(shape),
+        error=error.reshape(shape),
+        success=success.reshape(shape),
+        status=status.reshape(shape),
+        nfev=nfev.reshape(shape),
+        h=numbers[2].reshape(shape),
+        noise=noise.reshape(()),
+        left=np.full(shape, np.nan),
+        right=np.full(shape, np.nan),
+        calls=calls,
+    )
