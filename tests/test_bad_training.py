@@ -84,6 +84,22 @@ def test_targets_that_the_loss_does_not_take(name):
     refused(kind, words, net(), t)
 
 
+@pytest.mark.parametrize("which", ["x_train", "t_train"])
+def test_numbers_beyond_the_dtype_of_the_network(which):
+    net = MultiLayerNet(4, [5], 3, loss="squared_error", rng=0, dtype=np.float32)
+    spoilt = {"x_train": X, "t_train": NUMBERS}[which].copy()
+    spoilt[7, 2] = 1e39
+    x, t = (spoilt, NUMBERS) if which == "x_train" else (X, spoilt)
+    words = f"{which} must be finite in float32, the network's dtype, got 1e+39 in row 7, column 2"
+    refused(ValueError, (words,), net, t, x=x)
+    words = words.replace("train", "test")
+    refused(ValueError, (words,), net, NUMBERS, x_test=x, t_test=t)
+    # What does not count may hold anything.
+    weights = np.arange(30) != 7
+    Trainer(net, rng=0).fit(x, t, sample_weight=weights, epochs=1)
+    assert all(np.isfinite(param).all() for param in net.params.values())
+
+
 WEIGHTS = {
     "negative": (np.r_[ONES[1:], -1], "sample_weight must not hold negative numbers, got -1.0 at"),
     "NaN": (ONES * np.nan, "sample_weight must be finite, got nan at position 0"),
@@ -222,7 +238,59 @@ def test_an_optimizer_of_another_network(other, words, gradient):
     assert optimizer.iter == state["iter"]
 
 
+TWICE = EarlyStopping("loss")
+
+
+class Functional:
+    """As some libraries have it: what it returns are the new parameters."""
+
+    def update(self, params, grads):
+        return {key: params[key] - grads[key] for key in params}
+
+
+class InPlace:
+    def update(self, params, grads):
+        for key in params:
+            params[key] -= grads[key]
+        return params
+
+
+class Careless:
+    def update(self, params):
+        pass
+
+
+def test_updates_that_change_nothing_or_take_other_arguments():
+    words = "Functional.update(params, grads) must change the arrays of params in place"
+    net = of_classes()
+    before = bits(net.params)
+    with pytest.raises(TypeError) as caught:
+        Trainer(net, Functional(), rng=0).fit(X, LABELS, epochs=1)
+    assert words in str(caught.value)
+    assert bits(net.params) == before
+    assert Trainer(net, InPlace(), rng=0).fit(X, LABELS, epochs=1).train_loss
+    refused(TypeError, ("optimizer must have update(params, grads): ",), net, LABELS, Careless())
+
+
+class Kerass:
+    """Hooks as Keras calls them, without what kobai's hooks get besides."""
+
+    def on_epoch_end(self, epoch, logs=None):
+        pass
+
+
+class Lacking:
+    def on_train_begin(self):
+        pass
+
+
 CALLBACKS = {
+    "without keywords": (
+        [ReduceLROnPlateau("loss"), Kerass()],
+        "callbacks[1].on_epoch_end must take (epoch, logs, **kwargs): got an unexpected keyword",
+    ),
+    "without logs": ([Lacking()], "callbacks[0].on_train_begin must take (logs, **kwargs): too"),
+    "twice the same": ([TWICE, TWICE], "callbacks[1] is callbacks[0] again: write it once"),
     "a word": ("early", "callbacks must be a list of callbacks, got 'early'"),
     "a number": (3, "callbacks must be a list of callbacks, got 3"),
     "a function": (print, "callbacks must be a list of callbacks, got <built-in"),

@@ -165,7 +165,10 @@ def test_a_checkpoint_continues_bit_for_bit(kind, gradient, tmp_path):
         ({"decay": 0.02}, "weight_decay_lambda=0.01), this one has MultiLayerNet"),
         ({"loss": CrossEntropy(1e-7)}, "CrossEntropy(epsilon=0.0), weight"),
         ({"hidden": (5, 5)}, "params['W2'] must be float64 (5, 5), got float64 (5, 4)"),
-        ({"hidden": (5, 4, 3), "activation": ("sigmoid",) * 3}, "must hold the arrays"),
+        (
+            {"hidden": (5, 4, 3), "activation": ("sigmoid",) * 3},
+            "this one has MultiLayerNet(sigmoid, sigmoid, sigmoid, CrossEntropy",
+        ),
         ({"dtype": np.float32}, "params['W1'] must be float32"),
     ],
 )

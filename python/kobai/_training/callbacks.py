@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from typing import Any
@@ -34,6 +35,9 @@ def checked_callbacks(callbacks: object, *, has_test: bool, has_accuracy: bool) 
         raise TypeError(f"callbacks must be a list of callbacks, got {shown(callbacks)}")
     listed = list(callbacks)
     for k, callback in enumerate(listed):
+        first = next(i for i, each in enumerate(listed) if each is callback)
+        if first < k:
+            raise ValueError(f"callbacks[{k}] is callbacks[{first}] again: write it once")
         if isinstance(callback, type):
             raise TypeError(
                 f"callbacks[{k}] must be a callback, got the class {callback.__name__}: "
@@ -44,6 +48,7 @@ def checked_callbacks(callbacks: object, *, has_test: bool, has_accuracy: bool) 
                 f"callbacks[{k}] must have one of the hooks {', '.join(HOOKS)}, "
                 f"got {shown(callback)}"
             )
+        _check_hooks(k, callback)
         if isinstance(callback, Monitor):
             wanted = callback.monitor
             if wanted in NEED_CLASSES and not has_accuracy:
@@ -53,6 +58,24 @@ def checked_callbacks(callbacks: object, *, has_test: bool, has_accuracy: bool) 
             if wanted in NEED_TEST_DATA and not has_test:
                 raise ValueError(f"callbacks[{k}] monitors {wanted}, which needs x_test and t_test")
     return listed
+
+
+def _check_hooks(k: int, callback: Any) -> None:
+    """Raise a TypeError if a hook does not take what it will be called with, as far as it tells."""
+    for name in HOOKS:
+        if not _has_own(callback, name):
+            continue
+        wanted = ("epoch", "logs") if "epoch" in name else ("logs",)
+        try:
+            signature = inspect.signature(getattr(callback, name))
+        except (TypeError, ValueError):  # some functions written in C
+            continue
+        try:
+            signature.bind(*wanted, trainer=None, net=None, history=None)
+        except TypeError as error:
+            raise TypeError(
+                f"callbacks[{k}].{name} must take ({', '.join(wanted)}, **kwargs): {error}"
+            ) from None
 
 
 class Hooks:

@@ -199,20 +199,24 @@ def checked_data(
         raise ValueError(
             f"{names[1]} must hold {len(data)} targets, one a sample, got shape {answers.shape}"
         )
+    # Methods of users may take numbers as they are.
+    dtype = net.dtype if is_unchanged(net) else None
     for name, array in zip(names, (data, answers), strict=True):
-        _check_finite(name, array, weights)
+        _check_finite(name, array, weights, dtype)
     return data, answers
 
 
-def _check_finite(name: str, array: Array, weights: Array | None) -> None:
+def _check_finite(
+    name: str, array: Array, weights: Array | None, dtype: np.dtype[Any] | None
+) -> None:
     try:
-        check_finite(name, array)
+        check_finite(name, array, dtype)
     except ValueError:
         if weights is None:
             raise
         counted = array.copy()
         counted[weights == 0] = 0
-        check_finite(name, counted)
+        check_finite(name, counted, dtype)
 
 
 def check_again(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import inspect
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from kobai import optimizers
@@ -30,7 +31,9 @@ def check_optimizer(optimizer: object) -> None:
             f"optimizer must be an optimizer, got the class {optimizer.__name__}: "
             f"write {optimizer.__name__}()"
         )
-    if callable(getattr(optimizer, "update", None)) and not isinstance(optimizer, Mapping):
+    update = getattr(optimizer, "update", None)
+    if callable(update) and not isinstance(optimizer, Mapping):
+        _check_takes_both(update)
         return
     meant = ""
     if isinstance(optimizer, (float, int)) and not isinstance(optimizer, bool):
@@ -39,6 +42,26 @@ def check_optimizer(optimizer: object) -> None:
         names = {kind.__name__.lower(): kind.__name__ for kind in _OURS}
         meant = f": write {names.get(optimizer.lower(), 'SGD')}()"
     raise TypeError(f"optimizer must have update(params, grads), got {shown(optimizer)}{meant}")
+
+
+def _check_takes_both(update: Callable[..., object]) -> None:
+    try:
+        signature = inspect.signature(update)
+    except (TypeError, ValueError):  # some functions written in C
+        return
+    try:
+        signature.bind("params", "grads")
+    except TypeError as error:
+        raise TypeError(f"optimizer must have update(params, grads): {error}") from None
+
+
+def check_in_place(optimizer: object, params: Mapping[str, Any], answer: object) -> None:
+    """Raise a TypeError if an update has answered other arrays instead of changing those it got."""
+    if isinstance(answer, Mapping) and any(answer[key] is not params.get(key) for key in answer):
+        raise TypeError(
+            f"{type(optimizer).__name__}.update(params, grads) must change the arrays of params in "
+            "place, got others that it returned"
+        )
 
 
 def last_rate(optimizer: object) -> float | None:

@@ -18,6 +18,7 @@ import numpy as np
 from kobai import _core
 from kobai._training.dataset import Dataset, Samples
 from kobai._training.interrupts import Interrupts
+from kobai._training.optimizers import check_in_place
 from kobai._training.task import TrainingTask
 from kobai._training.weights import check_takes_weights
 from kobai._validation import overlaps_itself, real_number
@@ -107,7 +108,9 @@ class Stepper:
         loss = real_number("the loss", loss)
         with self._interrupts.deferred():
             self.is_whole = False
-            task.optimizer.update(task.net.params, grads)
+            answer = task.optimizer.update(task.net.params, grads)
+            if answer is not None:
+                check_in_place(task.optimizer, task.net.params, answer)
             losses.append(loss)
             self.is_whole = True
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from kobai._validation.arrays import any_real_array
+from kobai._validation.arrays import any_real_array, in_dtype
 from kobai._validation.messages import at_index, shown
 
 # Elements checked together, so that NumPy's intermediate arrays fit into a processor's cache.
@@ -27,10 +27,11 @@ def inputs(name: str, x: npt.ArrayLike, columns: int | None = None) -> npt.NDArr
     return array
 
 
-def check_finite(name: str, array: npt.NDArray[Any]) -> None:
+def check_finite(name: str, array: npt.NDArray[Any], dtype: np.dtype[Any] | None = None) -> None:
     """Raise a ValueError that shows the first element of `array` that is NaN or infinite.
 
-    The rows are read once, block by block.
+    The rows are read once, block by block. With `dtype`, that of a network, numbers beyond its
+    range count as infinite.
     """
     if array.dtype.kind != "f" or array.size == 0:
         return
@@ -40,9 +41,11 @@ def check_finite(name: str, array: npt.NDArray[Any]) -> None:
         return
     rows = max(1, _BLOCK * len(array) // array.size)
     for start in range(0, len(array), rows):
-        is_finite = np.isfinite(array[start : start + rows])
+        block = array[start : start + rows]
+        is_finite = np.isfinite(block if dtype is None else in_dtype(block, dtype))
         if not is_finite.all():
             first, *rest = map(int, np.unravel_index(is_finite.argmin(), is_finite.shape))
             index = (start + first, *rest)
-            value = shown(array[index])
-            raise ValueError(f"{name} must be finite, got {value}{at_index(index)}")
+            value = array[index]
+            beyond = f" in {dtype}, the network's dtype" if np.isfinite(value) else ""
+            raise ValueError(f"{name} must be finite{beyond}, got {shown(value)}{at_index(index)}")
