@@ -157,7 +157,7 @@ class Stepper:
             data.samples,
             np.array([len(samples) for samples in steps]),
             optimizer.core_name,
-            np.array(optimizer.scalars_of_steps(optimizer.iter, len(steps))),
+            optimizer.scalars_of_steps(optimizer.iter, len(steps)),
             [[state[key] for key in net.parameter_names()] for state in states],
             None if task.gradient == "backprop" else (task.h, task.method),
         ).tolist()

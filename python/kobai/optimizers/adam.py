@@ -6,6 +6,7 @@ import math
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from kobai._validation import fraction, non_negative_float
 from kobai.optimizers.arrays import Array
@@ -108,24 +109,30 @@ class Adam(BaseOptimizer):
         return self._scalars(step, self.learning_rate(step))
 
     def _scalars(self, step: int, lr: float) -> tuple[float, ...]:
-        beta1 = fraction("beta1", self.beta1, below_one=True)
-        beta2 = fraction("beta2", self.beta2, below_one=True)
+        beta1, beta2 = self._betas()
         epsilon = non_negative_float("epsilon", self.epsilon)
-        t = step + 1
-        rate = lr * math.sqrt(1 - beta2**t) / (1 - beta1**t)
-        return rate, 1 - beta1, 1 - beta2, epsilon
+        return _rate(lr, beta1, beta2, step), 1 - beta1, 1 - beta2, epsilon
 
-    def scalars_of_steps(self, first: int, count: int) -> list[tuple[float, ...]]:
-        """The `scalars` of several steps, one tuple a step.
+    def scalars_of_steps(self, first: int, count: int) -> NDArray[np.float64]:
+        """The `scalars` of several steps, a row a step.
 
         Examples
         --------
         >>> from kobai import Adam
         >>> steps = Adam(lr=0.5, beta1=0.5, beta2=0.75).scalars_of_steps(0, 2)
-        >>> [round(rate, 6) for rate, *_ in steps]
-        [0.5, 0.440959]
+        >>> steps[:, 0].round(6)
+        array([0.5     , 0.440959])
         """
-        return [self.scalars(step) for step in range(first, first + count)]
+        rows = super().scalars_of_steps(first, count)
+        if not callable(self.lr):
+            # Only the rate changes with the step.
+            lr, betas = self.learning_rate(first), self._betas()
+            rows[:, 0] = [_rate(lr, *betas, step) for step in range(first, first + count)]
+        return rows
+
+    def _betas(self) -> tuple[float, float]:
+        beta1 = fraction("beta1", self.beta1, below_one=True)
+        return beta1, fraction("beta2", self.beta2, below_one=True)
 
     def _change(
         self, g: Any, m: Any, v: Any, A: Any, B: Any, C: Any, E: Any, *_: Any
@@ -133,6 +140,12 @@ class Adam(BaseOptimizer):
         m = m + B * (g - m)
         v = v + C * (g * g - v)
         return A * m / (np.sqrt(v) + E), m, v
+
+
+def _rate(lr: float, beta1: float, beta2: float, step: int) -> float:
+    """The learning rate at a step, corrected for moments that began at zero."""
+    t = step + 1
+    return lr * math.sqrt(1 - beta2**t) / (1 - beta1**t)
 
 
 @remember_original

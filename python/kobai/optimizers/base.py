@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, MutableMapping
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from kobai._snapshot import Snapshot
 from kobai._validation import FloatArray, in_dtype, integer, non_negative_float, shown
@@ -117,7 +118,7 @@ class BaseOptimizer:
         """
         raise NotImplementedError
 
-    def scalars_of_steps(self, first: int, count: int) -> list[tuple[float, ...]]:
+    def scalars_of_steps(self, first: int, count: int) -> NDArray[np.float64]:
         """The `scalars` of several steps.
 
         Parameters
@@ -129,18 +130,21 @@ class BaseOptimizer:
 
         Returns
         -------
-        list of tuple of float
-            One tuple a step.
+        numpy.ndarray
+            float64, of shape ``(count, scalars)``: a row a step.
 
         Examples
         --------
         >>> from kobai import SGD
         >>> SGD(lr=lambda step: 0.5**step).scalars_of_steps(2, 3)
-        [(0.25,), (0.125,), (0.0625,)]
+        array([[0.25  ],
+               [0.125 ],
+               [0.0625]])
         """
         if not callable(self.lr):
-            return [self.scalars(first)] * count
-        return [self.scalars(step) for step in range(first, first + count)]
+            scalars = self.scalars(first)
+            return np.full((count, len(scalars)), scalars)
+        return np.array([self.scalars(step) for step in range(first, first + count)])
 
     def update(
         self, params: MutableMapping[str, FloatArray], grads: Mapping[str, FloatArray]

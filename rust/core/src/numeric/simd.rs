@@ -174,17 +174,17 @@ pub fn dispatch<K: Kernel>(kernel: K) -> K::Output {
     kernel.run::<Baseline>()
 }
 
-/// Asks the processor to load `values` into its second-level cache, where it can be asked.
+/// Asks the processor to load `values` into its caches, where it can be asked.
 #[inline]
 pub fn prefetch<T>(values: &[T]) {
     #[cfg(target_arch = "x86_64")]
     {
-        use std::arch::x86_64::{_mm_prefetch, _MM_HINT_T1};
+        use std::arch::x86_64::{_mm_prefetch, _MM_HINT_T0};
         const LINE: usize = 64;
         let start = values.as_ptr().cast::<i8>();
         for offset in (0..std::mem::size_of_val(values)).step_by(LINE) {
             // SAFETY: the address lies within `values`; a prefetch changes no memory.
-            unsafe { _mm_prefetch::<_MM_HINT_T1>(start.add(offset)) };
+            unsafe { _mm_prefetch::<_MM_HINT_T0>(start.add(offset)) };
         }
     }
     #[cfg(not(target_arch = "x86_64"))]

@@ -74,14 +74,14 @@ pub const MAX_BLOCK_ROWS: usize = 64;
 
 /// How many rows each block of `rows` rows has (the last one may have fewer): a small batch is one block or
 /// two, a large one is cut into blocks of at most [`MAX_BLOCK_ROWS`].
+#[inline]
 #[must_use]
 pub fn block_rows(rows: usize) -> usize {
-    let blocks = if rows < MIN_SPLIT_ROWS {
-        1
-    } else {
-        rows.div_ceil(MAX_BLOCK_ROWS).max(2)
-    };
-    rows.div_ceil(blocks).max(1)
+    if rows < MIN_SPLIT_ROWS {
+        return rows.max(1);
+    }
+    let blocks = rows.div_ceil(MAX_BLOCK_ROWS).max(2);
+    rows.div_ceil(blocks)
 }
 
 /// Calls `compute` with each of `pieces`: each thread takes the next piece when it has finished its last one.

@@ -81,20 +81,21 @@ impl<T: Scalar> Sparse<T> {
         }
         let is_sparse = AtomicBool::new(true);
         let blocks = by_rows.into_iter().zip(budgets);
-        for_each(threads, blocks, |(shards, (range, max_nonzeros))| {
+        for_each(threads, blocks, |(mut shards, (range, max_nonzeros))| {
+            let part = |columns: &Range<usize>| rows.part(range.clone(), columns.clone());
             let mut rest = max_nonzeros;
-            for (columns, mut block) in shards {
+            for (columns, block) in &mut shards {
                 // Once one block has too many, the others are not wanted.
-                let is_filled = is_sparse.load(Ordering::Relaxed)
-                    && rest.is_some_and(|rest| {
-                        let part = rows.part(range.clone(), columns);
-                        block.try_fill::<S, N>(&part, rest).is_ok()
-                    });
-                rest = rest.and_then(|rest| rest.checked_sub(block.count()));
-                if !is_filled || rest.is_none() {
+                rest = rest.filter(|_| is_sparse.load(Ordering::Relaxed));
+                let count = rest.map(|rest| block.find::<S, N>(&part(columns), rest));
+                let Some(Ok(count)) = count else {
                     is_sparse.store(false, Ordering::Relaxed);
                     return;
-                }
+                };
+                rest = rest.map(|rest| rest - count);
+            }
+            for (columns, block) in &mut shards {
+                block.fill::<S, N>(&part(columns));
             }
         });
         is_sparse.into_inner().then_some(()).ok_or(TooDense)

@@ -45,24 +45,23 @@ pub struct BlockMut<'a, T> {
 }
 
 impl<T: Scalar> BlockMut<'_, T> {
-    /// Takes the non-zero elements of `rows`, rounded to `N`.
+    /// Finds the non-zero elements of `rows`, rounded to `N`; returns how many there are.
     ///
     /// # Errors
     /// If there are more than `max_nonzeros`.
-    pub fn try_fill<S: Scalar, N: Scalar>(
+    pub fn find<S: Scalar, N: Scalar>(
         &mut self,
         rows: &Selection<'_, S>,
         max_nonzeros: usize,
-    ) -> Result<(), TooDense> {
-        let filled = self.tiles.try_fill::<S, N>(rows, max_nonzeros);
-        *self.max_abs = filled.is_ok().then(|| self.tiles.max_abs());
-        filled
+    ) -> Result<usize, TooDense> {
+        self.tiles.find::<S, N>(rows, max_nonzeros)?;
+        Ok(self.tiles.count_in(0..self.tiles.tiles()))
     }
 
-    /// How many elements there are.
-    #[must_use]
-    pub fn count(&self) -> usize {
-        self.tiles.count_in(0..self.tiles.tiles())
+    /// Takes the elements of `rows` that have been found.
+    pub fn fill<S: Scalar, N: Scalar>(&mut self, rows: &Selection<'_, S>) {
+        self.tiles.complete::<S, N>(rows);
+        *self.max_abs = Some(self.tiles.max_abs());
     }
 }
 

@@ -39,26 +39,39 @@ pub struct Tiles<T> {
     /// The elements of each tile, each in a buffer for as many as there could be. What lies behind the last
     /// element is not read.
     values: Vec<T>,
+    /// Of how many rows the elements have been copied.
+    copied: usize,
 }
 
 impl<T: Scalar> Tiles<T> {
-    /// Takes the non-zero elements of `rows`, rounded to `N`. Zeros are found after the rounding: 1e-60 is
-    /// a zero in single precision.
+    /// Finds the non-zero elements of `rows`, rounded to `N`, and begins to copy them: [`complete`](Self::complete)
+    /// copies the rest. Zeros are found after the rounding: 1e-60 is a zero in single precision.
     ///
     /// # Errors
     /// If more than `max_nonzeros` elements are not zero.
-    pub fn try_fill<S: Scalar, N: Scalar>(
+    pub fn find<S: Scalar, N: Scalar>(
         &mut self,
         rows: &Selection<'_, S>,
         max_nonzeros: usize,
     ) -> Result<(), TooDense> {
         self.reshape(rows.rows(), rows.cols());
-        dispatch(Fill {
+        dispatch(Find {
             tiles: self,
             rows,
             max_nonzeros,
             rounded: PhantomData::<N>,
         })
+    }
+
+    /// Copies the elements that have been found, as far as they have not been copied yet.
+    pub fn complete<S: Scalar, N: Scalar>(&mut self, rows: &Selection<'_, S>) {
+        if self.copied < rows.rows() {
+            dispatch(Copy {
+                tiles: self,
+                rows,
+                rounded: PhantomData::<N>,
+            });
+        }
     }
 
     /// The number of rows.
@@ -162,27 +175,27 @@ fn tile_capacity(rows: usize) -> usize {
     (rows + 1) * TILE_SIDE
 }
 
-struct Fill<'t, 'a, T, S, N> {
+struct Find<'t, 'a, T, S, N> {
     tiles: &'t mut Tiles<T>,
     rows: &'t Selection<'a, S>,
     max_nonzeros: usize,
     rounded: PhantomData<N>,
 }
 
-impl<S: Scalar, T: Scalar, N: Scalar> Kernel for Fill<'_, '_, T, S, N> {
+impl<S: Scalar, T: Scalar, N: Scalar> Kernel for Find<'_, '_, T, S, N> {
     type Output = Result<(), TooDense>;
 
-    /// Row after row. As long as more than half of the elements so far are not zero, they are only counted,
-    /// not copied: most likely none will be wanted. If the count turns out to be small enough, the rest is
-    /// copied at the end.
+    /// Row after row. Once more than half of the elements so far are not zero, they are only counted, not
+    /// copied: most likely none will be wanted.
     #[inline(always)]
     fn run<L: Level>(self) -> Result<(), TooDense> {
         let Self { tiles, rows, .. } = self;
-        let (mut count, mut copied) = (0, 0);
+        let mut count = 0;
+        tiles.copied = 0;
         for i in 0..rows.rows() {
             let row = rows.row(i);
-            let is_copied = copied == i && count <= row.len() * (i + 1) / 2;
-            copied += usize::from(is_copied);
+            let is_copied = tiles.copied == i && count <= row.len() * (i + 1) / 2;
+            tiles.copied += usize::from(is_copied);
             // A part of the upcoming row at a time: the processor stalls where much is asked for at once.
             let upcoming = match i + PREFETCH_ROWS {
                 next if next < rows.rows() => rows.row(next),
@@ -204,13 +217,28 @@ impl<S: Scalar, T: Scalar, N: Scalar> Kernel for Fill<'_, '_, T, S, N> {
                 return Err(TooDense);
             }
         }
-        for i in copied..rows.rows() {
+        Ok(())
+    }
+}
+
+struct Copy<'t, 'a, T, S, N> {
+    tiles: &'t mut Tiles<T>,
+    rows: &'t Selection<'a, S>,
+    rounded: PhantomData<N>,
+}
+
+impl<S: Scalar, T: Scalar, N: Scalar> Kernel for Copy<'_, '_, T, S, N> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Level>(self) {
+        let Self { tiles, rows, .. } = self;
+        for i in tiles.copied..rows.rows() {
             for (b, elements) in rows.row(i).chunks(TILE_SIDE).enumerate() {
-                let mask = take_nonzero::<S, N, T, L>(elements, tiles.row_buffer(i, b));
-                tiles.set_mask(i, b, mask);
+                let _ = take_nonzero::<S, N, T, L>(elements, tiles.row_buffer(i, b));
             }
         }
-        Ok(())
+        tiles.copied = rows.rows();
     }
 }
 
@@ -242,7 +270,8 @@ mod tests {
         let mut tiles = Tiles::<T>::default();
         for _ in 0..2 {
             let all = Selection::of_range(matrix, 0..rows);
-            assert_eq!(tiles.try_fill::<T, T>(&all, rows * cols), Ok(()));
+            assert_eq!(tiles.find::<T, T>(&all, rows * cols), Ok(()));
+            tiles.complete::<T, T>(&all);
             for n in 0..rows {
                 assert_eq!(elements(&tiles, n), wanted(n));
             }
@@ -273,21 +302,23 @@ mod tests {
         let data: Vec<f64> = (0..20 * 70).map(value).collect();
         let mut tiles = Tiles::default();
         let rows = Selection::of_range(MatrixRef::new(&data, 20, 70), 0..20);
-        assert_eq!(tiles.try_fill::<f64, f64>(&rows, 700), Ok(()));
+        assert_eq!(tiles.find::<f64, f64>(&rows, 700), Ok(()));
+        tiles.complete::<f64, f64>(&rows);
         let mut back = vec![0.0; data.len()];
         for n in 0..20 {
             tiles.for_each(n, |place, x| back[n * 70 + place] = x);
         }
         assert_eq!(back, data);
         let count = tiles.count_in(0..2);
-        assert_eq!(tiles.try_fill::<f64, f64>(&rows, count - 1), Err(TooDense));
+        assert_eq!(tiles.find::<f64, f64>(&rows, count - 1), Err(TooDense));
     }
 
     fn of_row(row: &[f64]) -> Tiles<f64> {
         let matrix = MatrixRef::new(row, 1, row.len());
         let mut tiles = Tiles::default();
-        let filled = tiles.try_fill::<f64, f64>(&Selection::of_range(matrix, 0..1), row.len());
-        assert_eq!(filled, Ok(()));
+        let rows = Selection::of_range(matrix, 0..1);
+        assert_eq!(tiles.find::<f64, f64>(&rows, row.len()), Ok(()));
+        tiles.complete::<f64, f64>(&rows);
         tiles
     }
 

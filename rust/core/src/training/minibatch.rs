@@ -160,9 +160,9 @@ pub fn fill_shard<S: Scalar, T: Scalar, W: Scalar>(
         // Together with the other shards: see `Sparse::is_sparse`.
         let max_nonzeros = nonzero_budget(SPARSE_DENSITY, (samples.len(), data.x.cols()));
         let rows = Selection::of_list(data.x, samples).part(0..samples.len(), columns.clone());
-        if let Some(max_nonzeros) = max_nonzeros {
-            // A piece that is not filled says so itself.
-            let _ = piece.try_fill::<S, T>(&rows, max_nonzeros);
+        // A piece that is not filled says so itself.
+        if max_nonzeros.is_some_and(|max| piece.find::<S, T>(&rows, max).is_ok()) {
+            piece.fill::<S, T>(&rows);
         }
     }
 }
