@@ -45,7 +45,7 @@ pub fn unit_quotients(
     perturbed: &PerturbedLoss<'_>,
     l: usize,
     j: usize,
-    samples: impl Iterator<Item = usize>,
+    mut samples: impl Iterator<Item = usize>,
     h: f64,
     cancel: &Cancel,
 ) -> Result<UnitQuotients, Error> {
@@ -53,22 +53,23 @@ pub fn unit_quotients(
         perturbed,
         l,
         j,
-        samples: samples.take_while(|_| !perturbed.is_cancelled()),
+        samples: &mut samples,
         h,
     });
     cancel.check()?;
     Ok(quotients)
 }
 
-struct Evaluate<'a, S> {
+struct Evaluate<'a> {
     perturbed: &'a PerturbedLoss<'a>,
     l: usize,
     j: usize,
-    samples: S,
+    /// Not generic over the iterator: a call a sample costs nothing, another copy of this kernel 3 s of a build.
+    samples: &'a mut dyn Iterator<Item = usize>,
     h: f64,
 }
 
-impl<S: Iterator<Item = usize>> Kernel for Evaluate<'_, S> {
+impl Kernel for Evaluate<'_> {
     type Output = UnitQuotients;
 
     #[inline(always)]
@@ -87,6 +88,9 @@ impl<S: Iterator<Item = usize>> Kernel for Evaluate<'_, S> {
         let room = (inputs + 1).next_multiple_of(LANES);
         let (mut places, mut shifts) = (Vec::with_capacity(room), Vec::with_capacity(room));
         for n in self.samples {
+            if perturbed.is_cancelled() {
+                break;
+            }
             let weight = perturbed.targets().relative_weight(n);
             if weight == 0.0 {
                 continue;
