@@ -15,8 +15,10 @@ Elements = npt.NDArray[np.intp]
 # Up to so many elements, all are looked at.
 MOST_OF_ALL = 4096
 
-# Of more, so many are chosen.
+# Of more, so many are chosen, and fewer where f is likely to be slow.
 CHOSEN = 1000
+_LEAST_CHOSEN = 100
+_NUMBERS_READ = 40_000_000
 
 
 def chosen_elements(layout: Layout, given: Floats, wanted: str | int, seed: int) -> Elements:
@@ -28,7 +30,8 @@ def chosen_elements(layout: Layout, given: Floats, wanted: str | int, seed: int)
     """
     if wanted == "all" or (wanted == "auto" and layout.size <= MOST_OF_ALL):
         return np.arange(layout.size)
-    count = min(CHOSEN if wanted == "auto" else int(wanted), layout.size)
+    usual = max(_LEAST_CHOSEN, min(CHOSEN, _NUMBERS_READ // layout.size))
+    count = min(usual if wanted == "auto" else int(wanted), layout.size)
     rng = np.random.default_rng(seed)
     parts = []
     for part, shape, share in zip(

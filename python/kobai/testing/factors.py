@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from fractions import Fraction
 from typing import NamedTuple
 
 import numpy as np
 
 from kobai.testing.verdicts import Floats
+
+# Fractions of whole numbers up to this one are named.
+_DENOMINATOR = 12
 
 
 class Fit(NamedTuple):
@@ -103,4 +107,6 @@ def factor_words(fit: Fit, samples: int | None) -> str:
         return f"{sign}{round(size)} times too large: a sum in place of a mean?"
     if size < 1 and abs(1 / size - round(1 / size)) < 1e-6 / size:
         return f"{sign}{round(1 / size)} times too small: a mean in place of a sum?"
-    return f"{sign}a factor of {size:.6g}"
+    ratio = Fraction(size).limit_denominator(_DENOMINATOR)
+    about = f", {ratio}" if abs(size - ratio) < 1e-6 * size else ""
+    return f"{sign}a factor of {size:.6g}{about}"

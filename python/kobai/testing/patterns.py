@@ -324,17 +324,18 @@ def _merged(found: Iterable[Pattern]) -> list[Pattern]:
 
 
 def _passed_back(parts: Sequence[Part], left: Sequence[str]) -> list[Pattern]:
-    """Whether the last arrays are right, and those of all layers below some are not."""
+    """Whether arrays of the last layers are right, and those of all layers below some are not.
+
+    `left` are the arrays that are wrong for no reason that was found.
+    """
     names = [part.name for part in parts]
     last = max(names.index(name) for name in left)
     above, below = parts[last + 1 :], parts[: last + 1]
-    if not above or any(part.is_wrong.any() for part in above):
+    right = [part.name for part in above if not part.is_wrong.any()]
+    if not right or not all(part.is_wrong.any() for part in below):
         return []
-    if not all(part.is_wrong.any() for part in below):
-        return []
-    right = ", ".join(part.name for part in above)
     text = (
-        f"wrong, while {right} {'are' if len(above) > 1 else 'is'} right: look at what is passed "
-        f"back from there, and at the derivative of the activation"
+        f"wrong, while {', '.join(right)} {'are' if len(right) > 1 else 'is'} right: look at what "
+        "is passed back from there, and at the derivative of the activation"
     )
     return [Pattern("passed back", tuple(part.name for part in below), text)]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from textwrap import wrap
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from kobai.testing.patterns import Pattern
 from kobai.testing.verdicts import Verdict
 
 _SHOWN_DIRECTIONS = 12
+_WIDTH = 100
 
 
 def report_table(
@@ -30,7 +32,7 @@ def report_table(
         _worst(worst),
         _directions(found.directions),
         [f"{number:,} undecided: {reason}" for reason, number in reasons.items()],
-        [f"note: {note}" for note in found.notes],
+        _wrapped(f"note: {note}" for note in found.notes),
     ]
     return "\n\n".join("\n".join(lines) for lines in blocks if lines)
 
@@ -65,7 +67,11 @@ def _size(array: np.ndarray) -> str:
 
 
 def _looks(patterns: Sequence[Pattern]) -> list[str]:
-    return ["what it looks like", *(f"  {pattern}" for pattern in patterns)] if patterns else []
+    return (
+        ["what it looks like", *_wrapped(f"  {pattern}" for pattern in patterns)]
+        if patterns
+        else []
+    )
 
 
 def _worst(worst: Sequence[Element]) -> list[str]:
@@ -95,6 +101,10 @@ def _directions(directions: Sequence[Direction]) -> list[str]:
     lines = _aligned(rows, last_left=True)
     more = len(directions) - _SHOWN_DIRECTIONS
     return [*lines, f"and {more} more"] if more > 0 else lines
+
+
+def _wrapped(texts: Iterable[str]) -> list[str]:
+    return [line for text in texts for line in wrap(text, _WIDTH, subsequent_indent="    ")]
 
 
 def _aligned(rows: Sequence[Sequence[str]], *, last_left: bool = False) -> list[str]:

@@ -1,0 +1,1 @@
+"""Seeded mistakes and right gradients, checked by kobai and by others."""
