@@ -9,11 +9,11 @@ import numpy as np
 
 from kobai.testing.choice import Elements, chosen_elements
 from kobai.testing.comparison import Comparison
-from kobai.testing.first_look import look_at
+from kobai.testing.first_look import Looked, look_at
 from kobai.testing.logarithm import Slack
 from kobai.testing.moved import MovedFunction
 from kobai.testing.search import Directions, elements_around, wanted_directions
-from kobai.testing.second_look import look_again
+from kobai.testing.second_look import judge_kink, look_again
 from kobai.testing.verdicts import Floats, Judged, Reason, Verdict, scale_of
 
 # So many wrong elements, at most, have their rows and columns looked at; and so many of each.
@@ -107,9 +107,19 @@ def _look(found: Comparison, f: MovedFunction, chosen: Elements) -> float:
     by_value = abs(f.centre) / size if np.isfinite(f.centre) else 0.0
     scale = scale_of(found.given, found.estimate, found.bar, by_value)
     found.judge_again(np.arange(f.layout.size), scale)
-    kinks = chosen[looked.may_be_kink]
-    found.judged.verdict[kinks], found.judged.reason[kinks] = Verdict.UNDECIDED, Reason.UNEXAMINED
+    _judge_kinks(found, chosen, looked)
     return scale
+
+
+def _judge_kinks(found: Comparison, elements: Elements, looked: Looked) -> None:
+    unsettled = elements[looked.is_unsettled]
+    unsettled = unsettled[found.judged.verdict[unsettled] == Verdict.RIGHT]
+    found.judged.verdict[unsettled] = Verdict.UNDECIDED
+    found.judged.reason[unsettled] = Reason.UNEXAMINED
+    for k in np.flatnonzero(np.isfinite(looked.left) & np.isfinite(looked.right)).tolist():
+        bar = float(looked.bar[k] - abs(looked.right[k] - looked.left[k]))
+        sides = float(looked.left[k]), float(looked.right[k])
+        judge_kink(found, int(elements[k]), *sides, max(bar, 0.0))
 
 
 def _all_right(found: Comparison) -> bool:
@@ -159,7 +169,7 @@ def allow_for_rounding(
     A gradient in single precision is rounded, and one that takes differences of large numbers loses
     digits: it moves by more than it should when the point moves by its own rounding. In single
     precision, more is seen along a line: differences of the fourth order of a smooth function are
-    noise, as in `kobai.testing.noise`.
+    noise (Moré and Wild, Estimating Computational Noise, 2011).
     """
     rng = np.random.default_rng(seed)
     with np.errstate(all="ignore"):
@@ -199,7 +209,8 @@ def _look_around(found: Comparison, f: MovedFunction, scale: float, seed: int) -
     found.estimate[around] = looked.estimate
     found.bar[around] = looked.bar + found.rounding[around]
     found.judge_again(around, scale)
-    suspects = around[found.judged.verdict[around] != Verdict.RIGHT]
+    _judge_kinks(found, around, looked)
+    suspects = around[np.isin(found.judged.verdict[around], (Verdict.WRONG, Verdict.UNDECIDED))]
     look_again(found, f, scale, suspects, seed)
 
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from kobai._validation import FloatArray
+from kobai.differentiate import Derivative, gradient
+from kobai.testing.choice import Elements
 from kobai.testing.layout import Index, Layout
 from kobai.testing.lines import Line, drawn_line
-from kobai.testing.noise import noise_along
 from kobai.testing.verdicts import Floats
 
 _REPEATS = 5
@@ -65,6 +66,7 @@ class MovedFunction:
         self._seen: set[float] = set()
         self.error: ArithmeticError | ValueError | None = None
         self.centre = self._number(ask())
+        self.check_unchanged()
         self.noise = self._measured_noise(np.random.default_rng(seed))
 
     def _measured_noise(self, rng: np.random.Generator) -> float:
@@ -79,15 +81,28 @@ class MovedFunction:
         least = self._precision * abs(self.centre) / 2 if math.isfinite(self.centre) else 0.0
         # A few answers tell little of how far others may lie.
         spread = 2 * float(np.ptp(values)) if self.answers else 0.0
-        noise = max(self._noise_along(everywhere), least, spread)
+        with np.errstate(all="ignore"):  # f may leave its domain
+            measured = float(self.slope_along(everywhere).noise)
+        noise = max(measured, least, spread)
         # Errors of single precision are steps rather than noise: close points share theirs.
-        return 2 * noise if self._precision > np.finfo(np.float64).eps else noise
+        return 2 * noise if self._is_rounded else noise
 
-    def _noise_along(self, direction: Speeds) -> float:
+    def slope_along(self, direction: Speeds) -> Derivative:
+        """The derivative along a line in many elements, and the noise there."""
+        ask = self._moving(direction)
         try:
-            return noise_along(self._moving(direction), 1.0)
+            return gradient(lambda move: self._as_answered(ask(float(move))), 0.0)
         finally:
             self._put_back(direction)
+
+    def _as_answered(self, value: float) -> float | np.float32:
+        """A number in the precision of what the function answers."""
+        return np.float32(value) if self._is_rounded else value
+
+    @property
+    def _is_rounded(self) -> bool:
+        """Whether what the function answers is of less than double precision."""
+        return self._precision > float(np.finfo(np.float64).eps)
 
     @property
     def is_constant(self) -> bool:
@@ -121,8 +136,7 @@ class MovedFunction:
         """Raise a ValueError if an element is not what it was; all are put back."""
         for name, array in self._arrays.items():
             if array.tobytes() != self._originals[name].tobytes():
-                for other, original in self._originals.items():
-                    self._arrays[other][...] = original
+                self.restore()
                 raise ValueError(
                     f"f and its gradient must not change their argument, but {name} is not what it "
                     "was: let them work on a copy. Everything is as it was before"
@@ -139,27 +153,33 @@ class MovedFunction:
         scale = max(size if math.isfinite(size) else 0.0, self._scales[name])
         return self._arrays[name], original, index, scale
 
-    def around_element(
-        self, element: int, widths: Sequence[float]
-    ) -> tuple[list[float], list[float]]:
-        """Values above and below at each half-width, and the steps really taken.
+    def of_elements(self, elements: Elements) -> Derivative:
+        """The derivatives by some elements, which are moved as one row."""
+        layout = self.layout
+        parts: list[tuple[str, Any, slice]] = []
+        for name, shape, part in zip(layout.names, layout.shapes, layout.slices, strict=True):
+            first, last = np.searchsorted(elements, (part.start, part.stop)).tolist()
+            if first < last:
+                index = np.unravel_index(elements[first:last] - part.start, shape or (1,))
+                parts.append((name, index, slice(first, last)))
+        flat = {name: np.atleast_1d(self._arrays[name]) for name, _, _ in parts}
 
-        Half-widths are in units of what is a long way for the element.
-        """
-        array, original, index, scale = self.place(element)
-        start = float(original[index])
-        values, steps = [], []
+        def ask(row: FloatArray) -> Any:
+            for name, index, place in parts:
+                flat[name][index] = row[place]
+            return self._as_answered(self._value())
+
+        dtype = np.result_type(*(array.dtype for array in flat.values()))
         try:
-            for width in widths:
-                ends = []
-                for move in (width * scale, -width * scale):
-                    array[index] = start + move
-                    ends.append(float(array[index]))
-                    values.append(self._value())
-                steps.append(ends[0] - ends[1] or math.nan)
+            return gradient(ask, self.at[elements].astype(dtype))
         finally:
-            array[index] = original[index]
-        return values, steps
+            for name, index, _ in parts:
+                flat[name][index] = np.atleast_1d(self._originals[name])[index]
+
+    def restore(self) -> None:
+        """Put all elements back, bit for bit."""
+        for name, original in self._originals.items():
+            self._arrays[name][...] = original
 
     def along_element(self, element: int) -> Line:
         """The line along which one element moves."""
@@ -174,15 +194,14 @@ class MovedFunction:
             return float(kind(start + move)) - float(kind(start - move))
 
         try:
-            return drawn_line(ask, scale, noise=self.noise, step=step)
+            return drawn_line(ask, scale, self.noise, step)
         finally:
             array[index] = original[index]
 
-    def along(self, direction: Speeds) -> Line:
-        """The line along which many elements move; its noise is measured there."""
-        noise = max(self._noise_along(direction), self.noise)
+    def along(self, direction: Speeds, noise: float) -> Line:
+        """The line along which many elements move, where f has that noise."""
         try:
-            return drawn_line(self._moving(direction), 1.0, noise=noise)
+            return drawn_line(self._moving(direction), 1.0, max(noise, self.noise))
         finally:
             self._put_back(direction)
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from kobai.differentiate import Status
 from kobai.testing.choice import Elements
 from kobai.testing.comparison import Comparison
 from kobai.testing.directions import Direction
@@ -38,7 +40,7 @@ class Directions:
         wrong = None
         for _ in range(count):
             speeds = self._speeds()
-            direction = self._judged(self._finite, speeds)
+            direction = self._judged(self._finite, speeds, has_rate=True)
             self._found.directions.append(direction)
             if direction.verdict == Verdict.WRONG and wrong is None:
                 wrong = speeds
@@ -82,22 +84,28 @@ class Directions:
         speeds: Floats = self._scales * signs * self._rng.uniform(0.5, 1.0, size)
         return speeds
 
-    def _judged(self, elements: Elements, speeds: Floats) -> Direction:
-        line = self._f.along(self._as_arrays(elements, speeds))
-        slope = slope_of(line)
+    def _judged(self, elements: Elements, speeds: Floats, *, has_rate: bool = False) -> Direction:
+        arrays = self._as_arrays(elements, speeds)
         products = self._found.given[elements] * speeds[elements]
         given = float(products.sum())
-        rounding = self._found.rounding[elements] * speeds[elements]
-        bar = slope.bar + float(np.sqrt(np.sum(rounding**2)))
-        bar += 8 * np.finfo(np.float64).eps * float(np.sqrt(np.sum(products**2)))
+        found = self._f.slope_along(arrays)
+        value, bar, is_kink = float(found.df), 2 * float(found.error), found.status == Status.KINK
+        rate = math.nan
+        if has_rate or not found.success:
+            line = self._f.along(arrays, float(found.noise))
+            rate = taylor_rate(line, given)
+            if not found.success:
+                slope = slope_of(line)
+                value, bar, is_kink = slope.value, slope.bar, slope.is_kink
         size = float(np.sqrt(np.sum(products**2)))
-        one = [np.array([number]) for number in (given, slope.value, bar)]
+        rounding = self._found.rounding[elements] * speeds[elements]
+        bar += float(np.sqrt(np.sum(rounding**2))) + 8 * float(np.finfo(np.float64).eps) * size
+        one = [np.array([number]) for number in (given, value, bar)]
         scale = max(size, abs(self._f.centre))
         verdict = Verdict(int(judge(one[0], one[1], one[2], scale).verdict[0]))
-        if slope.is_kink:
+        if is_kink:
             verdict = Verdict.KINK
-        words = self._words(elements)
-        return Direction(words, given, slope.value, bar, taylor_rate(line, given), verdict)
+        return Direction(self._words(elements), given, value, bar, rate, verdict)
 
     def _as_arrays(self, elements: Elements, speeds: Floats) -> Speeds:
         layout = self._found.layout

@@ -54,17 +54,26 @@ def judge_by_line(found: Comparison, f: MovedFunction, i: int, scale: float) -> 
     slope = slope_of(f.along_element(i))
     rounding = found.rounding[i]
     if slope.is_kink:
-        low, high = sorted((slope.left, slope.right))
-        # Moved across the kink, the gradient jumps: that is not rounding.
-        width = slope.gap_bar + min(rounding, (high - low) / 8) + (high - low) / 4
-        is_between = low - width <= found.given[i] <= high + width
-        found.sides[i] = (slope.left, slope.right)
-        found.estimate[i], found.bar[i] = (low + high) / 2, (high - low) / 2
-        found.judged.verdict[i] = Verdict.KINK if is_between else Verdict.WRONG
-        found.judged.reason[i] = Reason.NONE if is_between else Reason.OUTSIDE
+        judge_kink(found, i, slope.left, slope.right, slope.gap_bar)
         return True
     if np.isfinite(slope.bar):
-        # Better than the first look, which may have agreed with itself by chance.
+        # The first look is sharper, but rests on fewer values: both must call an element wrong.
         found.estimate[i], found.bar[i] = slope.value, slope.bar + rounding
+        low, high = sorted((slope.left, slope.right))
+        if low <= found.given[i] <= high:
+            # There may be a kink that noise hides.
+            found.bar[i] += high - low
     found.judge_again(np.array([i]), scale)
     return False
+
+
+def judge_kink(found: Comparison, i: int, left: float, right: float, bar: float) -> None:
+    """Judge an element at a kink: its derivative may be any slope between both."""
+    low, high = sorted((left, right))
+    # Moved across the kink, the gradient jumps: that is not rounding.
+    width = bar + min(found.rounding[i], (high - low) / 8) + (high - low) / 4
+    is_between = low - width <= found.given[i] <= high + width
+    found.sides[i] = (left, right)
+    found.estimate[i], found.bar[i] = (low + high) / 2, (high - low) / 2
+    found.judged.verdict[i] = Verdict.KINK if is_between else Verdict.WRONG
+    found.judged.reason[i] = Reason.NONE if is_between else Reason.OUTSIDE
