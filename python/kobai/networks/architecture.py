@@ -9,7 +9,7 @@ from typing import Any, SupportsFloat
 import numpy as np
 
 from kobai._validation import known_name, non_negative_float, positive_int, shown
-from kobai.networks.network import Layer
+from kobai.networks.layers import Layer
 
 ACTIVATIONS = (
     "identity",

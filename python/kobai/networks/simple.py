@@ -14,7 +14,8 @@ from kobai._validation import HALF_WIDTH, FloatArray, positive_int
 from kobai.functions import softmax
 from kobai.losses import CrossEntropy
 from kobai.losses.named import core_loss
-from kobai.networks.network import Layer, Network
+from kobai.networks.layers import Layer
+from kobai.networks.network import Network
 from kobai.networks.overrides import remember_original
 from kobai.networks.parameters import memory_for, warn_of_single_class, writable
 from kobai.networks.probabilities import mean_cross_entropy

@@ -21,7 +21,7 @@ from kobai.losses import CrossEntropy
 from kobai.losses.named import core_loss
 from kobai.networks.class_only import class_only
 from kobai.networks.layered import LayeredNet
-from kobai.networks.network import Layer
+from kobai.networks.layers import Layer
 from kobai.networks.overrides import remember_original
 from kobai.networks.parameters import memory_for, single_class_known, warn_of_single_class
 from kobai.networks.probabilities import mean_cross_entropy
