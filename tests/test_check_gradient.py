@@ -224,6 +224,13 @@ class TestFunctionsThatMisbehave:
         assert report.count(Verdict.WRONG) == 0
         assert report.count(Verdict.UNDECIDED) >= 1
 
+    def test_a_gradient_that_answers_twice_differently_is_told_so(self):
+        draws = np.random.default_rng(0)
+        report = check_gradient(
+            lambda x: np.sum(x**2), lambda x: 2 * x * (0.9 + 0.2 * draws.random()), [1.0, 2.0]
+        )
+        assert "the gradient answers differently when asked again" in str(report)
+
     def test_one_that_does_not_read_what_is_moved_is_told_so(self):
         w = np.ones(3)
         report = check_gradient(lambda _: np.sum(w**2), [2.0, 2.0, 2.0], [1.0, 1.0, 1.0])
@@ -349,3 +356,18 @@ class TestManyElements:
         report = check_gradient(self.f, np.cos, x, elements="all")
         assert report.counts == {"right": 5000}
         assert report.directions == []
+
+    def test_single_precision_has_directions_too(self):
+        x = RNG.normal(size=self.SIZE).astype(np.float32)
+
+        def f(x):
+            return np.float32(np.mean(np.sin(x, dtype=np.float64)))
+
+        def grad(x):
+            return (np.cos(x) / self.SIZE).astype(np.float32)
+
+        report = check_gradient(f, grad, x, elements=100)
+        assert report.count(Verdict.WRONG) == 0, str(report)
+        assert Verdict.WRONG not in {direction.verdict for direction in report.directions}
+        wrong = check_gradient(f, lambda x: 2 * grad(x), x, elements=100)
+        assert not wrong.passed, str(wrong)

@@ -89,6 +89,16 @@ def test_networks_have_a_picture(net):
     assert len(report.plot(Figure()).axes[0].lines) >= 4
 
 
+def test_a_picture_is_of_the_point_that_was_checked():
+    x = X.copy()
+    report = check_gradient(lambda x: np.sum(np.exp(x)), np.exp, x)
+    before = [line.get_ydata() for line in report.plot(Figure()).axes[0].lines]
+    x += 1
+    after = [line.get_ydata() for line in report.plot(Figure()).axes[0].lines]
+    assert all(np.array_equal(*pair) for pair in zip(before, after, strict=True))
+    assert np.array_equal(x, X + 1)
+
+
 def test_a_picture_without_a_figure_is_one_of_pyplot():
     from matplotlib import pyplot
 

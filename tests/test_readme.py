@@ -12,10 +12,11 @@ ROOT = Path(__file__).parent.parent
 NOTEBOOK = ROOT / "notebooks" / "chapter.ipynb"
 READMES = ["README.md", "README.ja.md"]
 METHOD = "docs/numerical-gradient.md"
+CHECKS = ["docs/is-my-gradient-right.md", "docs/is-my-gradient-right.ja.md"]
 NETWORKS = ["docs/networks.md", "docs/networks.ja.md"]
 MEASURED = ["benchmarks/results.md", "benchmarks/networks.md"]
 OTHERS = ["docs/guarantees.md", "docs/architecture.md", "CHANGELOG.md"]
-PAGES = [*READMES, METHOD, *NETWORKS, *MEASURED, *OTHERS]
+PAGES = [*READMES, METHOD, *NETWORKS, *CHECKS, *MEASURED, *OTHERS]
 
 FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 INLINE_CODE = re.compile(r"`[^`\n]*`")

@@ -44,5 +44,7 @@ def test_it_runs(capsys, here):
         "1.0 [[1.]] 2.5",
         "<Halved 3-4-2-2 sigmoid relu, CrossEntropy(epsilon=1e-07), weight_decay_lambda=1.0: "
         "32 parameters, float64>",
+        "0 2 []",
+        "<GradientReport passed: 31 right>",
         *["4"] * 3,
     ]

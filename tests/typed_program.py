@@ -22,6 +22,7 @@ from kobai.callbacks import Callback, EarlyStopping, LambdaCallback
 from kobai.functions import relu_grad, softmax_loss, step_function
 from kobai.losses import CrossEntropy, Huber, Loss
 from kobai.optimizers import Adam, AdamW
+from kobai.testing import GradientReport, Verdict, assert_gradient, check_gradient, check_network
 from kobai.training import Optimizer, Trainable
 
 Array = npt.NDArray[np.floating[Any]]
@@ -105,6 +106,14 @@ def train(optimizer: Momentum | SignDescent | SGD) -> History:
     return trainer.fit(x_train[:200], t_train[:200], epochs=1, progress=False)
 
 
+def check() -> GradientReport:
+    assert_gradient(valley, lambda x: 2 * x, [3.0, 4.0])
+    report = check_gradient(valley, [6.0, 8.0], np.array([3.0, 4.0]), seed=1)
+    worst: list[str] = [element.words for element in report.worst]
+    print(report.count(Verdict.WRONG), len(worst), [pattern.kind for pattern in report.patterns])
+    return check_network(TwoLayerNet(3, 4, 3, 0.5, rng=0), np.eye(3), [0, 1, 2])
+
+
 class Report(Callback):
     def on_epoch_end(self, epoch: int, logs: Any = None, **kwargs: Any) -> bool:
         print(epoch, sorted(logs))
@@ -168,6 +177,7 @@ def main() -> None:
     print(fit_a_line().steps_per_epoch)
     print(fit_with_callbacks() > 0)
     print(any_network())
+    print(repr(check()))
     for optimizer in (Momentum(), SignDescent(), SGD(lr=0.1)):
         print(len(train(optimizer).train_loss))
 

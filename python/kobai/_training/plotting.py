@@ -1,4 +1,4 @@
-"""Pictures of a training run; the only module that imports matplotlib."""
+"""Pictures of a training run; matplotlib is imported where one is drawn."""
 
 from __future__ import annotations
 

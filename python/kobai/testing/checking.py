@@ -86,7 +86,7 @@ def _compared(
     _look_around(found, f, scale, seed)
     _remark(found, f)
     found.nfev = f.calls
-    found.line = f.along_element
+    found.line = f.line_of
     return found
 
 
@@ -115,7 +115,7 @@ def _judge_kinks(found: Comparison, elements: Elements, looked: Looked) -> None:
     unsettled = elements[looked.is_unsettled]
     unsettled = unsettled[found.judged.verdict[unsettled] == Verdict.RIGHT]
     found.judged.verdict[unsettled] = Verdict.UNDECIDED
-    found.judged.reason[unsettled] = Reason.UNEXAMINED
+    found.judged.reason[unsettled] = Reason.UNSETTLED
     for k in np.flatnonzero(np.isfinite(looked.left) & np.isfinite(looked.right)).tolist():
         bar = float(looked.bar[k] - abs(looked.right[k] - looked.left[k]))
         sides = float(looked.left[k]), float(looked.right[k])
@@ -172,6 +172,8 @@ def allow_for_rounding(
     noise (Moré and Wild, Estimating Computational Noise, 2011).
     """
     rng = np.random.default_rng(seed)
+    if not np.array_equal(regive(), found.given, equal_nan=True):
+        found.notes.append("the gradient answers differently when asked again")
     with np.errstate(all="ignore"):
         moved = [np.abs(f.nudged(regive, rng) - found.given) for _ in range(_NUDGES)]
         largest = np.max(moved, axis=0)

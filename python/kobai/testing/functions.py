@@ -46,9 +46,9 @@ def check_gradient(
     x : array_like or dict of array_like
         Where to check, any shape; or several arrays by name.
     elements : {"auto", "all"} or int, default "auto"
-        How many elements are looked at by themselves, at four values of `f` each. ``"auto"`` is all
-        of up to 4,096, and else up to 1,000, fewer of more than 40,000, chosen so that rows and
-        columns come in turn.
+        How many elements are looked at by themselves, mostly at six values of `f` each. ``"auto"``
+        is all of up to 4,096, and else up to 1,000, fewer of more than 40,000, chosen so that rows
+        and columns come in turn.
     directions : "auto" or int, default "auto"
         How many random directions are asked, in which every element moves. ``"auto"`` is none where
         each element is looked at by itself, else three. From a direction that is wrong, a search

@@ -198,6 +198,17 @@ class MovedFunction:
         finally:
             array[index] = original[index]
 
+    def line_of(self, element: int) -> Line:
+        """The line along one element through the point, wherever the arrays have gone since."""
+        now = {name: array.copy() for name, array in self._arrays.items()}
+        self.restore()
+        try:
+            with np.errstate(all="ignore"):
+                return self.along_element(element)
+        finally:
+            for name, array in now.items():
+                self._arrays[name][...] = array
+
     def along(self, direction: Speeds, noise: float) -> Line:
         """The line along which many elements move, where f has that noise."""
         try:
@@ -214,8 +225,7 @@ class MovedFunction:
                 self._arrays[name][...] = np.where(np.isfinite(away), away, original)
             return regive()
         finally:
-            for name, original in self._originals.items():
-                self._arrays[name][...] = original
+            self.restore()
 
     @property
     def is_single(self) -> bool:
@@ -238,8 +248,7 @@ class MovedFunction:
                     self._arrays[name][...] = original + k * _APART * speeds[name]
                 answers.append(regive())
         finally:
-            for name, original in self._originals.items():
-                self._arrays[name][...] = original
+            self.restore()
         return np.array(answers)
 
     def scale_row(self) -> Floats:

@@ -135,7 +135,7 @@ def _of_kobai(
     comparison = Comparison(
         layout, at, given, found.estimate, found.bar, judged, rounding, samples=_samples(x)
     )
-    comparison.line = lambda i: _moved(twin, params, layout, x, t, options, seed).along_element(i)
+    comparison.line = lambda i: _moved(twin, params, layout, x, t, options, seed).line_of(i)
     if judged.verdict.any():
         f = _moved(twin, params, layout, x, t, options, seed)
         _reconsider(comparison, f, net, twin, x, t, options, scale, seed)

@@ -90,6 +90,7 @@ class Directions:
         given = float(products.sum())
         found = self._f.slope_along(arrays)
         value, bar, is_kink = float(found.df), 2 * float(found.error), found.status == Status.KINK
+        sides = float(found.left), float(found.right)
         rate = math.nan
         if has_rate or not found.success:
             line = self._f.along(arrays, float(found.noise))
@@ -97,6 +98,7 @@ class Directions:
             if not found.success:
                 slope = slope_of(line)
                 value, bar, is_kink = slope.value, slope.bar, slope.is_kink
+                sides = slope.left, slope.right
         size = float(np.sqrt(np.sum(products**2)))
         rounding = self._found.rounding[elements] * speeds[elements]
         bar += float(np.sqrt(np.sum(rounding**2))) + 8 * float(np.finfo(np.float64).eps) * size
@@ -104,7 +106,9 @@ class Directions:
         scale = max(size, abs(self._f.centre))
         verdict = Verdict(int(judge(one[0], one[1], one[2], scale).verdict[0]))
         if is_kink:
-            verdict = Verdict.KINK
+            apart = abs(sides[1] - sides[0])
+            is_between = min(sides) - apart / 4 <= given <= max(sides) + apart / 4
+            verdict = Verdict.KINK if is_between else Verdict.WRONG
         return Direction(self._words(elements), given, value, bar, rate, verdict)
 
     def _as_arrays(self, elements: Elements, speeds: Floats) -> Speeds:

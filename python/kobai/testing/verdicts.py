@@ -55,6 +55,7 @@ class Reason(IntEnum):
     GIVEN = 5
     FUNCTION = 6
     REPEATED = 7
+    UNSETTLED = 8
 
     def __str__(self) -> str:
         """A clause, to follow the verdict; empty where there is nothing to say."""
@@ -70,6 +71,7 @@ _CLAUSES = (
     "the gradient itself is not finite",
     "f is not finite nearby",
     "f answers differently when asked again",
+    "its quotients do not settle, and it was not looked at by itself",
 )
 
 
