@@ -24,6 +24,7 @@ PYTHON_ROOMS = (
     "_educational",
     "functions",
     "losses",
+    "_workers",
     "gradient",
     "differentiate",
     "networks",

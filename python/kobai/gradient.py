@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from typing import Any, Literal, SupportsFloat, SupportsIndex, overload
 
 import numpy as np
 import numpy.typing as npt
 
-from kobai._difference import central_difference
+from kobai._difference import (
+    Gradient,
+    central_difference,
+    check_steps,
+    stacked_difference,
+    warn_of_a_constant,
+)
 from kobai._validation import (
     HALF_WIDTH,
     FloatArray,
@@ -22,6 +27,7 @@ from kobai._validation import (
     real_array,
     result_dtype,
 )
+from kobai._workers import Workers, workers_of
 
 __all__ = ["gradient_descent", "numerical_gradient"]
 
@@ -29,7 +35,12 @@ _CURE = "take a larger h, or a smaller lr if the steps lead away from where they
 
 
 def numerical_gradient(
-    f: Callable[[Any], SupportsFloat | SupportsIndex], x: npt.ArrayLike, h: float = HALF_WIDTH
+    f: Callable[[Any], SupportsFloat | SupportsIndex],
+    x: npt.ArrayLike,
+    h: float = HALF_WIDTH,
+    *,
+    vectorized: bool = False,
+    workers: Any = 1,
 ) -> FloatArray:
     """The central difference ``(f(x + h) - f(x - h)) / 2h`` in every element of `x`.
 
@@ -53,6 +64,15 @@ def numerical_gradient(
     h : float, default 1e-4
         The half-width of the difference, in the units of `x`. The error of truncation is
         ``h**2 / 6`` times the third derivative, that of rounding about ``1e-16 / h`` times `f`.
+    vectorized : bool, default False
+        Whether `f` takes points stacked in front, shape ``(m, *x.shape)``, and returns ``m``
+        numbers. They are copies of `x`.
+    workers : int or map-like, default 1
+        How many processes share the elements; -1 for as many as there are cores. Or a function
+        like `map`: ``pool.map``, the ``map`` of any executor, of processes, threads, loky, MPI, or
+        Dask's ``client.get_executor()``. Or None for what `joblib.parallel_config` says. `f` and
+        `x` travel once for a block of elements, and `f` is called with a copy of `x` that is moved
+        in place, so it must read its argument. The numbers do not depend on `workers`.
 
     Returns
     -------
@@ -68,6 +88,8 @@ def numerical_gradient(
         If `h` is not a positive finite number, or is so small against an element of `x` that
         rounding swallows the step; if `f` returns an array of several numbers, or a number beyond
         float64; or if `f` changes its argument, in which case `x` is as it was before.
+    RuntimeError
+        If a worker process ends in the midst of its work.
 
     Warns
     -----
@@ -101,13 +123,49 @@ def numerical_gradient(
            [1., 2.]])
     """
     half_width = _half_width(f, h)
+    if vectorized or workers != 1:
+        return _spread(f, x, half_width, vectorized, workers_of(workers))
     if isinstance(x, np.ndarray) and x.dtype.kind == "f" and x.flags.writeable:
         return central_difference(f, _movable(x), half_width, argument=x).quotients
     copy = np.array(real_array("x", x))
     gradient = central_difference(f, copy, half_width)
     if gradient.is_of_a_constant:
-        _warn_of_a_constant("x", _why_copied(x))
+        warn_of_a_constant("x", _why_copied(x))
     return in_dtype(gradient.quotients, result_dtype(x))
+
+
+class _Quotients:
+    """The quotients of a block of elements, for whoever computes them."""
+
+    def __init__(self, f: Callable[[Any], Any], x: FloatArray, h: float, vectorized: bool) -> None:
+        self._f, self._x, self._h, self._vectorized = f, x, h, vectorized
+
+    def __call__(self, part: slice) -> Gradient:
+        if self._vectorized:
+            return stacked_difference(self._f, self._x, self._h, part=part)
+        x = np.array(self._x)
+        return central_difference(self._f, x, self._h, argument=x, part=part, is_remote=True)
+
+
+def _spread(
+    f: Callable[[Any], Any], x: npt.ArrayLike, h: float, vectorized: bool, workers: Workers
+) -> FloatArray:
+    """The gradient by blocks of elements."""
+    array = real_array("x", x)
+    if workers.is_this_process and not vectorized:
+        return numerical_gradient(f, x, h)
+    check_steps("x", array, h)
+    task = _Quotients(f, np.ascontiguousarray(array), h, vectorized)
+    if workers.is_this_process:
+        found = [task(slice(0, array.size))]
+    else:
+        blocks = workers.blocks(array.size)
+        sizes = [block.stop - block.start for block in blocks]
+        found = workers.results(f, task, blocks, sizes)
+    quotients = np.concatenate([part.quotients for part in found])
+    if all(part.is_of_a_constant for part in found):
+        warn_of_a_constant("x", "workers are given copies of it", stacklevel=4)
+    return in_dtype(quotients.reshape(array.shape), result_dtype(x))
 
 
 def _half_width(f: object, h: SupportsFloat) -> float:
@@ -133,18 +191,6 @@ def _why_copied(x: npt.ArrayLike) -> str:
     if not isinstance(x, np.ndarray):
         return f"it is a {type(x).__name__}"
     return "it is read-only" if x.dtype.kind == "f" else f"it holds {x.dtype}"
-
-
-def _warn_of_a_constant(name: str, why_copied: str) -> None:
-    warnings.warn(
-        f"the gradient is exactly 0: f gave the same number wherever it was asked. {name} was "
-        f"copied, because {why_copied}, and only copies of it were moved. If f reads {name} "
-        "itself, as lambda _: loss(W) reads W, let it read its argument, or pass "
-        "numerical_gradient a writable float array that f reads. If f is constant here, all is "
-        "well",
-        UserWarning,
-        stacklevel=3,
-    )
 
 
 @overload
@@ -260,7 +306,7 @@ def gradient_descent(
         name = f"(init_x after {step} steps)" if step else "init_x"
         gradient = central_difference(f, x, half_width, name=name, cure=_CURE)
         if step == 0 and gradient.is_of_a_constant:
-            _warn_of_a_constant("init_x", "gradient_descent leaves it alone")
+            warn_of_a_constant("init_x", "gradient_descent leaves it alone")
         x -= lr * gradient.quotients
     final = in_dtype(x, dtype)
     if history is None:

@@ -4,9 +4,11 @@ The loop is written in Python, so that signals, exceptions and threads act on it
 """
 
 from kobai._difference.asking import Asked, InPlace, Stacked
+from kobai._difference.constant import warn_of_a_constant
 from kobai._difference.loop import Gradient, central_difference
 from kobai._difference.outputs import Outputs
 from kobai._difference.sampling import add_note
+from kobai._difference.stacked import stacked_difference
 from kobai._difference.steps import check_steps, element
 
 __all__ = [
@@ -19,4 +21,6 @@ __all__ = [
     "central_difference",
     "check_steps",
     "element",
+    "stacked_difference",
+    "warn_of_a_constant",
 ]

@@ -30,7 +30,7 @@ class Asked(Protocol):
     calls: int
 
     def center(self) -> Values:
-        """The values at x: shape ``(M,)``."""
+        """The values at x: shape ``(M,)``; the first question."""
         ...
 
     def along(self, steps: FloatArray, counts: Iterable[int]) -> Values:

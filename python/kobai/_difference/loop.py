@@ -32,27 +32,28 @@ def central_difference(
     name: str = "x",
     cure: str = "take a larger h, or scale x",
     part: slice | None = None,
-    has_notes: bool = False,
+    is_remote: bool = False,
 ) -> Gradient:
     """``(f(x + h) - f(x - h)) / ((x + h) - (x - h))`` in every element, in the shape of `x`.
 
     `x` is moved in place and restored bit for bit. f is called with `argument`, which shares its
     memory; without one, each call gets a copy of `x`. Errors call `x` by `name`, and advise `cure`
     where rounding swallows the step. With `part`, only those elements are moved, counted in C
-    order, and the quotients have one axis.
+    order, and the quotients have one axis. `is_remote` says that `x` is a copy somewhere else: then
+    an exception of f gets a note that names the element.
     """
     moved = MovedArray(x, x if argument is None else argument, name)
     functions = moved.checked(f), f
     if argument is None:
         functions = of_copies(functions[0]), of_copies(f)
-    seen: set[float] | None = set() if argument is None else None
+    seen: set[float] | None = set() if argument is None or is_remote else None
     start, stop = (0, x.size) if part is None else (part.start, part.stop)
     quotients = np.empty(stop - start, x.dtype)
     indices = moved.indices(start)
     try:
         for block in blocks(name, x, h, cure, part):
             places = block.up, block.down, block.kept, indices
-            differences = sample_pairs(functions, moved, places, seen, has_notes=has_notes)
+            differences = sample_pairs(functions, moved, places, seen, has_notes=is_remote)
             quotients[block.elements] = _divided(differences, block.step, x.dtype)
             moved.check()
             functions = functions[1], functions[1]

@@ -28,12 +28,6 @@ def callable_function(f: object) -> None:
         raise TypeError(f"f must be callable, got {type(f).__name__}")
 
 
-def one_worker(workers: object) -> None:
-    """A NotImplementedError unless `workers` is 1."""
-    if workers != 1:
-        raise NotImplementedError("workers other than 1 are not there yet")
-
-
 def point(x: npt.ArrayLike) -> tuple[FloatArray, FloatArray | None]:
     """`x` as an array whose elements can be moved, and what f is given: None for copies."""
     is_movable = (

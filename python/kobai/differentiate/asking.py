@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from kobai._difference import Asked, InPlace, Outputs, Stacked
+from kobai._difference import Asked, InPlace, Outputs, Stacked, warn_of_a_constant
 from kobai._validation import FloatArray
 from kobai.differentiate.arguments import noise_of
 from kobai.differentiate.noise import Noise, measured
@@ -40,3 +40,9 @@ def known_noise(
         return measured(asked, array.flatten(), bounds, center)
     size = np.abs(center)
     return Noise(levels, np.where(np.isfinite(size), size, 0.0), levels)
+
+
+def warn_if_constant(is_constant: npt.NDArray[np.bool_]) -> None:
+    """Warn if f, which was given copies of x, gave the same values wherever it was asked."""
+    if is_constant.all():
+        warn_of_a_constant("x", "it is no writable float array, or is spread", stacklevel=5)

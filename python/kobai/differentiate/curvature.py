@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -50,6 +51,23 @@ class Axes:
     numbers: Numbers
     status: Integers
     nfev: Integers
+
+
+# Derivatives, errors and steps, shape (3, n); status and how often f was asked, shape (n,).
+Mixed = tuple[Numbers, Integers, Integers]
+
+
+def joined_axes(parts: Sequence[Axes]) -> Axes:
+    """Blocks of elements that follow each other, as one."""
+    return Axes(
+        distances=np.concatenate([part.distances for part in parts]),
+        points=np.concatenate([part.points for part in parts]),
+        values=np.concatenate([part.values for part in parts]),
+        noise=np.concatenate([part.noise for part in parts]),
+        numbers=np.concatenate([part.numbers for part in parts], axis=1),
+        status=np.concatenate([part.status for part in parts]),
+        nfev=np.concatenate([part.nfev for part in parts]),
+    )
 
 
 def along_axes(asked: Asked, plan: Plan, center: float, noise: Noise) -> Axes:
@@ -147,14 +165,11 @@ def _corners(
     return status
 
 
-def mixed(
-    asked: Asked, plan: Plan, axes: Axes, center: float, row: int
-) -> tuple[Numbers, Integers, Integers]:
+def mixed(asked: Asked, plan: Plan, axes: Axes, center: float, row: int) -> Mixed:
     """The mixed second derivatives of element `row` by all that follow it.
 
     Both are moved together, by steps of the same level: up and down, or to the sides that bounds
-    leave. Returns the derivatives, errors and steps, shape (3, n); the status, and how often f was
-    asked, shape (n,).
+    leave.
     """
     others = np.arange(row + 1, plan.which.size)
     is_even = (plan.side[row] == 0) & (plan.side[others] == 0)

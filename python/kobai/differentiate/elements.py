@@ -37,11 +37,14 @@ class Found:
         Derivative, error, step, left and right slope.
     status : ndarray, shape (E, M)
     nfev : ndarray, shape (E,)
+    is_constant : ndarray of bool, shape (E,)
+        Whether f gave the values at x wherever it was asked.
     """
 
     numbers: Numbers
     status: npt.NDArray[np.int64]
     nfev: npt.NDArray[np.int64]
+    is_constant: npt.NDArray[np.bool_]
 
     @classmethod
     def unknown(cls, count: int, size: int) -> Found:
@@ -50,6 +53,7 @@ class Found:
             np.full((5, count, size), np.nan),
             np.full((count, size), int(Status.NO_ROOM), np.int64),
             np.zeros(count, np.int64),
+            np.ones(count, np.bool_),
         )
 
 
@@ -85,6 +89,8 @@ def _find(
         own = plan.part(active)
         _, further, answers = ask(asked, own, steps)
         found.nfev[active] += np.count_nonzero(further, axis=(1, 2))
+        is_other = (answers != outputs[0]) & (further > 0)[..., np.newaxis]
+        found.is_constant[active] &= ~is_other.any(axis=(1, 2, 3))
         distances = np.concatenate([distances, further], axis=1)
         values = np.concatenate([values, answers], axis=1)
         is_last = plan.is_fixed or round_ == _MAX_ROUNDS - 1

@@ -9,19 +9,20 @@ import numpy.typing as npt
 
 from kobai._difference import Asked
 from kobai._validation import FloatArray
+from kobai._workers import workers_of
 from kobai.differentiate.arguments import (
     Bounds,
     bounds_of,
     callable_function,
-    one_worker,
     point,
     steps,
 )
-from kobai.differentiate.asking import asked_for, known_noise
+from kobai.differentiate.asking import asked_for, known_noise, warn_if_constant
 from kobai.differentiate.elements import Found, derivatives
 from kobai.differentiate.noise import Noise
 from kobai.differentiate.plan import planned
 from kobai.differentiate.results import Derivative, Status
+from kobai.differentiate.spread import Task, joined, spread
 
 Auto = Literal["auto"]
 
@@ -60,7 +61,9 @@ def gradient(
         Whether `f` takes points stacked in front, shape ``(m, *x.shape)``, and returns ``m``
         numbers. They are copies of `x`.
     workers : int or map-like, default 1
-        Not yet in use.
+        Who asks `f`, as for `kobai.numerical_gradient`: a number of processes, a function like
+        `map`, or None for what `joblib.parallel_config` says. This process asks at x and for the
+        noise.
     noise : "auto", float or array_like
         The noise of `f`, a standard deviation, where it is known.
 
@@ -163,7 +166,7 @@ def _first(
     *,
     one_number: bool,
 ) -> Derivative:
-    one_worker(workers)
+    who = workers_of(workers)
     array, argument = point(x)
     limits = bounds_of(bounds, array)
     widths = steps(h, array)
@@ -172,11 +175,19 @@ def _first(
     level = known_noise(noise, asked, array, limits, center)
     relative = level.relative(asked.outputs.precision[0])
     plan = planned(array.flatten(), limits, relative, widths)
-    found = derivatives(asked, plan, center, level)
-    return _result(found, array, asked, level)
+    if who.is_this_process:
+        found = derivatives(asked, plan, center, level)
+        calls = asked.calls
+    else:
+        task = Task(f, array, vectorized, asked.outputs, (center, level))
+        found = joined(spread(task, plan, who))
+        calls = asked.calls + int(found.nfev.sum())
+    if array.size and center.size and (argument is None or not who.is_this_process):
+        warn_if_constant(found.is_constant)
+    return _result(found, array, asked, level, calls)
 
 
-def _result(found: Found, x: FloatArray, asked: Asked, noise: Noise) -> Derivative:
+def _result(found: Found, x: FloatArray, asked: Asked, noise: Noise, calls: int) -> Derivative:
     shape = asked.outputs.shape + x.shape
     df, error, step, left, right = (rows.T.reshape(shape) for rows in found.numbers)
     status = found.status.T.reshape(shape)
@@ -190,5 +201,5 @@ def _result(found: Found, x: FloatArray, asked: Asked, noise: Noise) -> Derivati
         noise=noise.level.reshape(asked.outputs.shape),
         left=left,
         right=right,
-        calls=asked.calls,
+        calls=calls,
     )

@@ -9,18 +9,19 @@ import numpy as np
 import numpy.typing as npt
 
 from kobai._validation import FloatArray
+from kobai._workers import workers_of
 from kobai.differentiate.arguments import (
     Bounds,
     bounds_of,
     callable_function,
-    one_worker,
     point,
     steps,
 )
-from kobai.differentiate.asking import asked_for, known_noise
-from kobai.differentiate.curvature import along_axes, mixed
+from kobai.differentiate.asking import asked_for, known_noise, warn_if_constant
+from kobai.differentiate.curvature import Axes, Mixed, along_axes, mixed
 from kobai.differentiate.plan import SECOND_ORDER, planned
 from kobai.differentiate.results import Derivative, Status
+from kobai.differentiate.spread import Task, second_derivatives
 
 Auto = Literal["auto"]
 
@@ -66,7 +67,7 @@ def hessian(
            [2., 0.]])
     """
     callable_function(f)
-    one_worker(workers)
+    who = workers_of(workers)
     array, argument = point(x)
     limits = bounds_of(bounds, array)
     widths = steps(h, array)
@@ -75,21 +76,37 @@ def hessian(
     level = known_noise(noise, asked, array, limits, center)
     relative = level.relative(asked.outputs.precision[0])
     plan = planned(array.flatten(), limits, relative, widths, SECOND_ORDER)
-    size = array.size
-    numbers = np.full((3, size, size), np.nan)
-    status = np.full((size, size), int(Status.NOT_FINITE), np.int64)
-    nfev = np.zeros((size, size), np.int64)
-    if np.isfinite(center[0]):
+    if not np.isfinite(center[0]):
+        nothing = np.full((3, array.size, array.size), np.nan)
+        status = np.full(nothing.shape[1:], int(Status.NOT_FINITE), np.int64)
+        return _result(nothing, status, np.zeros_like(status), array, level.level, asked.calls)
+    if who.is_this_process:
         axes = along_axes(asked, plan, float(center[0]), level)
-        diagonal = np.arange(size)
-        numbers[:, diagonal, diagonal] = axes.numbers
-        status[diagonal, diagonal] = axes.status
-        nfev[diagonal, diagonal] = axes.nfev
-        for row in range(size - 1):
-            pairs = mixed(asked, plan, axes, float(center[0]), row)
-            for array_, found in zip((numbers, status, nfev), pairs, strict=True):
-                array_[..., row, row + 1 :] = array_[..., row + 1 :, row] = found
-    return _result(numbers, status, nfev, array, level.level, asked.calls)
+        rows = [mixed(asked, plan, axes, float(center[0]), i) for i in range(array.size - 1)]
+    else:
+        task = Task(f, array, vectorized, asked.outputs, (center, level))
+        axes, rows = second_derivatives(task, plan, who)
+    if array.size and (argument is None or not who.is_this_process):
+        warn_if_constant((axes.values == center[0]) | np.isnan(axes.values))
+    numbers, status, nfev = _matrices(axes, rows)
+    calls = asked.calls
+    if not who.is_this_process:
+        calls += int(axes.nfev.sum()) + sum(int(row[2].sum()) for row in rows)
+    return _result(numbers, status, nfev, array, level.level, calls)
+
+
+def _matrices(axes: Axes, rows: list[Mixed]) -> Mixed:
+    size = axes.status.size
+    numbers = np.full((3, size, size), np.nan)
+    status, nfev = np.zeros((2, size, size), np.int64)
+    diagonal = np.arange(size)
+    numbers[:, diagonal, diagonal] = axes.numbers
+    status[diagonal, diagonal] = axes.status
+    nfev[diagonal, diagonal] = axes.nfev
+    for i, row in enumerate(rows):
+        for matrix, found in zip((numbers, status, nfev), row, strict=True):
+            matrix[..., i, i + 1 :] = matrix[..., i + 1 :, i] = found
+    return numbers, status, nfev
 
 
 def _result(

@@ -75,8 +75,6 @@ impl Accuracy {
 pub struct Row {
     /// The step.
     pub step: f64,
-    /// What the quotient's error is a power series in: the step, or its square.
-    pub variable: f64,
     /// The quotient.
     pub quotient: f64,
     /// The noise of the quotient; with one side, but for the noise of the value at x.
@@ -120,7 +118,6 @@ impl Row {
             let noise = accuracy.of(size) + rounding * quotient.abs();
             return Some(Self {
                 step: up,
-                variable: up,
                 quotient,
                 sigma: noise / up,
                 right: quotient,
@@ -143,8 +140,7 @@ impl Row {
         let size = above.abs().max(below.abs());
         let noise = accuracy.of(size) + rounding * right.abs().max(left.abs());
         Some(Self {
-            step: (up * down).sqrt(),
-            variable: up * down,
+            step: up.sqrt() * down.sqrt(),
             quotient,
             sigma: noise * std::f64::consts::SQRT_2 / (up + down),
             right,

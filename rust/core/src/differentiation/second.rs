@@ -31,7 +31,7 @@ pub fn extrapolate(steps: &[f64], quotients: &[f64], sigmas: &[f64], is_even: &[
     for (n, &is_even) in is_even.iter().enumerate() {
         let mut rows: Vec<Row> = (n * levels..(n + 1) * levels)
             .filter(|&i| steps[i] > 0.0 && quotients[i].is_finite() && sigmas[i].is_finite())
-            .map(|i| row(steps[i], quotients[i], sigmas[i], is_even))
+            .map(|i| row(steps[i], quotients[i], sigmas[i]))
             .collect();
         rows.sort_by(|a, b| b.step.total_cmp(&a.step));
         if rows.len() < 3 {
@@ -55,10 +55,9 @@ impl Limits {
     }
 }
 
-fn row(step: f64, quotient: f64, sigma: f64, is_even: bool) -> Row {
+fn row(step: f64, quotient: f64, sigma: f64) -> Row {
     Row {
         step,
-        variable: if is_even { step * step } else { step },
         quotient,
         sigma,
         right: quotient,

@@ -49,14 +49,16 @@ struct Table {
 }
 
 impl Table {
-    fn new(rows: &[Row], depth: usize, center_noise: f64) -> Self {
+    fn new(rows: &[Row], depth: usize, side: Side, center_noise: f64) -> Self {
         let mut table = Self {
             values: Vec::new(),
             sigmas: Vec::new(),
             changes: Vec::new(),
         };
         for k in 0..depth {
-            let entries = rows.windows(k + 1).map(|part| entry(part, center_noise));
+            let entries = rows
+                .windows(k + 1)
+                .map(|part| entry(part, side, center_noise));
             let (values, sigmas): (Vec<f64>, Vec<f64>) = entries.unzip();
             let changes = match table.values.last() {
                 Some(last) => (0..values.len())
@@ -128,8 +130,17 @@ impl Table {
     }
 }
 
-fn entry(rows: &[Row], center_noise: f64) -> (f64, f64) {
-    let w = weights(rows, |row| row.variable);
+fn entry(rows: &[Row], side: Side, center_noise: f64) -> (f64, f64) {
+    // Errors are power series in the square of the step, or in the step itself where one side was asked.
+    let unit = rows[0].step;
+    let w = weights(rows, |row| {
+        let step = row.step / unit;
+        if side.is_one() {
+            step
+        } else {
+            step * step
+        }
+    });
     let (mut value, mut variance, mut share) = (0.0, 0.0, 0.0);
     for (weight, row) in w.iter().zip(rows) {
         value += weight * row.quotient;
@@ -148,7 +159,7 @@ fn entry(rows: &[Row], center_noise: f64) -> (f64, f64) {
 pub fn best_window(rows: &[Row], side: Side, center_noise: f64) -> Window {
     let count = rows.len();
     let depth = MAX_ROWS[usize::from(side.is_one())].min(count);
-    let table = Table::new(rows, depth, center_noise);
+    let table = Table::new(rows, depth, side, center_noise);
     let mut best = Window::unknown();
     for k in 0..depth {
         for i in 0..count - k {
