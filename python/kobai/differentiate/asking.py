@@ -43,6 +43,6 @@ def known_noise(
 
 
 def warn_if_constant(is_constant: npt.NDArray[np.bool_]) -> None:
-    """Warn if f, which was given copies of x, gave the same values wherever it was asked."""
-    if is_constant.all():
-        warn_of_a_constant("x", "it is no writable float array, or is spread", stacklevel=5)
+    """Warn if f, which workers called with copies of x, gave the same values everywhere."""
+    if is_constant.size and is_constant.all():
+        warn_of_a_constant("x", "workers are given copies of it", stacklevel=5)

@@ -182,7 +182,6 @@ def _first(
         task = Task(f, array, vectorized, asked.outputs, (center, level))
         found = joined(spread(task, plan, who))
         calls = asked.calls + int(found.nfev.sum())
-    if array.size and center.size and (argument is None or not who.is_this_process):
         warn_if_constant(found.is_constant)
     return _result(found, array, asked, level, calls)
 

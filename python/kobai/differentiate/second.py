@@ -86,7 +86,6 @@ def hessian(
     else:
         task = Task(f, array, vectorized, asked.outputs, (center, level))
         axes, rows = second_derivatives(task, plan, who)
-    if array.size and (argument is None or not who.is_this_process):
         warn_if_constant((axes.values == center[0]) | np.isnan(axes.values))
     numbers, status, nfev = _matrices(axes, rows)
     calls = asked.calls
