@@ -121,7 +121,7 @@ impl<T: Scalar> PreparedLayer<'_, T> {
 
     /// Adds the products that give the gradient of the weights, of a layer that reads `input`, and where each
     /// goes, to `products`.
-    fn add_products<'s, P: Scalar>(
+    pub fn add_products<'s, P: Scalar>(
         &'s self,
         input: Input<'s, T>,
         sink: GradientSink<'s, T, P>,

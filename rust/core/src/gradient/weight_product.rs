@@ -20,6 +20,9 @@ pub const SPARSE_COLUMNS: usize = 2 * TILE_SIDE;
 /// How many columns of a dense input make a piece of work, at most.
 const DENSE_COLUMNS: usize = 112;
 
+/// How many multiplications of a product are worth being cut in two pieces.
+const MIN_CUT_FLOPS: usize = 1 << 18;
+
 /// What a layer reads, or some columns of it.
 #[derive(Debug)]
 enum Factor<'a, T> {
@@ -100,7 +103,7 @@ impl<'a, T: Scalar> WeightProduct<'a, T> {
     fn piece_columns(&self) -> usize {
         match (&self.factor, self.inputs()) {
             (Factor::Shard(_), _) => SPARSE_COLUMNS,
-            (_, inputs) if inputs <= DENSE_COLUMNS => inputs,
+            (_, inputs) if inputs <= DENSE_COLUMNS && self.dense_flops() < MIN_CUT_FLOPS => inputs,
             (_, inputs) => {
                 let pieces = inputs.div_ceil(DENSE_COLUMNS).next_multiple_of(2);
                 inputs.div_ceil(pieces)
@@ -184,14 +187,15 @@ impl<'a, T: Scalar> WeightProduct<'a, T> {
 }
 
 /// Some rows of a product, and where they go.
-struct Piece<'a, T, P> {
+pub struct Piece<'a, T, P> {
     product: &'a WeightProduct<'a, T>,
     columns: Range<usize>,
     sink: GradientSink<'a, T, P>,
 }
 
 impl<T: Scalar, P: Scalar> Piece<'_, T, P> {
-    fn deliver(self) {
+    /// Computes these rows.
+    pub fn deliver(self) {
         let Self {
             product,
             columns,
@@ -209,16 +213,24 @@ impl<T: Scalar, P: Scalar> Piece<'_, T, P> {
 /// A product, and where it goes.
 pub type Delivery<'a, T, P> = (WeightProduct<'a, T>, Option<GradientSink<'a, T, P>>);
 
+/// The pieces of work of some products.
+pub fn pieces<'a, 'p: 'a, T: Scalar, P: Scalar>(
+    products: &'a mut [Delivery<'p, T, P>],
+) -> impl Iterator<Item = Piece<'a, T, P>> + use<'a, 'p, T, P> {
+    let products = products.iter_mut();
+    let pieces = products.filter_map(|(product, sink)| Some(product.pieces(sink.take()?)));
+    pieces.flatten()
+}
+
 /// Computes products. The pieces of all of them are shared.
 pub fn multiply<T: Scalar, P: Scalar>(mut products: Vec<Delivery<'_, T, P>>, threads: Threads<'_>) {
     let flops = products.iter().map(|(product, _)| product.dense_flops());
     let threads = threads.limited_by(flops.fold(0, usize::saturating_add));
-    let products = products.iter_mut();
-    let pieces = products.filter_map(|(product, sink)| Some(product.pieces(sink.take()?)));
+    let pieces = pieces(&mut products);
     if threads.count() == 1 {
-        return pieces.flatten().for_each(Piece::deliver);
+        return pieces.for_each(Piece::deliver);
     }
-    let mut pieces: Vec<_> = pieces.flatten().collect();
+    let mut pieces: Vec<_> = pieces.collect();
     // What takes longest comes first: what is left at the end then takes all threads about as long.
     pieces.sort_by_cached_key(|piece| Reverse(piece.flops()));
     for_each(threads, pieces.into_iter(), Piece::deliver);

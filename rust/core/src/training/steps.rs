@@ -11,13 +11,14 @@
 //! one, bit for bit, as sums are cut in the same way there.
 
 use crate::error::Error;
-use crate::gradient::prepared::{deliver, Prepared, PreparedLayer};
+use crate::gradient::prepared::Prepared;
 use crate::gradient::sink::GradientSink;
-use crate::gradient::updates::{steps, StepMut, Update};
+use crate::gradient::updates::{steps, Update};
+use crate::gradient::weight_product::pieces;
 use crate::network::forward::Begin;
 use crate::network::input::Input;
 use crate::network::losses::{Loss, Targets};
-use crate::network::parameters::{LayerParts, Parameters};
+use crate::network::parameters::Parameters;
 use crate::network::Network;
 use crate::numeric::scalar::Scalar;
 use crate::parallel::{for_each_from_both_ends, Threads};
@@ -171,15 +172,23 @@ impl<'a, S: Scalar, P: Scalar, C: Scalar, G: GradientPass<C>> Steps<'a, S, P, C,
         let layers = prepared.as_ref().map(|prepared| &prepared.layers[..]);
         let update = self.update();
         let mut steps = steps(&mut self.parameters, &mut self.states, update).layers;
-        let mut buffers = self.widened.as_mut().layers.into_iter();
+        let first_buffer = self.widened.as_mut().layers.into_iter().next();
         let (data, targets, pass) = (self.data, &mut self.targets, &self.pass);
         let network_loss = self.network.loss();
         let first = steps.remove(0);
         let shards = self.batch.shards_mut();
-        let shards = ShardStep::all(shards, first, buffers.next(), &mut self.products);
+        let shards = ShardStep::all(shards, first, first_buffer, &mut self.products);
+        let mut products = Vec::new();
+        let mut biases = Vec::new();
+        for (layer, step) in layers.into_iter().flatten().skip(1).zip(steps) {
+            if let Some(input) = layer.input {
+                let sink = GradientSink::Step(step.weights);
+                layer.add_products(Input::Dense(input), sink, &mut products);
+            }
+            biases.extend(step.bias.map(|step| (layer, GradientSink::Step(step))));
+        }
         let mut loss = None;
-        let mut buffers: Vec<_> = buffers.collect();
-        let mut work: Vec<Box<dyn FnMut() + Send + '_>> = Vec::new();
+        let mut work: Vec<Box<dyn FnOnce() + Send + '_>> = Vec::new();
         for mut shard in shards {
             work.push(Box::new(move || {
                 if let Some([first, ..]) = layers {
@@ -190,26 +199,31 @@ impl<'a, S: Scalar, P: Scalar, C: Scalar, G: GradientPass<C>> Steps<'a, S, P, C,
                 }
             }));
         }
-        let above = || {
-            if let Some([_, above @ ..]) = layers {
-                loss = Some(pass.loss(network_loss, &targets.view()));
-                step_above(above, &mut steps);
-            }
-            if let Some(samples) = next {
-                let layers = steps.iter().zip(&mut buffers);
-                layers.for_each(|(steps, buffers)| widen(steps, buffers));
-                targets.fill(data.targets, samples);
-            }
-        };
         // Threads take work from both ends, so that each meets its own shard again.
-        work.insert(1, Box::new(above));
-        for_each_from_both_ends(self.threads, work.iter_mut(), |work| work());
-        drop(work);
+        work.insert(
+            1,
+            Box::new(|| {
+                loss = layers.map(|_| pass.loss(network_loss, &targets.view()));
+                for (layer, sink) in biases {
+                    layer.deliver_bias(sink);
+                }
+                if let Some(samples) = next {
+                    targets.fill(data.targets, samples);
+                }
+            }),
+        );
+        for piece in pieces(&mut products) {
+            work.insert(1, Box::new(|| piece.deliver()));
+        }
+        for_each_from_both_ends(self.threads, work.into_iter(), |work| work());
         loss
     }
 
     /// Takes the batch that was read through the network.
     fn prepare(&mut self, samples: &[usize]) -> Result<(), Error> {
+        if self.is_sharded {
+            self.widen_above();
+        }
         let are_known = self.products.iter().all(|product| product.is_known);
         if self.is_sharded && !(are_known && self.batch.check_shards()) {
             self.is_sharded = false;
@@ -230,29 +244,14 @@ impl<'a, S: Scalar, P: Scalar, C: Scalar, G: GradientPass<C>> Steps<'a, S, P, C,
         self.is_prepared = true;
         Ok(())
     }
-}
 
-/// Takes the step of the layers above the first.
-fn step_above<P: Scalar, C: Scalar>(
-    layers: &[PreparedLayer<'_, C>],
-    steps: &mut [LayerParts<StepMut<'_, P>>],
-) {
-    if let Some(input) = layers.first().and_then(|layer| layer.input) {
-        let sinks = steps.iter_mut().map(|layer| {
-            layer
-                .each_mut()
-                .map(|step| GradientSink::Step(step.reborrow()))
-        });
-        deliver(layers, Input::Dense(input), sinks.collect(), Threads::One);
-    }
-}
-
-/// Widens the parameters of a layer.
-fn widen<P: Scalar, C: Scalar>(
-    steps: &LayerParts<StepMut<'_, P>>,
-    buffers: &mut LayerParts<&mut [C]>,
-) {
-    for (step, buffer) in steps.each_ref().zip(buffers.each_mut()) {
-        widened(step.parameters, buffer);
+    /// Widens the parameters above the first layer.
+    fn widen_above(&mut self) {
+        let layers = self.widened.layers.iter_mut().zip(&self.parameters.layers);
+        for (buffers, layer) in layers.skip(1) {
+            for (buffer, numbers) in buffers.each_mut().zip(layer.each_ref()) {
+                widened(numbers, buffer);
+            }
+        }
     }
 }
