@@ -263,6 +263,27 @@ class TestFunctionsThatMisbehave:
             check_gradient(f, np.ones_like, x)
         assert x.tolist() == [1.0, 1.0, 1.0]
 
+    def test_one_that_answers_tensors_that_require_grad(self):
+        class Tensor:
+            dtype = "torch.float32"
+
+            def __init__(self, value):
+                self.value = value
+
+            def __array__(self, *_, **__):
+                raise RuntimeError("Can't call numpy() on Tensor that requires grad.")
+
+            def __float__(self):
+                return float(np.float32(self.value))
+
+        report = check_gradient(lambda x: Tensor(np.sum(np.exp(x))), np.exp, [0.3, 1.2])
+        assert report.passed
+        assert report.bar["x"].min() > 1e-6  # of single precision
+
+    def test_a_point_with_a_nan_says_so_there(self):
+        report = check_gradient(lambda x: np.nansum(x**2), lambda x: 2 * x, [np.nan, 1.0])
+        assert report.verdicts["x"].tolist() == [Verdict.NOT_FINITE, Verdict.RIGHT]
+
     @pytest.mark.parametrize("answer", ["text", np.ones(2), 1j, None])
     def test_one_that_answers_no_number(self, answer):
         with pytest.raises(TypeError, match="f must return a real number"):

@@ -22,6 +22,9 @@ _REPEATS = 5
 _ON_A_LINE = 9
 _APART = 2.0**-9
 
+# The dtypes of tensors, by their names.
+_DTYPES = {"torch.float32": np.float32, "torch.float16": np.float16, "torch.bfloat16": np.float16}
+
 Speeds = Mapping[str, tuple[Any, Floats]]
 
 
@@ -124,7 +127,10 @@ class MovedFunction:
         return value
 
     def _number(self, answer: Any) -> float:
-        array = np.asarray(answer)
+        try:
+            array = np.asarray(answer)
+        except RuntimeError:  # a tensor of PyTorch that requires grad: float(answer) works
+            array = np.asarray(float(answer), _DTYPES.get(str(answer.dtype), np.float64))
         if array.size != 1 or array.dtype.kind not in "fiub":
             shape = f" of shape {array.shape}" if array.size != 1 else ""
             raise TypeError(f"f must return a real number, got {type(answer).__name__}{shape}")
