@@ -16,7 +16,7 @@ unexport CONDA_PREFIX
 # Two pips must not install at the same time. Slow steps use all cores by themselves.
 .NOTPARALLEL:
 
-.PHONY: train test lint rust-test python-test soak bench bench-networks bench-products format
+.PHONY: train test lint rust-test python-test soak bench bench-networks bench-checks bench-products format
 .PHONY: build toolchain venv build-tools test-tools lint-tools peers clean
 
 train: build
@@ -101,6 +101,10 @@ bench-networks: peers
 	$(PY) -m benchmarks.networks
 	$(PY) -m benchmarks.deep_training
 	$(PY) -m benchmarks.regression
+
+# Gradient checks beside those of others: the tables of docs/is-my-gradient-right.md.
+bench-checks: peers
+	$(PY) -m benchmarks.gradient_checks --write
 
 # The crates for dense products, side by side: see benchmarks/products.md.
 bench-products:
