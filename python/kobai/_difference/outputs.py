@@ -13,6 +13,8 @@ from kobai._validation import any_real_array
 
 Values = npt.NDArray[np.float64]
 
+_FLOAT64 = np.dtype(np.float64)
+
 
 class Outputs:
     """The shape of what f returns, once it is known, and how well its dtype holds numbers.
@@ -47,12 +49,12 @@ class Outputs:
 
         Errors name the element `index` of the argument `name`, which was moved for this call.
         """
+        shape = self.shape
+        if shape and type(value) is np.ndarray and value.dtype is _FLOAT64 and value.shape == shape:
+            return value.copy()
         if self._is_known and self.shape == ():
             return number(value, name, () if index is None else index)
-        if type(value) is np.ndarray and value.dtype == np.float64:
-            array = value.copy()
-        else:
-            array = any_real_array(self._called(name, index), value).astype(np.float64)
+        array = any_real_array(self._called(name, index), value).astype(np.float64)
         if not self._is_known:
             self.shape, self._is_known = array.shape, True
         elif array.shape != self.shape:

@@ -32,12 +32,17 @@ def asked_for(
 
 
 def known_noise(
-    noise: Any, asked: Asked, array: FloatArray, bounds: tuple[Numbers, Numbers], center: Numbers
+    noise: Any,
+    asked: Asked,
+    x: FloatArray,
+    scale: Numbers,
+    bounds: tuple[Numbers, Numbers],
+    center: Numbers,
 ) -> Noise:
     """The noise that the user gave, or that which is measured."""
     levels = noise_of(noise, asked.outputs.shape)
     if levels is None:
-        return measured(asked, array.flatten(), bounds, center)
+        return measured(asked, x, scale, bounds, center)
     size = np.abs(center)
     return Noise(levels, np.where(np.isfinite(size), size, 0.0), levels)
 

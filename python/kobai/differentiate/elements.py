@@ -22,6 +22,9 @@ _MAX_ROUNDS = 8
 _FIRST_CENTRAL = np.array([1.0, 0.5, 0.25, 0.0, 0.0])
 _FIRST_ONE_SIDED = np.array([1.0, 0.5, 0.25, 0.125, 0.0625])
 
+# Which way the two ends of a step go, by the side of an element: 0, 1, -1.
+_SIGNS = np.array([[1.0, -1.0], [1.0, 0.0], [-1.0, 0.0]])
+
 # A block of elements is asked at a time; fewer where their values are more than so many.
 _MAX_BLOCK = 512
 _MAX_VALUES = 1 << 20
@@ -78,15 +81,15 @@ def _find(
     found: Found,
 ) -> None:
     """Ask for the `active` elements until no more steps are wanted."""
-    rounding = 0.5 * asked.outputs.precision[0] * np.abs(plan.x.astype(np.float64))
-    columns = np.stack([rounding, plan.scale, plan.widest, plan.smallest], axis=1)
+    precision = asked.outputs.precision
     own = plan.part(active)
+    rounding = 0.5 * precision[0] * np.abs(own.x.astype(np.float64))
+    columns = np.stack([rounding, own.scale, own.widest, own.smallest], axis=1)
     first = np.where(own.side[:, np.newaxis] == 0, _FIRST_CENTRAL, _FIRST_ONE_SIDED)
     steps = own.start[:, np.newaxis] * first
     distances = np.zeros((active.size, 0, 2))
     values = np.zeros((active.size, 0, 2, outputs[0].size))
     for round_ in range(_MAX_ROUNDS):
-        own = plan.part(active)
         _, further, answers = ask(asked, own, steps)
         found.nfev[active] += np.count_nonzero(further, axis=(1, 2))
         is_other = (answers != outputs[0]) & (further > 0)[..., np.newaxis]
@@ -94,13 +97,14 @@ def _find(
         distances = np.concatenate([distances, further], axis=1)
         values = np.concatenate([values, answers], axis=1)
         is_last = plan.is_fixed or round_ == _MAX_ROUNDS - 1
-        block = own.side, distances, values, columns[active]
-        numbers, status, steps = judge_differences(block, outputs, asked.outputs.precision, is_last)
+        block = own.side, distances, values, columns
+        numbers, status, steps = judge_differences(block, outputs, precision, is_last)
         found.numbers[:, active] = numbers
         found.status[active] = status
         wants_more = steps[:, 0] > 0
         if is_last or not wants_more.any():
             return
+        own, columns = own.part(wants_more), columns[wants_more]
         active, steps = active[wants_more], steps[wants_more]
         distances, values = distances[wants_more], values[wants_more]
 
@@ -110,24 +114,24 @@ def ask(asked: Asked, plan: Plan, steps: Numbers) -> tuple[Numbers, Numbers, Num
 
     Steps of 0 are not asked, nor are those that rounding swallows.
     """
-    steps = steps[:, : int(np.count_nonzero(steps, axis=1).max())]
-    points = np.full((*steps.shape, 2), np.nan)
-    distances = np.zeros((*steps.shape, 2))
-    x = plan.x[:, np.newaxis]
-    wide = x.astype(np.float64)
-    for end, sign in enumerate((1, -1)):
-        is_end = plan.side == 0 if end else np.ones(plan.side.size, bool)
-        signs = np.where(plan.side == 0, sign, plan.side)[:, np.newaxis]
-        with np.errstate(all="ignore"):
-            ends = (wide + signs * steps).astype(x.dtype)
-            beyond = (ends > plan.high[:, np.newaxis]) | (ends < plan.low[:, np.newaxis])
-            ends = np.where(beyond, np.nextafter(ends, x), ends).astype(np.float64)
-            distance = signs * (ends - wide)
-        is_asked = is_end[:, np.newaxis] & (steps > 0) & (distance > 0) & np.isfinite(ends)
-        points[..., end] = np.where(is_asked, ends, np.nan)
-        distances[..., end] = np.where(is_asked, distance, 0.0)
-    is_central = plan.side[:, np.newaxis] == 0
-    is_half = is_central & ((distances[..., 0] > 0) != (distances[..., 1] > 0))
-    points[is_half], distances[is_half] = np.nan, 0.0
-    values = asked.each(plan.which, points.reshape(steps.shape[0], -1))
+    steps = steps[:, : int(np.count_nonzero(steps, axis=1).max()), np.newaxis]
+    signs = _SIGNS[plan.side][:, np.newaxis]
+    x = plan.x.astype(np.float64)[:, np.newaxis, np.newaxis]
+    with np.errstate(all="ignore"):
+        points = x + signs * steps
+        if plan.x.dtype != np.float64:
+            points = points.astype(plan.x.dtype).astype(np.float64)
+        low, high = (b[:, np.newaxis, np.newaxis] for b in (plan.low, plan.high))
+        is_beyond = (points > high) | (points < low)
+        if is_beyond.any():
+            narrow = points.astype(plan.x.dtype)
+            nearer = np.nextafter(narrow, plan.x[:, np.newaxis, np.newaxis])
+            points = np.where(is_beyond, nearer, points).astype(np.float64)
+        distances = signs * (points - x)
+        is_asked = (distances > 0) & np.isfinite(points)
+    # Central differences need both ends.
+    is_asked &= is_asked.all(axis=2, keepdims=True) | (plan.side != 0)[:, np.newaxis, np.newaxis]
+    if not is_asked.all():
+        points, distances = np.where(is_asked, points, np.nan), np.where(is_asked, distances, 0.0)
+    values = asked.each(plan.which, points.reshape(points.shape[0], -1))
     return points, distances, values.reshape(*points.shape, -1)

@@ -20,7 +20,7 @@ from kobai.differentiate.arguments import (
 from kobai.differentiate.asking import asked_for, known_noise, warn_if_constant
 from kobai.differentiate.elements import Found, derivatives
 from kobai.differentiate.noise import Noise
-from kobai.differentiate.plan import planned
+from kobai.differentiate.plan import planned, scales
 from kobai.differentiate.results import Derivative, Status
 from kobai.differentiate.spread import Task, joined, spread
 
@@ -172,9 +172,11 @@ def _first(
     widths = steps(h, array)
     asked = asked_for(f, array, argument, vectorized, one_number=one_number)
     center = asked.center()
-    level = known_noise(noise, asked, array, limits, center)
+    flat = array.flatten()
+    scale = scales(flat)
+    level = known_noise(noise, asked, flat, scale, limits, center)
     relative = level.relative(asked.outputs.precision[0])
-    plan = planned(array.flatten(), limits, relative, widths)
+    plan = planned(flat, scale, limits, relative, widths)
     if who.is_this_process:
         found = derivatives(asked, plan, center, level)
         calls = asked.calls

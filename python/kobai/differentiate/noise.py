@@ -10,7 +10,6 @@ import numpy.typing as npt
 from kobai._core import difference_noise
 from kobai._difference import Asked
 from kobai._validation import FloatArray
-from kobai.differentiate.plan import scales
 
 Numbers = npt.NDArray[np.float64]
 
@@ -52,12 +51,16 @@ class Noise(NamedTuple):
         is_usual = (self.magnitude > 0) & np.isfinite(self.level)
         if not is_usual.any():
             return epsilon
-        ratio = self.level[is_usual] / self.magnitude[is_usual]
-        return max(epsilon, float(np.median(ratio)))
+        ratio = np.sort(self.level[is_usual] / self.magnitude[is_usual])
+        return max(epsilon, float(ratio[ratio.size // 2]))
 
 
 def measured(
-    asked: Asked, x: FloatArray, bounds: tuple[Numbers, Numbers], center: Numbers
+    asked: Asked,
+    x: FloatArray,
+    scale: Numbers,
+    bounds: tuple[Numbers, Numbers],
+    center: Numbers,
 ) -> Noise:
     """The noise of all outputs, from values along a line that moves all elements of a flat `x`."""
     level = np.zeros(center.size)
@@ -66,7 +69,7 @@ def measured(
     least = np.full(center.size, np.inf)  # where nothing is found, noise is less than this
     step = max(_STEP, 8 * float(np.finfo(x.dtype).eps))
     for _ in range(_MAX_LINES):
-        line = _line(x, bounds, step)
+        line = _line(x, scale * step, bounds)
         if not (is_open.any() and line.any()):
             break
         values = asked.along(line, _COUNTS)
@@ -86,12 +89,15 @@ def measured(
     return Noise(level, np.where(np.isfinite(magnitude), magnitude, 0.0), _MARGIN * level)
 
 
-def _line(x: FloatArray, bounds: tuple[Numbers, Numbers], step: float) -> Numbers:
-    """How far each element goes in one step: a number of spacings, up or down without a pattern."""
+def _line(x: FloatArray, about: Numbers, bounds: tuple[Numbers, Numbers]) -> Numbers:
+    """How far each element goes in one step: `about` so far, up or down without a pattern.
+
+    It is a power of two and at least a spacing of floats, so that steps are not rounded.
+    """
     low, high = bounds
     wide = x.astype(np.float64)
     with np.errstate(all="ignore"):
-        length = np.exp2(np.floor(np.log2(scales(x) * step)))
+        length = np.exp2(np.floor(np.log2(about)))
         length = np.maximum(length, np.abs(np.spacing(np.abs(x))).astype(np.float64))
         # Multiples of the golden ratio are spread evenly over [0, 1), whatever their number.
         goes_up = np.modf(np.arange(1, x.size + 1) * 0.618_033_988_749_894_9)[0] < 0.5

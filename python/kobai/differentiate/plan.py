@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -61,10 +62,20 @@ class Plan:
     smallest: Numbers
     is_fixed: bool
 
-    def part(self, of: slice | npt.NDArray[np.int64]) -> Plan:
+    def part(self, of: slice | npt.NDArray[Any]) -> Plan:
         """That of some of the elements."""
-        names = ("which", "x", "low", "high", "scale", "side", "start", "widest", "smallest")
-        return replace(self, **{name: getattr(self, name)[of] for name in names})
+        return Plan(
+            self.which[of],
+            self.x[of],
+            self.low[of],
+            self.high[of],
+            self.scale[of],
+            self.side[of],
+            self.start[of],
+            self.widest[of],
+            self.smallest[of],
+            self.is_fixed,
+        )
 
 
 def scales(x: FloatArray) -> Numbers:
@@ -74,13 +85,14 @@ def scales(x: FloatArray) -> Numbers:
     larger: too small a step is noticed, and costs less than one that leaves the domain of f.
     """
     size = np.abs(x.astype(np.float64))
-    usual = size[(size > 0) & np.isfinite(size)]
-    fallback = min(1.0, float(np.median(usual))) if usual.size else 1.0
+    usual = np.sort(size[(size > 0) & np.isfinite(size)])
+    fallback = min(1.0, float(usual[usual.size // 2])) if usual.size else 1.0
     return np.where(size > _NEARLY_ZERO * fallback, size, fallback)
 
 
 def planned(
     x: FloatArray,
+    scale: Numbers,
     bounds: tuple[Numbers, Numbers],
     relative_noise: float,
     h: Numbers | None,
@@ -88,7 +100,6 @@ def planned(
 ) -> Plan:
     """The plan for all elements of a flat `x`; `h` are the steps that the user gave."""
     low, high = bounds
-    scale = scales(x)
     with np.errstate(all="ignore"):
         wide = x.astype(np.float64)
         spacing = np.abs(np.spacing(np.abs(x))).astype(np.float64)

@@ -19,7 +19,7 @@ from kobai.differentiate.arguments import (
 )
 from kobai.differentiate.asking import asked_for, known_noise, warn_if_constant
 from kobai.differentiate.curvature import Axes, Mixed, along_axes, mixed
-from kobai.differentiate.plan import SECOND_ORDER, planned
+from kobai.differentiate.plan import SECOND_ORDER, planned, scales
 from kobai.differentiate.results import Derivative, Status
 from kobai.differentiate.spread import Task, second_derivatives
 
@@ -73,9 +73,11 @@ def hessian(
     widths = steps(h, array)
     asked = asked_for(f, array, argument, vectorized, one_number=True)
     center = asked.center()
-    level = known_noise(noise, asked, array, limits, center)
+    flat = array.flatten()
+    scale = scales(flat)
+    level = known_noise(noise, asked, flat, scale, limits, center)
     relative = level.relative(asked.outputs.precision[0])
-    plan = planned(array.flatten(), limits, relative, widths, SECOND_ORDER)
+    plan = planned(flat, scale, limits, relative, widths, SECOND_ORDER)
     if not np.isfinite(center[0]):
         nothing = np.full((3, array.size, array.size), np.nan)
         status = np.full(nothing.shape[1:], int(Status.NOT_FINITE), np.int64)

@@ -11,7 +11,7 @@ mod tableau;
 mod verdict;
 
 use crate::differentiation::row::{Accuracy, Sample, Side};
-use crate::differentiation::verdict::{judge, Element, Next, Verdict};
+use crate::differentiation::verdict::{judge, Buffers, Element, Next, Verdict};
 
 /// The most steps that an element asks for at a time.
 pub const MAX_NEW_STEPS: usize = 4;
@@ -63,7 +63,7 @@ pub fn judge_all(answers: &Answers<'_>) -> Verdicts {
         status: vec![0; total],
         next: vec![0.0; count * MAX_NEW_STEPS],
     };
-    let mut samples = Vec::new();
+    let (mut samples, mut buffers) = (Vec::new(), Buffers::default());
     for element in 0..count {
         let mut next = Next::Nothing;
         for output in 0..outputs {
@@ -75,6 +75,7 @@ pub fn judge_all(answers: &Answers<'_>) -> Verdicts {
                 accuracy(answers, output),
                 bounds(answers, element),
                 answers.is_last,
+                &mut buffers,
             );
             next = next.or(verdict.next);
             write(&verdict, element * outputs + output, total, &mut verdicts);

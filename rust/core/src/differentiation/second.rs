@@ -1,7 +1,7 @@
 //! Extrapolation of quotients that are given: those of second derivatives.
 
 use crate::differentiation::row::{Row, Side};
-use crate::differentiation::tableau::best_window;
+use crate::differentiation::tableau::{best_window, Table};
 
 /// The limits of some quotients, each of L steps.
 #[derive(Debug, Clone, Default)]
@@ -28,6 +28,7 @@ pub fn extrapolate(steps: &[f64], quotients: &[f64], sigmas: &[f64], is_even: &[
         steps.len() / is_even.len()
     };
     let mut limits = Limits::default();
+    let mut table = Table::default();
     for (n, &is_even) in is_even.iter().enumerate() {
         let mut rows: Vec<Row> = (n * levels..(n + 1) * levels)
             .filter(|&i| steps[i] > 0.0 && quotients[i].is_finite() && sigmas[i].is_finite())
@@ -39,7 +40,7 @@ pub fn extrapolate(steps: &[f64], quotients: &[f64], sigmas: &[f64], is_even: &[
             continue;
         }
         let side = if is_even { Side::Both } else { Side::Right };
-        let window = best_window(&rows, side, 0.0);
+        let window = best_window(&rows, side, 0.0, &mut table);
         let step = rows[window.first].step;
         limits.push(window.value, window.error, step, window.is_settled);
     }

@@ -40,48 +40,49 @@ pub fn weights(rows: &[Row], variable: impl Fn(&Row) -> f64) -> [f64; MAX_WEIGHT
     out
 }
 
-/// The table: entry `[k][i]` is of rows `i..=i + k`.
-struct Table {
-    values: Vec<Vec<f64>>,
-    sigmas: Vec<Vec<f64>>,
+/// The table: entry `(k, i)` is of rows `i..=i + k`. The next one finds its buffers again.
+#[derive(Debug, Default)]
+pub struct Table {
+    /// How many rows there are, and how many are extrapolated together at most.
+    count: usize,
+    depth: usize,
+    values: Vec<f64>,
+    sigmas: Vec<f64>,
     /// How far an entry lies from the two that it is made of.
-    changes: Vec<Vec<f64>>,
+    changes: Vec<f64>,
 }
 
 impl Table {
-    fn new(rows: &[Row], depth: usize, side: Side, center_noise: f64) -> Self {
-        let mut table = Self {
-            values: Vec::new(),
-            sigmas: Vec::new(),
-            changes: Vec::new(),
-        };
-        for k in 0..depth {
-            let entries = rows
-                .windows(k + 1)
-                .map(|part| entry(part, side, center_noise));
-            let (values, sigmas): (Vec<f64>, Vec<f64>) = entries.unzip();
-            let changes = match table.values.last() {
-                Some(last) => (0..values.len())
-                    .map(|i| {
-                        (values[i] - last[i])
-                            .abs()
-                            .max((values[i] - last[i + 1]).abs())
-                    })
-                    .collect(),
-                None => vec![f64::INFINITY; values.len()],
-            };
-            table.values.push(values);
-            table.sigmas.push(sigmas);
-            table.changes.push(changes);
+    fn fill(&mut self, rows: &[Row], side: Side, center_noise: f64) {
+        self.count = rows.len();
+        self.depth = MAX_ROWS[usize::from(side.is_one())].min(rows.len());
+        for buffer in [&mut self.values, &mut self.sigmas, &mut self.changes] {
+            buffer.clear();
+            buffer.resize(self.depth * self.count, f64::INFINITY);
         }
-        table
+        for k in 0..self.depth {
+            for (i, part) in rows.windows(k + 1).enumerate() {
+                let at = self.at(k, i);
+                let (value, sigma) = entry(part, side, center_noise);
+                (self.values[at], self.sigmas[at]) = (value, sigma);
+                if k > 0 {
+                    let below = self.at(k - 1, i);
+                    let [coarse, fine] = [self.values[below], self.values[below + 1]];
+                    self.changes[at] = (value - coarse).abs().max((value - fine).abs());
+                }
+            }
+        }
+    }
+
+    fn at(&self, k: usize, i: usize) -> usize {
+        k * self.count + i
     }
 
     /// How much less the last row changed the entry than the row before.
     fn ratio(&self, k: usize, i: usize) -> f64 {
-        let before = self.changes[k - 1][i + 1];
+        let before = self.changes[self.at(k - 1, i + 1)];
         if before > 0.0 {
-            self.changes[k][i] / before
+            self.changes[self.at(k, i)] / before
         } else {
             1.0
         }
@@ -90,22 +91,22 @@ impl Table {
     /// The truncation of an entry, whether it is to be trusted, and whether it is no more than noise.
     fn truncation(&self, k: usize, i: usize, side: Side) -> (f64, bool, bool) {
         if k == 0 {
-            let Some(row) = self.changes.get(1) else {
+            if self.depth == 1 {
                 return (f64::INFINITY, false, false);
-            };
-            let pair = i.min(row.len() - 1);
-            let noise = self.sigmas[1][pair];
-            let is_noise = row[pair] <= 6.0 * noise;
-            return (row[pair] + noise, is_noise, is_noise);
+            }
+            let pair = self.at(1, i.min(self.count - 2));
+            let (change, noise) = (self.changes[pair], self.sigmas[pair]);
+            let is_noise = change <= 6.0 * noise;
+            return (change + noise, is_noise, is_noise);
         }
-        let mut change = self.changes[k][i];
-        let is_noise = change <= 6.0 * self.sigmas[k][i];
+        let mut change = self.changes[self.at(k, i)];
+        let is_noise = change <= 6.0 * self.sigmas[self.at(k, i)];
         let mut ratio = self.ratio(k, i);
         if k >= 3 {
             // Two values may be equal by accident: then the last change says too little.
             let before = self.ratio(k - 1, i + 1);
             ratio = ratio.max(before);
-            change = change.max(0.125 * before * self.changes[k - 1][i + 1]);
+            change = change.max(0.125 * before * self.changes[self.at(k - 1, i + 1)]);
         }
         let enough = if side.is_one() { 3 } else { 2 };
         let is_settled = is_noise || (k >= enough && ratio <= CONVERGENCE);
@@ -119,12 +120,14 @@ impl Table {
 
     /// How far entries of more rows lie from this one, where that is more than their noise.
     fn correction(&self, k: usize, i: usize) -> f64 {
-        let Some(values) = self.values.get(k + 1) else {
+        if k + 1 >= self.depth {
             return 0.0;
-        };
-        let longer = i.saturating_sub(1)..(i + 1).min(values.len());
+        }
+        let own = self.values[self.at(k, i)];
+        let longer = i.saturating_sub(1)..(i + 1).min(self.count - k - 1);
         longer
-            .map(|j| ((values[j] - self.values[k][i]).abs(), self.sigmas[k + 1][j]))
+            .map(|j| self.at(k + 1, j))
+            .map(|at| ((self.values[at] - own).abs(), self.sigmas[at]))
             .filter(|&(distance, sigma)| distance > 3.0 * sigma)
             .fold(0.0, |most, (distance, _)| distance.max(most))
     }
@@ -156,15 +159,14 @@ fn entry(rows: &[Row], side: Side, center_noise: f64) -> (f64, f64) {
 ///
 /// `center_noise` is that of a value that all rows share. A window is settled if more rows change it less and
 /// less, or by noise alone, if the two sides draw together in it, and if all finer rows lie near it.
-pub fn best_window(rows: &[Row], side: Side, center_noise: f64) -> Window {
+pub fn best_window(rows: &[Row], side: Side, center_noise: f64, table: &mut Table) -> Window {
     let count = rows.len();
-    let depth = MAX_ROWS[usize::from(side.is_one())].min(count);
-    let table = Table::new(rows, depth, side, center_noise);
+    table.fill(rows, side, center_noise);
     let mut best = Window::unknown();
-    for k in 0..depth {
+    for k in 0..table.depth {
         for i in 0..count - k {
-            let value = table.values[k][i];
-            let noise = 3.0 * table.sigmas[k][i];
+            let value = table.values[table.at(k, i)];
+            let noise = 3.0 * table.sigmas[table.at(k, i)];
             let (truncation, mut is_settled, is_noise) = table.truncation(k, i, side);
             let error = truncation + noise + 4.0 * f64::EPSILON * value.abs();
             let pair = if k == 0 {

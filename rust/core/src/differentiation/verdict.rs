@@ -2,7 +2,7 @@
 
 use crate::differentiation::corners::{agree, groups, jump, kink, slopes};
 use crate::differentiation::row::{Accuracy, Row, Sample, Side};
-use crate::differentiation::tableau::{best_window, Window};
+use crate::differentiation::tableau::{best_window, Table, Window};
 use crate::differentiation::MAX_NEW_STEPS;
 
 /// A relative error that is small enough not to ask again.
@@ -97,6 +97,13 @@ impl Next {
     }
 }
 
+/// What one verdict leaves for the next.
+#[derive(Debug, Default)]
+pub struct Buffers {
+    rows: Vec<Row>,
+    table: Table,
+}
+
 /// The derivative of one output by one element.
 #[derive(Debug, Clone, Copy)]
 pub struct Verdict {
@@ -153,6 +160,8 @@ impl Verdict {
 }
 
 /// Judges one output of one element from all that has been asked for it.
+///
+/// `buffers` are those of the verdict before.
 pub fn judge(
     samples: &[Sample],
     side: Side,
@@ -160,14 +169,17 @@ pub fn judge(
     accuracy: Accuracy,
     element: Element,
     is_last: bool,
+    buffers: &mut Buffers,
 ) -> Verdict {
     if !center.is_finite() {
         return Verdict::not_finite(Next::Nothing);
     }
-    let mut rows: Vec<Row> = samples
+    let Buffers { rows, table } = buffers;
+    rows.clear();
+    let found = samples
         .iter()
-        .filter_map(|&sample| Row::new(sample, side, center, accuracy, element.rounding))
-        .collect();
+        .filter_map(|&sample| Row::new(sample, side, center, accuracy, element.rounding));
+    rows.extend(found);
     rows.sort_by(|a, b| b.step.total_cmp(&a.step));
     rows.dedup_by(|a, b| a.step.total_cmp(&b.step).is_eq());
     let nearer = if is_last {
@@ -191,13 +203,13 @@ pub fn judge(
     } else {
         0.0
     };
-    let window = best_window(&rows, side, center_noise);
+    let window = best_window(rows, side, center_noise, table);
     if side == Side::Both {
-        if let Some(verdict) = corner(&rows, &window, element, is_last) {
+        if let Some(verdict) = corner(rows, &window, element, is_last) {
             return verdict;
         }
     }
-    let verdict = Verdict::of(&window, &rows);
+    let verdict = Verdict::of(&window, rows);
     if !window.is_settled {
         return verdict.unsettled(nearer);
     }
@@ -205,14 +217,9 @@ pub fn judge(
         return verdict;
     }
     let next = if window.wants_finer {
-        finer(&rows, element)
+        finer(rows, element)
     } else {
-        wider(
-            &rows,
-            &window,
-            center.abs().max(accuracy.magnitude),
-            element,
-        )
+        wider(rows, &window, center.abs().max(accuracy.magnitude), element)
     };
     Verdict { next, ..verdict }
 }

@@ -1,0 +1,1 @@
+"""Derivatives with error bars, beside those of others: python -m benchmarks.differentiate."""
