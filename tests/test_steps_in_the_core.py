@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import kobai
-from kobai import SGD, Trainer, TwoLayerNet, _core
+from kobai import SGD, MultiLayerNet, Trainer, TwoLayerNet, _core
 
 FLOATS = (np.float32, np.float64)
 METHODS = ("backprop", "auto", "node", "incremental", "direct")
@@ -222,3 +222,48 @@ def test_what_is_refused_in_the_midst_of_a_call_is_refused_at_its_step():
         ends.append({key: bits(param) for key, param in net.params.items()})
         assert max(np.abs(param).max() for param in net.params.values()) > 1e12
     assert ends[0] == ends[1]
+
+
+def decayed(weight_decays, decay=0.0):
+    """What steps come to of which each has a weight decay of its own."""
+    generator = np.random.default_rng(0)
+    x, t = generator.normal(size=(7, 3)), generator.integers(0, 2, 7)
+    net = MultiLayerNet(3, [4], 2, weight_decay_lambda=decay, rng=0)
+    losses, penalties = _core.network_train_decayed(
+        net.core_network(), x, t, None, np.arange(7), np.array([5, 2]),
+        "sgd", np.full((2, 1), 0.1), np.array(weight_decays), [], None,
+    )  # fmt: skip
+    return net, losses, penalties
+
+
+def test_each_step_may_have_a_weight_decay_of_its_own():
+    net, losses, penalties = decayed([0.5, 0.25], decay=9.0)
+    twin = MultiLayerNet(3, [4], 2, rng=0)
+    generator = np.random.default_rng(0)
+    x, t = generator.normal(size=(7, 3)), generator.integers(0, 2, 7)
+    steps = [(slice(0, 5), 0.5), (slice(5, 7), 0.25)]
+    for (rows, decay), loss, penalty in zip(steps, losses, penalties, strict=True):
+        mean, grads = twin.loss_and_gradient(x[rows], t[rows])
+        weights = {key: param for key, param in twin.params.items() if param.ndim == 2}
+        added = decay / 2 * sum(np.sum(param**2) for param in weights.values())
+        assert penalty == pytest.approx(added, rel=1e-12)
+        assert loss == pytest.approx(mean + added, rel=1e-12)
+        for key, param in twin.params.items():
+            param -= 0.1 * (grads[key] + (decay * param if key in weights else 0))
+    for key, param in twin.params.items():
+        np.testing.assert_allclose(net.params[key], param, rtol=1e-12, atol=1e-14)
+
+
+def test_a_weight_decay_of_all_steps_is_that_of_the_network():
+    net, losses, _ = decayed([0.5, 0.5])
+    run = decayed([0.5, 0.5], decay=9.0)
+    assert bits(losses) == bits(run[1])
+    assert {k: bits(p) for k, p in net.params.items()} == {
+        k: bits(p) for k, p in run[0].params.items()
+    }
+
+
+@pytest.mark.parametrize("weight_decays", [[0.1], [-1.0, 0.0], [0.0, np.nan], [np.inf, 0.0]])
+def test_weight_decays_that_are_none_are_refused(weight_decays):
+    with pytest.raises(ValueError, match="weight_decays must hold"):
+        decayed(weight_decays)

@@ -32,6 +32,7 @@ __all__ = [
     "network_outputs",
     "network_scores",
     "network_train",
+    "network_train_decayed",
     "num_threads",
     "relu",
     "set_num_threads",
@@ -98,6 +99,20 @@ def network_train(
     difference: tuple[float, str] | None,
     /,
 ) -> npt.NDArray[np.float64]: ...
+def network_train_decayed(
+    network: _Network,
+    x: npt.NDArray[Any],
+    t: npt.NDArray[Any],
+    sample_weight: npt.NDArray[np.float64] | None,
+    samples: npt.NDArray[np.int64],
+    sizes: npt.NDArray[np.int64],
+    optimizer: str,
+    scalars: npt.NDArray[np.float64],
+    weight_decays: npt.NDArray[np.float64],
+    states: Sequence[Sequence[npt.NDArray[Any]]],
+    difference: tuple[float, str] | None,
+    /,
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]: ...
 def difference_noise(
     values: npt.NDArray[np.float64], /
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]: ...

@@ -39,7 +39,7 @@ mod _core {
         set_num_threads, thread_count_complaint,
     };
     #[pymodule_export]
-    use crate::training::network_train;
+    use crate::training::{network_train, network_train_decayed};
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

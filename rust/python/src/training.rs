@@ -64,16 +64,31 @@ struct Run<'a, 'py> {
     samples: Samples,
     updates: Vec<Update>,
     states: StateObjects<'py>,
+    /// One a step, if they are not that of the network.
+    weight_decays: Option<Vec<f64>>,
     gradient: Gradient,
 }
 
+/// The loss of each step, and what the weights add to it.
+type Losses = (Vec<f64>, Vec<f64>);
+
 impl<'py> Run<'_, 'py> {
+    /// Trains on inputs of either type with a network of either.
+    fn run(self, own: &Attached<'py>, x: &Bound<'py, PyAny>) -> PyResult<Losses> {
+        match (Floats::extract("x", x)?, is_double(&self.network)) {
+            (Floats::Single(x), true) => self.run_typed::<f32, f64>(own, &x),
+            (Floats::Single(x), false) => self.run_typed::<f32, f32>(own, &x),
+            (Floats::Double(x), true) => self.run_typed::<f64, f64>(own, &x),
+            (Floats::Double(x), false) => self.run_typed::<f64, f32>(own, &x),
+        }
+    }
+
     /// Trains, and puts parameters and states where they came from: all of them, or none.
-    fn run<S: Element + Scalar, T: Element + Scalar>(
+    fn run_typed<S: Element + Scalar, T: Element + Scalar>(
         self,
         own: &Attached<'py>,
         x: &Values<'py, S>,
-    ) -> PyResult<Vec<f64>> {
+    ) -> PyResult<Losses> {
         let parameters = self.network.0.iter().flat_map(|(weights, bias, _)| {
             let bias = bias.iter().cloned();
             std::iter::once(weights.clone()).chain(bias)
@@ -88,6 +103,7 @@ impl<'py> Run<'_, 'py> {
             let states = self.states.iter().map(|state| copied(&network, state));
             let optimizer = OptimizerSteps {
                 updates: &self.updates,
+                weight_decays: self.weight_decays.as_deref(),
                 states: states.collect::<PyResult<_>>()?,
             };
             let data = Dataset { x, targets };
@@ -99,7 +115,7 @@ impl<'py> Run<'_, 'py> {
         };
         let all = std::iter::once(&trained.parameters).chain(&trained.states);
         put_back(&objects, all)?;
-        Ok(trained.losses)
+        Ok((trained.losses, trained.penalties))
     }
 }
 
@@ -151,6 +167,15 @@ fn writable<'py, T: Element>(object: &Bound<'py, PyAny>) -> PyResult<PyReadwrite
         .map_err(|error| PyValueError::new_err(format!("a parameter cannot be written: {error}")))
 }
 
+/// How the gradient of each step is found: without a half-width and a method, by backpropagation.
+fn gradient_by(difference: Option<(f64, String)>) -> PyResult<Gradient> {
+    let Some((h, method)) = difference else {
+        return Ok(Gradient::Backprop);
+    };
+    let method = method_named(&method)?;
+    Ok(Gradient::Numerical(CentralDifference { h, method }))
+}
+
 /// Takes a step for each of `sizes` (how many of `samples` it takes) and writes the parameters and the
 /// states of the optimizer back; returns the loss of each batch before its step. A row of `scalars` holds
 /// what the optimizer's formula takes in one step. Without `difference`, a half-width and a method, gradients are found by backpropagation.
@@ -170,28 +195,55 @@ pub fn network_train<'py>(
     difference: Option<(f64, String)>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let own = Attached::enter(x.py())?;
-    let gradient = match difference {
-        None => Gradient::Backprop,
-        Some((h, method)) => Gradient::Numerical(CentralDifference {
-            h,
-            method: method_named(&method)?,
-        }),
-    };
-    let is_double = is_double(&network);
     let run = Run {
         network,
         t: (t, sample_weight),
+        gradient: gradient_by(difference)?,
         samples: Samples::extract(samples, sizes)?,
         updates: updates(optimizer, scalars)?,
+        weight_decays: None,
         states,
-        gradient,
     };
-    let losses = match (Floats::extract("x", x)?, is_double) {
-        (Floats::Single(x), true) => run.run::<f32, f64>(&own, &x),
-        (Floats::Single(x), false) => run.run::<f32, f32>(&own, &x),
-        (Floats::Double(x), true) => run.run::<f64, f64>(&own, &x),
-        (Floats::Double(x), false) => run.run::<f64, f32>(&own, &x),
-    }?;
+    let (losses, _) = run.run(&own, x)?;
     let count = losses.len();
     Ok(new_array(x.py(), losses, &[count])?.into_any())
+}
+
+/// As `network_train`, by backpropagation or with `difference`, where each step has a weight decay of its own:
+/// the network's is not looked at. Returns the loss of each batch, and what the weights add to it.
+#[pyfunction]
+#[pyo3(signature = (network, x, t, sample_weight, samples, sizes, optimizer, scalars, weight_decays, states, difference, /))]
+#[allow(clippy::too_many_arguments)]
+pub fn network_train_decayed<'py>(
+    network: NetworkObjects<'py>,
+    x: &Bound<'py, PyAny>,
+    t: &Bound<'py, PyAny>,
+    sample_weight: Option<&Bound<'py, PyAny>>,
+    samples: &Bound<'py, PyAny>,
+    sizes: &Bound<'py, PyAny>,
+    optimizer: &str,
+    scalars: &Bound<'py, PyAny>,
+    weight_decays: &Bound<'py, PyAny>,
+    states: StateObjects<'py>,
+    difference: Option<(f64, String)>,
+) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyAny>)> {
+    let own = Attached::enter(x.py())?;
+    let decays = Values::<f64>::extract("weight_decays", weight_decays)?;
+    let decays = decays.vector("weight_decays")?;
+    ensure_memory(std::mem::size_of_val(decays)).map_err(Failure)?;
+    let run = Run {
+        network,
+        t: (t, sample_weight),
+        gradient: gradient_by(difference)?,
+        samples: Samples::extract(samples, sizes)?,
+        updates: updates(optimizer, scalars)?,
+        weight_decays: Some(decays.to_vec()),
+        states,
+    };
+    let (losses, penalties) = run.run(&own, x)?;
+    let array = |values: Vec<f64>| -> PyResult<_> {
+        let count = values.len();
+        Ok(new_array(x.py(), values, &[count])?.into_any())
+    };
+    Ok((array(losses)?, array(penalties)?))
 }

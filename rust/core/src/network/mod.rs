@@ -98,18 +98,21 @@ impl<'a, T: Scalar> Network<'a, T> {
     /// # Errors
     /// If it is negative or not finite.
     pub fn with_weight_decay(self, weight_decay: f64) -> Result<Self, Error> {
-        if weight_decay.is_finite() && weight_decay >= 0.0 {
-            return Ok(Self {
-                weight_decay,
-                ..self
-            });
-        }
-        let got = weight_decay.to_string();
-        Err(Error::value(
+        check_weight_decay(
             "weight_decay",
+            weight_decay,
             "be a finite number, not negative",
-            got,
-        ))
+        )?;
+        Ok(self.weighing_squares_by(weight_decay))
+    }
+
+    /// The same network of another weight decay, which has been [checked](check_weight_decay).
+    #[must_use]
+    pub(crate) fn weighing_squares_by(self, weight_decay: f64) -> Self {
+        Self {
+            weight_decay,
+            ..self
+        }
     }
 
     /// What the squares of the weights are weighed by in the loss, twice: their gradient has it times the
@@ -171,6 +174,21 @@ impl<'a, T: Scalar> Network<'a, T> {
     pub fn flops(&self) -> usize {
         self.layers.iter().map(|l| l.inputs() * l.units()).sum()
     }
+}
+
+/// Checks that a loss can weigh squares by `weight_decay`.
+///
+/// # Errors
+/// If it is negative or not finite.
+pub(crate) fn check_weight_decay(
+    argument: &str,
+    weight_decay: f64,
+    wanted: &str,
+) -> Result<(), Error> {
+    if weight_decay.is_finite() && weight_decay >= 0.0 {
+        return Ok(());
+    }
+    Err(Error::value(argument, wanted, weight_decay.to_string()))
 }
 
 fn check_layer<T: Scalar>(l: usize, layer: &Layer<'_, T>) -> Result<(), Error> {

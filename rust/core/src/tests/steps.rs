@@ -199,6 +199,7 @@ fn in_one_call<T: Scalar>(
         };
         let optimizer = OptimizerSteps {
             updates: &updates,
+            weight_decays: None,
             states,
         };
         let network = own.network(network);

@@ -21,7 +21,7 @@ use crate::network::forward::Begin;
 use crate::network::input::Input;
 use crate::network::losses::{Loss, Targets};
 use crate::network::parameters::Parameters;
-use crate::network::Network;
+use crate::network::{check_weight_decay, Network};
 use crate::numeric::scalar::Scalar;
 use crate::parallel::cancel::Cancel;
 use crate::parallel::context::Context;
@@ -85,6 +85,9 @@ impl<'a> Batches<'a> {
 pub struct OptimizerSteps<'a, T> {
     /// One a step: its settings may change from step to step.
     pub updates: &'a [Update],
+    /// One a step, if they are not those of the network: what the loss of a batch weighs the squares of the
+    /// weights by may depend on the batch.
+    pub weight_decays: Option<&'a [f64]>,
     /// As many numbers of each parameter as it keeps, before the first step.
     pub states: Vec<Parameters<T>>,
 }
@@ -99,6 +102,7 @@ impl<T: Scalar> OptimizerSteps<'_, T> {
                 self.updates.len().to_string(),
             ));
         }
+        self.check_weight_decays(steps)?;
         let states = self.updates.first().map_or(0, |update| update.states());
         let same = self.updates.iter().all(|update| update.states() == states);
         let fit = self
@@ -115,6 +119,24 @@ impl<T: Scalar> OptimizerSteps<'_, T> {
             format!("{} others", self.states.len()),
         ))
     }
+
+    fn check_weight_decays(&self, steps: usize) -> Result<(), Error> {
+        let Some(weight_decays) = self.weight_decays else {
+            return Ok(());
+        };
+        if weight_decays.len() != steps {
+            let wanted = format!("hold one for each of {steps} steps");
+            let got = weight_decays.len().to_string();
+            return Err(Error::value("weight_decays", wanted, got));
+        }
+        weight_decays.iter().try_for_each(|&weight_decay| {
+            check_weight_decay(
+                "weight_decays",
+                weight_decay,
+                "hold finite numbers, none negative",
+            )
+        })
+    }
 }
 
 /// What a run of steps comes to.
@@ -122,6 +144,8 @@ impl<T: Scalar> OptimizerSteps<'_, T> {
 pub struct Trained<T> {
     /// The loss of each batch before its step.
     pub losses: Vec<f64>,
+    /// What the weights add to each of these.
+    pub penalties: Vec<f64>,
     /// The parameters after the last step.
     pub parameters: Parameters<T>,
     /// What the optimizer keeps then.
@@ -150,6 +174,7 @@ pub fn train<S: Scalar, T: Scalar>(
     let Some(batch_size) = batches.sizes.iter().copied().max() else {
         return Ok(Trained {
             losses: Vec::new(),
+            penalties: Vec::new(),
             parameters: Parameters::copied(network),
             states: optimizer.states,
         });

@@ -55,6 +55,8 @@ pub struct Steps<'a, S, P, C, G> {
     data: &'a Dataset<'a, S, P>,
     /// One a step.
     updates: &'a [Update],
+    /// One a step, if they are not that of the network.
+    weight_decays: Option<&'a [f64]>,
     /// How many steps have been taken.
     taken: usize,
     threads: Threads<'a>,
@@ -80,7 +82,7 @@ impl<'a, S: Scalar, P: Scalar, C: Scalar, G: GradientPass<C>> Steps<'a, S, P, C,
     pub fn new(
         network: &'a Network<'a, P>,
         data: &'a Dataset<'a, S, P>,
-        OptimizerSteps { updates, states }: OptimizerSteps<'a, P>,
+        optimizer: OptimizerSteps<'a, P>,
         pass: G,
         threads: Threads<'a>,
     ) -> Self {
@@ -89,10 +91,11 @@ impl<'a, S: Scalar, P: Scalar, C: Scalar, G: GradientPass<C>> Steps<'a, S, P, C,
         Self {
             network,
             data,
-            updates,
+            updates: optimizer.updates,
+            weight_decays: optimizer.weight_decays,
             taken: 0,
             threads,
-            states,
+            states: optimizer.states,
             widened: buffer_for(network),
             parameters,
             batch: MiniBatch::default(),
@@ -114,13 +117,16 @@ impl<'a, S: Scalar, P: Scalar, C: Scalar, G: GradientPass<C>> Steps<'a, S, P, C,
         batches: impl ExactSizeIterator<Item = &'b [usize]>,
     ) -> Result<Trained<P>, Error> {
         let mut losses = Vec::with_capacity(batches.len());
+        let mut penalties = Vec::with_capacity(batches.len());
         for samples in batches {
             losses.extend(self.advance(Some(samples)).map(Scalar::widen));
             self.prepare(samples)?;
+            penalties.push(self.penalty);
         }
         losses.extend(self.advance(None).map(Scalar::widen));
         Ok(Trained {
             losses,
+            penalties,
             parameters: self.parameters,
             states: self.states,
         })
@@ -140,8 +146,13 @@ impl<'a, S: Scalar, P: Scalar, C: Scalar, G: GradientPass<C>> Steps<'a, S, P, C,
 
     /// What the step that waits is taken by (none waits after the last), and the weights are decayed by.
     fn update(&self) -> (Update, f64) {
-        let update = self.updates[self.taken.min(self.updates.len() - 1)];
-        (update, self.network.weight_decay())
+        let step = self.taken.min(self.updates.len() - 1);
+        (self.updates[step], self.weight_decay(step))
+    }
+
+    fn weight_decay(&self, step: usize) -> f64 {
+        self.weight_decays
+            .map_or_else(|| self.network.weight_decay(), |each| each[step])
     }
 
     fn advance_whole(&mut self, next: Option<&[usize]>) -> Option<C> {
@@ -229,7 +240,10 @@ impl<'a, S: Scalar, P: Scalar, C: Scalar, G: GradientPass<C>> Steps<'a, S, P, C,
             self.is_sharded = false;
             self.batch.fill(self.data, samples, self.threads);
         }
-        let network = either(&self.parameters, &self.widened).network(self.network);
+        let (_, weight_decay) = self.update();
+        let network = either(&self.parameters, &self.widened)
+            .network(self.network)
+            .weighing_squares_by(weight_decay);
         self.penalty = network.penalty();
         let input = self.batch.input();
         let sums: Vec<_> = self.products.iter().map(|product| &product.sums).collect();
