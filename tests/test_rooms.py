@@ -34,6 +34,7 @@ PYTHON_ROOMS = (
     "datasets",
     "_training",
     "training",
+    "sklearn",
     "cli",
     "__main__",
 )

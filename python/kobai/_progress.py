@@ -37,6 +37,11 @@ class Bar:
             except Exception:
                 drawn.disable = True
 
+    @property
+    def is_drawn(self) -> bool:
+        """Whether it is seen."""
+        return self._drawn is not None
+
     def advance(self, count: int) -> bool:
         """Advance by `count`; returns whether the bar was redrawn."""
         if self._drawn is None:

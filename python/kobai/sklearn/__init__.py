@@ -1,0 +1,11 @@
+"""Scikit-learn's estimators of multi-layer perceptrons, trained by kobai's core.
+
+`MLPClassifier` and `MLPRegressor` have the constructor, the attributes, the warnings and the errors
+of `sklearn.neural_network`'s, and begin with the same weights: change one import, and the loss
+curves lie on each other. They need scikit-learn, which ``pip install "kobai[sklearn]"`` brings.
+"""
+
+from kobai.sklearn.classifier import MLPClassifier
+from kobai.sklearn.regressor import MLPRegressor
+
+__all__ = ["MLPClassifier", "MLPRegressor"]

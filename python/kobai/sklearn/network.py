@@ -1,0 +1,111 @@
+"""The network of an estimator: parameters drawn as scikit-learn draws them, and its answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from kobai import _core
+
+Array = npt.NDArray[Any]
+
+# About how many numbers the layers of the rows that are answered together should have.
+_BLOCK_NUMBERS = 1 << 19
+_MIN_BLOCK_ROWS = 64
+
+
+def drawn_parameters(
+    sizes: list[int], activations: list[str], random: np.random.RandomState, dtype: np.dtype[Any]
+) -> tuple[list[Array], list[Array]]:
+    """Weights and biases, uniform as Glorot and Bengio have it; scikit-learn draws the same ones.
+
+    Parameters
+    ----------
+    sizes : list of int
+        The number of inputs, of the units of each hidden layer, and of outputs.
+    activations : list of str
+        One a hidden layer. The outputs are drawn as those of the layer before them.
+    random : RandomState
+        Weights of a layer are drawn before its biases.
+    dtype : dtype
+        What the numbers, drawn in double precision, are rounded to.
+
+    References
+    ----------
+    .. [1] X. Glorot and Y. Bengio, "Understanding the difficulty of training deep feedforward
+       neural networks" (2010).
+    """
+    weights, biases = [], []
+    each = [*activations, *(activations[-1:] or ["identity"])]
+    for (inputs, units), activation in zip(pairwise(sizes), each, strict=True):
+        factor = 2.0 if activation == "sigmoid" else 6.0
+        bound = np.sqrt(factor / (inputs + units))
+        drawn = random.uniform(-bound, bound, (inputs, units))
+        weights.append(drawn.astype(dtype, copy=False))
+        biases.append(random.uniform(-bound, bound, units).astype(dtype, copy=False))
+    return weights, biases
+
+
+def as_core_takes(
+    weights: list[Array],
+    biases: list[Array],
+    activations: list[str],
+    loss: tuple[str, list[float]],
+    weight_decay: float = 0.0,
+) -> tuple[list[Any], tuple[str, list[float]], float]:
+    """The network as the functions of the core take it."""
+    layers = list(zip(weights, biases, [*activations, "identity"], strict=True))
+    return layers, loss, weight_decay
+
+
+def writable(parameters: list[Array]) -> list[Array]:
+    """Parameters the core can write to: joblib and users hand over read-only ones and lists."""
+    arrays = [np.asarray(each) for each in parameters]
+    return [
+        each if each.flags.writeable and each.flags.aligned and each.flags.owndata else each.copy()
+        for each in arrays
+    ]
+
+
+def answers(
+    question: Callable[[Any, Array], Array], network: tuple[list[Any], Any, float], x: Any
+) -> Array:
+    """What the core function `question` answers for each row of `x`, dense or sparse.
+
+    The dtype is that of products of `x` and the weights in NumPy: float64 if either has it.
+    """
+    layers, loss, _ = network
+    rows_type = x.dtype if x.dtype in (np.float32, np.float64) else np.dtype(np.float64)
+    dtype = np.result_type(rows_type, layers[0][0].dtype)
+    layers = [(w.astype(dtype, copy=False), b.astype(dtype, copy=False), f) for w, b, f in layers]
+    typed = layers, loss, 0.0
+    numbers = x.shape[1] + sum(bias.size for _, bias, _ in layers)
+    out = np.empty((x.shape[0], layers[-1][1].size), dtype)
+    for rows in blocks(x.shape[0], numbers):
+        out[rows] = question(typed, dense_rows(x[rows], dtype))
+    return out
+
+
+def dense_rows(x: Any, dtype: np.dtype[Any]) -> Array:
+    """Rows of an array or a sparse matrix as a plain array of that dtype."""
+    rows = x if isinstance(x, np.ndarray) else x.toarray()
+    return np.ascontiguousarray(rows, dtype)
+
+
+def blocks(rows: int, numbers: int) -> Iterator[slice]:
+    """Slices of so many rows, each of which takes so many numbers."""
+    step = max(_MIN_BLOCK_ROWS, _BLOCK_NUMBERS // numbers)
+    for start in range(0, rows, step):
+        yield slice(start, start + step)
+
+
+def mean_loss(
+    network: tuple[list[Any], Any, float], x: Array, t: Array, weights: Array | None
+) -> float:
+    """The mean loss of rows that were not trained with."""
+    dtype = network[0][0][0].dtype
+    return _core.network_loss(network, dense_rows(x, dtype), t, weights)
