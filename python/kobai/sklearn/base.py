@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
@@ -21,9 +22,9 @@ from kobai.sklearn.lbfgs import fit_lbfgs
 from kobai.sklearn.network import (
     answers,
     as_core_takes,
+    copied,
     drawn_parameters,
     mean_loss,
-    writable,
 )
 from kobai.sklearn.objectives import Objective
 from kobai.sklearn.parameters import CONSTRAINTS, hidden_activations, hidden_sizes
@@ -58,6 +59,7 @@ class BasePerceptron(BaseEstimator):
 
     _parameter_constraints: ClassVar[dict[str, Any]] = CONSTRAINTS
 
+    _optimizer: Any
     coefs_: list[Array]
     intercepts_: list[Array]
 
@@ -86,7 +88,25 @@ class BasePerceptron(BaseEstimator):
         >>> model.fit([[0.0], [1.0], [2.0]], [0.0, 2.0, 4.0]).predict([[3.0]]).round(3)
         array([6.])
         """
-        return self._fit(X, y, sample_weight, incremental=False)
+        with self._unchanged_by_errors():
+            return self._fit(X, y, sample_weight, incremental=False)
+
+    @contextlib.contextmanager
+    def _unchanged_by_errors(self) -> Iterator[None]:
+        """A fit that fails leaves the estimator as it was."""
+        before = dict(vars(self))
+        try:
+            # What a fit goes on with is written to in place.
+            for name in ("loss_curve_", "validation_scores_", "validation_loss_curve_"):
+                if before.get(name) is not None:
+                    setattr(self, name, list(before[name]))
+            if "_optimizer" in before:
+                self._optimizer = self._optimizer.copied()
+            yield
+        except Exception:
+            self.__dict__.clear()
+            self.__dict__.update(before)
+            raise
 
     def _fit(self, X: Any, y: Any, sample_weight: Any, *, incremental: bool) -> Any:
         sizes = hidden_sizes(self.hidden_layer_sizes)
@@ -106,7 +126,7 @@ class BasePerceptron(BaseEstimator):
         self._random_state = check_random_state(self.random_state)
         if is_first:
             self._initialize([X.shape[1], *sizes, outputs], objective, X.dtype)
-        self.coefs_, self.intercepts_ = writable(self.coefs_), writable(self.intercepts_)
+        self.coefs_, self.intercepts_ = copied(self.coefs_), copied(self.intercepts_)
         data = TrainingData(
             x=X if isinstance(X, np.ndarray) else X.toarray(),
             t=self._core_targets(targets, objective),

@@ -167,10 +167,11 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):
                 "class_weight='balanced' is not supported for partial_fit, which does not see all "
                 "samples: pass the weights of classes as a dict"
             )
-        if _check_partial_fit_first_call(self, classes):
-            is_multilabel = type_of_target(y).startswith("multilabel")
-            self._labels = Labels(y if is_multilabel else classes)
-        return self._fit(X, y, sample_weight, incremental=True)
+        with self._unchanged_by_errors():
+            if _check_partial_fit_first_call(self, classes):
+                is_multilabel = type_of_target(y).startswith("multilabel")
+                self._labels = Labels(y if is_multilabel else classes)
+            return self._fit(X, y, sample_weight, incremental=True)
 
     @available_if(has_probabilities)
     def predict_proba(self, X: Any) -> Array:

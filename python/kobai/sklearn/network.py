@@ -62,13 +62,9 @@ def as_core_takes(
     return layers, loss, weight_decay
 
 
-def writable(parameters: list[Array]) -> list[Array]:
-    """Parameters the core can write to: joblib and users hand over read-only ones and lists."""
-    arrays = [np.asarray(each) for each in parameters]
-    return [
-        each if each.flags.writeable and each.flags.aligned and each.flags.owndata else each.copy()
-        for each in arrays
-    ]
+def copied(parameters: list[Array]) -> list[Array]:
+    """Parameters that the core may write to: joblib hands over read-only ones, users any arrays."""
+    return [np.array(each, order="C") for each in parameters]
 
 
 def answers(

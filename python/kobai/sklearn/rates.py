@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,12 @@ class Optimizer:
         self.learning_rate_init = float(learning_rate_init)
         self.learning_rate = float(learning_rate_init)
         self.states = [[np.zeros_like(each) for each in shapes] for _ in range(states)]
+
+    def copied(self) -> Optimizer:
+        """The same, with states of its own that may be written to."""
+        twin = copy.copy(self)
+        twin.states = [[np.array(each) for each in state] for state in self.states]
+        return twin
 
     def scalars(self, steps: int) -> Array:
         """The scalars of the core's formula for the next steps, a row a step."""

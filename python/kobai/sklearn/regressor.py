@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.base import RegressorMixin
 from sklearn.metrics import r2_score
-from sklearn.utils import column_or_1d
+from sklearn.utils import check_array, column_or_1d
 from sklearn.utils.metaestimators import available_if
 
 from kobai.losses.named import core_loss, loss_named
@@ -134,13 +134,15 @@ class MLPRegressor(RegressorMixin, BasePerceptron):
         self : object
             The estimator.
         """
-        return self._fit(X, y, sample_weight, incremental=True)
+        with self._unchanged_by_errors():
+            return self._fit(X, y, sample_weight, incremental=True)
 
     def _checked_data(self, X: Any, y: Any, *, incremental: bool, reset: bool) -> tuple[Any, Any]:
         X, y = self._validated(X, y, reset=reset, y_numeric=True)
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
-        return X, y
+        # None among objects has become NaN after scikit-learn's look.
+        return X, check_array(y, ensure_2d=False, input_name="y", dtype=y.dtype)
 
     def _targets(self, y: Any) -> Array:
         return np.asarray(y).reshape(len(y), -1)
