@@ -147,8 +147,7 @@ def _at_width(
             sampled = remainder[part][:: max(1, (part.stop - part.start) // _SAMPLED)]
             if sampled.size:
                 bar[part] += 4 * float(np.median(sampled))
-        # Probabilities near 1 are rounded, too, where the loss is next to nothing.
-        bar += _EPSILON * (4 * abs(loss) / h + 1)
+        bar += 4 * _EPSILON * abs(loss) / h
     return Quotients(estimate, bar, float(loss))
 
 

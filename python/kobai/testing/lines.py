@@ -21,6 +21,9 @@ _COARSEST = 0.125
 # The rounding of a quotient is below this many times noise / h: six standard deviations.
 _ROUNDING = 4.0
 
+# A kink is a jump of the slope by more than so many of its bars.
+_JUMP = 2.0
+
 
 class Line(NamedTuple):
     """Values of f on both sides of a point.
@@ -116,17 +119,18 @@ def slope_of(line: Line) -> Slope:
         before = np.append(np.inf, moved[:-1]) / RATIO
         bars = np.maximum(moved, np.where(np.isfinite(before), before, moved)) / 2
         bars += 1.2 * rounding[1:]
-    value, bar = _best(values, bars, 1.2 * rounding[1:])
+    value, bar, _ = _best(values, bars, 1.2 * rounding[1:])
     left, right, gap_bar, is_kink = _sides(line)
     if is_kink and abs(right - left) <= bar:
         is_kink = False
     return Slope(value, bar, left, right, gap_bar, is_kink)
 
 
-def _best(values: Floats, bars: Floats, rounding: Floats) -> tuple[float, float]:
+def _best(values: Floats, bars: Floats, rounding: Floats) -> tuple[float, float, int]:
+    """The value of the least bar, a bar that finer levels agree with, and the level."""
     usable = np.isfinite(values) & np.isfinite(bars)
     if not usable.any():
-        return math.nan, math.nan
+        return math.nan, math.nan, 0
     bars = np.where(usable, bars, np.inf)
     k = int(np.argmin(bars))
     value, bar = float(values[k]), float(bars[k])
@@ -135,7 +139,7 @@ def _best(values: Floats, bars: Floats, rounding: Floats) -> tuple[float, float]
     apart = np.abs(values[finer] - value)
     # Truncation is less at finer levels: nothing but rounding may set them apart from this one.
     excess = apart > rounding[finer] + bar
-    return value, max(bar, float(apart[excess].max(initial=0.0)))
+    return value, max(bar, float(apart[excess].max(initial=0.0))), k
 
 
 def _sides(line: Line) -> tuple[float, float, float, bool]:
@@ -152,15 +156,11 @@ def _sides(line: Line) -> tuple[float, float, float, bool]:
         moved = np.abs(np.diff(gap))
         before = np.append(np.inf, moved[:-1]) / RATIO
         bars = np.maximum(moved, np.where(np.isfinite(before), before, moved))
-        bars += 4 * _ROUNDING * line.noise / h[1:]
-        bars += 4 * np.finfo(np.float64).eps * (np.abs(right) + np.abs(left))[1:]
+        rounding = 4 * _ROUNDING * line.noise / h[1:]
+        rounding += 4 * np.finfo(np.float64).eps * (np.abs(right) + np.abs(left))[1:]
         ends = [(RATIO * side[1:] - side[:-1]) / (RATIO - 1) for side in (left, right)]
-    usable = np.isfinite(gaps) & np.isfinite(bars)
-    if not usable.any():
-        return math.nan, math.nan, math.nan, False
-    k = int(np.argmin(np.where(usable, bars, np.inf)))
-    is_kink = bool(abs(gaps[k]) > 2 * bars[k])
-    return float(ends[0][k]), float(ends[1][k]), float(bars[k]), is_kink
+    jump, bar, k = _best(gaps, bars + rounding, rounding)
+    return float(ends[0][k]), float(ends[1][k]), bar, bool(abs(jump) > _JUMP * bar)
 
 
 def taylor_rate(line: Line, given: float) -> float:

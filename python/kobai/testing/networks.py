@@ -127,8 +127,9 @@ def _of_kobai(
     found = quotients(twin, layout, x, t, options)
     if rounding is None:
         rounding = np.zeros(layout.size)
-    else:
-        np.add(found.bar, rounding, out=found.bar)
+    # Probabilities near 1 are rounded, too, where the loss is next to nothing.
+    rounding += float(np.finfo(np.float64).eps)
+    np.add(found.bar, rounding, out=found.bar)
     scale = scale_of(given, found.estimate, found.bar, abs(found.loss))
     judged = judge(given, found.estimate, found.bar, scale)
     at = layout.row(params)

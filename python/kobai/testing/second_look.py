@@ -60,7 +60,7 @@ def judge_by_line(found: Comparison, f: MovedFunction, i: int, scale: float) -> 
         # The first look is sharper, but rests on fewer values: both must call an element wrong.
         found.estimate[i], found.bar[i] = slope.value, slope.bar + rounding
         low, high = sorted((slope.left, slope.right))
-        if low <= found.given[i] <= high:
+        if low - slope.gap_bar <= found.given[i] <= high + slope.gap_bar:
             # There may be a kink that noise hides.
             found.bar[i] += high - low
     found.judge_again(np.array([i]), scale)
