@@ -273,7 +273,7 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):
 
     def _prediction_loss(self) -> tuple[str, list[float]]:
         is_softmax = self.out_activation_ == "softmax"
-        return classification_objective(self.loss, is_multiclass=is_softmax).core_loss
+        return classification_objective(self.loss, is_multiclass=is_softmax).core_loss()
 
     def _decoded(self, outputs: Array) -> Any:
         return self._labels.of_outputs(outputs)

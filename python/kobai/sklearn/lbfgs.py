@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import functools
 import warnings
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import scipy
+import threadpoolctl
 from sklearn.exceptions import ConvergenceWarning
 
 from kobai import _core
 from kobai.sklearn.data import TrainingData
-from kobai.sklearn.network import as_core_takes, dense_rows
+from kobai.sklearn.network import as_core_takes, blocks, dense_rows
 from kobai.sklearn.objectives import Objective
 
 Array = npt.NDArray[Any]
@@ -25,58 +28,86 @@ class FullBatch:
     """The loss of all samples and its gradient, as functions of all parameters in one vector.
 
     They are computed in double precision, also for float32 data: a line search compares losses
-    that differ by less than single precision tells apart.
+    that differ by less than single precision tells apart. The core is asked about a block of rows
+    at a time, whose layers stay in the caches.
     """
 
     def __init__(self, estimator: Any, data: TrainingData, objective: Objective) -> None:
         of = estimator
-        self._x = dense_rows(data.x, _DOUBLE)
+        self._x = data.x
         self._t = data.t if data.t.dtype == np.int64 else data.t.astype(_DOUBLE, copy=False)
         self._weights = data.weights
-        self._objective = objective
+        self._share = objective.share
+        self._core_loss = objective.core_loss()
+        self._constant = objective.constant(data.weights)
         self._activations = of._activations()
         self._is_numerical = of.gradient == "numerical"
-        total = data.t.shape[0] if data.weights is None else data.weights.sum()
-        self._weight_decay = of.alpha / total
-        self._shapes = [each.shape for each in (*of.coefs_, *of.intercepts_)]
-        self._ends = np.cumsum([each.size for each in (*of.coefs_, *of.intercepts_)])
-        self._constant = objective.constant(data.weights)
-        self.last: Array = np.concatenate([each.ravel() for each in (*of.coefs_, *of.intercepts_)])
-        self.last = self.last.astype(_DOUBLE, copy=False)
+        arrays = [*of.coefs_, *of.intercepts_]
+        self._shapes = [each.shape for each in arrays]
+        ends = np.cumsum([0, *(each.size for each in arrays)]).tolist()
+        self._parts = [slice(*pair) for pair in pairwise(ends)]
+        self._weight_count = sum(each.size for each in of.coefs_)
+        self.last: Array = np.concatenate([each.ravel() for each in arrays]).astype(_DOUBLE)
+        numbers = sum(each.size for each in of.intercepts_) + of.coefs_[0].shape[0]
+        self._blocks = [*blocks(len(self._t), numbers)]
+        counts = np.ones(len(self._t)) if data.weights is None else data.weights
+        sums = np.array([counts[rows].sum() for rows in self._blocks])
+        self._shares = sums / sums.sum()
+        self._weight_decay = of.alpha / sums.sum()
 
     def parameters(self, vector: Array) -> tuple[list[Array], list[Array]]:
         """The weights and the biases that a vector holds, as views."""
-        parts = np.split(vector, self._ends[:-1])
+        parts = [vector[part] for part in self._parts]
         arrays = [each.reshape(shape) for each, shape in zip(parts, self._shapes, strict=True)]
         half = len(arrays) // 2
         return arrays[:half], arrays[half:]
 
     def __call__(self, vector: Array) -> tuple[float, Array]:
-        """The loss and its gradient."""
-        network = self._network(vector, self._weight_decay)
-        batch = self._x, self._t, self._weights
-        if self._is_numerical:
-            loss, layers = _core.network_numerical_gradient(network, *batch, _HALF_WIDTH, "auto")
-        else:
-            loss, layers = _core.network_gradient(network, *batch)
-        weights, biases = zip(*layers, strict=True)
-        return loss + self._constant, np.concatenate([g.ravel() for g in (*weights, *biases)])
+        """The loss, as lbfgs descends along it, and its gradient."""
+        mean, gradient = self._mean_and_gradient(vector)
+        gradient[: self._weight_count] += self._weight_decay * vector[: self._weight_count]
+        return mean + self._penalty(vector) + self._constant, gradient
 
-    def reported(self, loss: float, vector: Array) -> float:
-        """A loss found at `vector` in the scale in which it is reported."""
-        share = self._objective.share
-        if share == 1:
-            return loss
-        mean = _core.network_loss(self._network(vector, 0.0), self._x, self._t, self._weights)
-        return loss - mean + mean * share
+    def reported(self, vector: Array) -> float:
+        """The loss at `vector` in the scale in which it is reported."""
+        mean, _ = self._mean_and_gradient(vector)
+        return mean * self._share + self._penalty(vector) + self._constant
 
     def keep(self, vector: Array) -> None:
         """Keep the parameters of the iteration that has just ended."""
         self.last = vector.copy()
 
-    def _network(self, vector: Array, weight_decay: float) -> tuple[list[Any], Any, float]:
-        loss = self._objective.core_loss
-        return as_core_takes(*self.parameters(vector), self._activations, loss, weight_decay)
+    @property
+    def is_reported_as_it_is(self) -> bool:
+        """Whether the loss is reported as lbfgs descends along it."""
+        return self._share == 1
+
+    def _mean_and_gradient(self, vector: Array) -> tuple[float, Array]:
+        """The mean loss of the samples and its gradient, without what the weights add."""
+        network = as_core_takes(*self.parameters(vector), self._activations, self._core_loss)
+        mean, gradient = 0.0, np.zeros_like(vector)
+        into = list(zip(*self.parameters(gradient), strict=True))
+        for rows, share in zip(self._blocks, self._shares.tolist(), strict=True):
+            if share == 0:
+                continue
+            loss, layers = self._ask(network, rows)
+            mean += share * loss
+            for sums, found in zip(into, layers, strict=True):
+                for total, part in zip(sums, found, strict=True):
+                    part *= share
+                    total += part
+        return mean, gradient
+
+    def _ask(self, network: Any, rows: slice) -> tuple[float, list[Any]]:
+        weights = None if self._weights is None else self._weights[rows]
+        batch = dense_rows(self._x[rows], _DOUBLE), self._t[rows], weights
+        if self._is_numerical:
+            return _core.network_numerical_gradient(network, *batch, _HALF_WIDTH, "auto")
+        return _core.network_gradient(network, *batch)
+
+    def _penalty(self, vector: Array) -> float:
+        weights = vector[: self._weight_count]
+        return float(0.5 * self._weight_decay * np.dot(weights, weights))
 
 
 def fit_lbfgs(estimator: Any, data: TrainingData, objective: Objective) -> None:
@@ -92,27 +123,36 @@ def fit_lbfgs(estimator: Any, data: TrainingData, objective: Objective) -> None:
     if _takes_iprint():
         options["iprint"] = 1 if of.verbose else -1
     try:
-        result = scipy.optimize.minimize(
-            function,
-            function.last,
-            method="L-BFGS-B",
-            jac=True,
-            options=options,
-            callback=function.keep,
-        )
+        # SciPy's own arithmetic is on a few vectors: more threads of BLAS only wait for each other.
+        with _blas_libraries().limit(limits=1, user_api="blas"):
+            result = scipy.optimize.minimize(
+                function,
+                function.last,
+                method="L-BFGS-B",
+                jac=True,
+                options=options,
+                callback=function.keep,
+            )
     except KeyboardInterrupt:
         warnings.warn("Training interrupted by user.", stacklevel=2)
         found = function.last
-        of.loss_ = function.reported(function(found)[0], found)
+        of.loss_ = function.reported(found)
     else:
         found = result.x
         of.n_iter_ = min(result.nit, of.max_iter)
-        of.loss_ = function.reported(float(result.fun), found)
+        as_it_is = function.is_reported_as_it_is
+        of.loss_ = float(result.fun) if as_it_is else function.reported(found)
         if result.status != 0:
             warnings.warn(_complaint(result, of), ConvergenceWarning, stacklevel=2)
     weights, biases = function.parameters(found)
     of.coefs_ = [w.astype(old.dtype) for w, old in zip(weights, of.coefs_, strict=True)]
     of.intercepts_ = [b.astype(old.dtype) for b, old in zip(biases, of.intercepts_, strict=True)]
+
+
+@functools.cache
+def _blas_libraries() -> Any:
+    """The libraries whose threads can be limited; they are looked for once, which takes a while."""
+    return threadpoolctl.ThreadpoolController()
 
 
 def _takes_iprint() -> bool:

@@ -45,7 +45,6 @@ class Objective(NamedTuple):
     share: float
     constants: Array | None
 
-    @property
     def core_loss(self) -> tuple[str, list[float]]:
         """The loss as the core takes it."""
         return core_loss(self.loss)

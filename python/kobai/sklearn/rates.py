@@ -84,7 +84,8 @@ class Descent(Optimizer):
         """Momentum and rate, the same for all steps of an epoch."""
         m, lr = self.momentum, self.learning_rate
         rows = {"sgd": (lr,), "momentum": (m, lr), "nesterov": (m, lr, m * m, (1 + m) * lr)}
-        return np.array([rows[self.core_name]] * steps)
+        row = rows[self.core_name]
+        return np.broadcast_to(row, (steps, len(row))).copy()
 
     def end_epoch(self, samples_seen: int) -> None:
         """Lower the rate, where that is the schedule."""

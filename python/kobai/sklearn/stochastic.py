@@ -41,6 +41,7 @@ class Epochs:
         self._of = estimator
         self._data = data
         self._objective = objective
+        self._core_loss = objective.core_loss()
         self._interrupts = interrupts
         self._sizes = batch_sizes(estimator.batch_size, len(data.rows))
         self._order = np.arange(len(data.rows))
@@ -81,9 +82,7 @@ class Epochs:
         optimizer = of._optimizer
         count = len(steps.sizes)
         before = time.perf_counter()
-        network = as_core_takes(
-            of.coefs_, of.intercepts_, self._activations, self._objective.core_loss
-        )
+        network = as_core_takes(of.coefs_, of.intercepts_, self._activations, self._core_loss)
         with self._interrupts.deferred():
             losses, penalties = _core.network_train_decayed(
                 network,
