@@ -16,7 +16,7 @@ unexport CONDA_PREFIX
 # Two pips must not install at the same time. Slow steps use all cores by themselves.
 .NOTPARALLEL:
 
-.PHONY: train test lint rust-test python-test soak bench bench-networks bench-checks bench-products format
+.PHONY: train test lint rust-test python-test soak bench bench-networks bench-checks bench-products bench-sklearn format
 .PHONY: build toolchain venv build-tools test-tools lint-tools peers clean
 
 train: build
@@ -105,6 +105,10 @@ bench-networks: peers
 # Gradient checks beside those of others: the tables of docs/is-my-gradient-right.md.
 bench-checks: peers
 	$(PY) -m benchmarks.gradient_checks --write
+
+# The estimators of kobai.sklearn beside scikit-learn's, with one thread each.
+bench-sklearn: peers
+	$(PY) -m benchmarks.sklearn_estimators --threads 1
 
 # The crates for dense products, side by side: see benchmarks/products.md.
 bench-products:
