@@ -340,8 +340,8 @@ class Network(Layers):
                 network, rows, answers, weights, h, method
             )
         except ValueError as error:
-            # The other methods move pre-activations, whose rounding counts above two layers only.
-            moved_by = h if method == "direct" or len(layers) > 2 else None
+            # The other methods move pre-activations, never a parameter itself.
+            moved_by = h if method == "direct" else None
             raise self._explained(error, x, t, sample_weight, moved_by) from None
         named = self._named(gradient)
         if is_double:

@@ -8,7 +8,6 @@ use crate::network::input::Input;
 use crate::network::losses::Targets;
 use crate::network::parameters::Parameters;
 use crate::network::Network;
-use crate::numeric::reduce::max_abs;
 use crate::parallel::cancel::Cancel;
 use crate::parallel::context::Context;
 use crate::parallel::{for_chunks, Threads};
@@ -56,9 +55,6 @@ pub fn check_steps(network: &Network<'_, f64>, h: f64) -> Result<(), Error> {
             ("bias", layer.bias.unwrap_or_default()),
         ];
         for (name, numbers) in arrays {
-            if max_abs(numbers) * f64::EPSILON < h {
-                continue;
-            }
             if let Some(number) = numbers
                 .iter()
                 .find(|&&number| Move::of(number, h).is_none())

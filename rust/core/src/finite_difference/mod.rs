@@ -134,8 +134,7 @@ impl Quotients {
         difference: CentralDifference,
         context: Context<'_>,
     ) -> Result<Option<()>, Error> {
-        // Above two layers, losses are computed anew from moved numbers, which rounding may swallow as well.
-        if difference.method == Method::Direct || network.layers().len() > 2 {
+        if difference.method == Method::Direct {
             check_steps(network, difference.h)?;
         }
         self.forward.run(network, begin, context.threads);
