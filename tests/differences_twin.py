@@ -8,6 +8,7 @@ import math
 from typing import NamedTuple
 
 EPSILON = 2.0**-52
+RATIO = 9 / 16
 CONVERGED, UNSETTLED, NOT_FINITE, KINK, JUMP = 0, -1, -3, -5, -6
 NAN = math.nan
 
@@ -166,8 +167,10 @@ def best_window(rows, side, center_noise):
             start = min(i, count - 2) if k == 0 else i
             own, finer = rows[start : start + max(k + 1, 2)], rows[i + k :]
             near = max(abs(finer[0].quotient - value), error)
+            is_small = bound <= 0.01 * max(abs(row.quotient) for row in rows[i : i + k + 1])
             is_settled = (
                 is_settled
+                and (is_noise or is_small)
                 and (side != 0 or flattens(own))
                 and all(abs(row.quotient - value) <= near + 6 * row.sigma for row in finer[1:])
             )
@@ -248,7 +251,9 @@ def corner(rows, window, smallest, is_last):
     unsettled = Verdict(window.value, math.inf, rows[window.first].step, NAN, NAN, UNSETTLED)
     if not is_sure and not is_last and halvings >= 3:
         nearer = nearest * 2.0**-halvings
-        return unsettled._replace(next=(nearer, nearer / 2, nearer / 4))
+        return unsettled._replace(next=narrowed(nearer, 3))
+    if step != 0 and is_sure and not is_last and nearest > 16384 * smallest:
+        return unsettled._replace(next=narrowed(max(4096 * smallest, nearest / 65536), 3))
     if not is_sure and before:
         return unsettled
     w = weights([row.step for row in finest])
@@ -260,13 +265,22 @@ def corner(rows, window, smallest, is_last):
     return Verdict(0.5 * (left + right), error, finest[0].step, left, right, KINK)
 
 
+def narrowed(step, count):
+    """The step and what follows it."""
+    found = []
+    for _ in range(count):
+        found.append(step)
+        step *= RATIO
+    return tuple(found)
+
+
 def nearer_steps(samples, side, smallest):
     asked = [sample[0] for sample in samples if sample[0] > 0]
     part = (1 / 32, 1 / 256, 1 / 1024)[min(max(len(asked) // 3, 1), 3) - 1]
     step = min(asked, default=math.inf) * part
     if not math.isfinite(step) or step * 0.125 < smallest:
         return ()
-    return tuple(step * 0.5**i for i in range(4 if side else 3))
+    return narrowed(step, 4 if side else 3)
 
 
 def judge(samples, side, center, accuracy, element, is_last):
@@ -301,7 +315,7 @@ def judge(samples, side, center, accuracy, element, is_last):
     if is_last or window.error <= 1e-10 * abs(window.value):
         return verdict
     if window.wants_finer:
-        finer = 0.5 * rows[-1].step
+        finer = RATIO * rows[-1].step
         return verdict._replace(next=(finer,) if finer >= smallest and len(rows) < 12 else ())
     change = scale * max(max(abs(row.right), abs(row.left)) for row in rows)
     wide = rows[0].step
@@ -313,7 +327,7 @@ def judge(samples, side, center, accuracy, element, is_last):
     ):
         while 2 * wide <= widest and wide < 256 * rows[0].step:
             wide *= 2
-        return verdict._replace(next=(wide, wide / 2, wide / 4))
+        return verdict._replace(next=narrowed(wide, 3))
     return verdict
 
 

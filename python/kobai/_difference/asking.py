@@ -152,7 +152,8 @@ class Stacked:
     def along(self, steps: FloatArray, counts: Iterable[int]) -> Values:
         """As `Asked` says."""
         step = steps.reshape(self._x.shape)
-        return np.concatenate([self._ask((self._x + n * step)[np.newaxis]) for n in counts])
+        points = ((self._x + n * step).astype(self._x.dtype)[np.newaxis] for n in counts)
+        return np.concatenate([self._ask(point) for point in points])
 
     def each(self, which: Indices, points: Values) -> Values:
         """As `Asked` says."""

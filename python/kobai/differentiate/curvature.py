@@ -12,13 +12,13 @@ from kobai._core import extrapolate_differences, judge_differences
 from kobai._difference import Asked
 from kobai.differentiate.elements import ask
 from kobai.differentiate.noise import Noise
-from kobai.differentiate.plan import Plan
+from kobai.differentiate.plan import RATIO, Plan
 from kobai.differentiate.results import Status
 
 Numbers = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
-# Steps for each second derivative, each half of the one before.
+# Steps for each second derivative.
 LEVELS = 4
 
 # Where they do not settle, all steps become so much smaller, at most so often.
@@ -34,7 +34,7 @@ class Axes:
     ----------
     distances : ndarray, shape (E, LEVELS + 1, 2)
         How far each element was moved, up and down; 0 where f was not asked. With one side, the
-        first column holds one level more: twice the widest step.
+        first column holds one level more.
     points, values : ndarray, shape (E, LEVELS + 1, 2)
         The numbers that each was moved to, and the values there.
     noise : ndarray, shape (E,)
@@ -96,15 +96,15 @@ def along_axes(asked: Asked, plan: Plan, center: float, noise: Noise) -> Axes:
             is_open |= axes.status[active] < int(Status.NO_ROOM)
         active = active[is_open]
         start[active] *= _NEARER
-        active = active[start[active] * 2.0**-LEVELS >= plan.smallest[active]]
+        active = active[start[active] * RATIO**LEVELS >= plan.smallest[active]]
     return axes
 
 
 def _ask(asked: Asked, own: Plan, start: Numbers, active: Integers, axes: Axes) -> None:
     is_central = (own.side == 0)[:, np.newaxis]
-    halves = 0.5 ** np.arange(LEVELS + 1)
-    # One-sided formulas need the points h and 2h: the widest is twice the widest step.
-    parts = np.where(is_central & (np.arange(LEVELS + 1) == LEVELS), 0.0, halves)
+    narrower = RATIO ** np.arange(LEVELS + 1)
+    # One-sided formulas need two points each: those of a step and the one above it.
+    parts = np.where(is_central & (np.arange(LEVELS + 1) == LEVELS), 0.0, narrower)
     points, distances, values = ask(asked, own, start[:, np.newaxis] * parts)
     levels = distances.shape[1]
     axes.distances[active], axes.values[active] = 0.0, np.nan

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from kobai._core import judge_differences
 from kobai._difference import Asked
 from kobai.differentiate.noise import Noise
-from kobai.differentiate.plan import Plan
+from kobai.differentiate.plan import RATIO, Plan
 from kobai.differentiate.results import Status
 
 Numbers = npt.NDArray[np.float64]
@@ -19,8 +19,8 @@ Numbers = npt.NDArray[np.float64]
 _MAX_ROUNDS = 8
 
 # The first steps, as parts of the widest: six values with two sides, five with one.
-_FIRST_CENTRAL = np.array([1.0, 0.5, 0.25, 0.0, 0.0])
-_FIRST_ONE_SIDED = np.array([1.0, 0.5, 0.25, 0.125, 0.0625])
+_FIRST_ONE_SIDED = RATIO ** np.arange(5)
+_FIRST_CENTRAL = np.where(np.arange(5) < 3, _FIRST_ONE_SIDED, 0.0)
 
 # Which way the two ends of a step go, by the side of an element: 0, 1, -1.
 _SIGNS = np.array([[1.0, -1.0], [1.0, 0.0], [-1.0, 0.0]])
@@ -114,13 +114,17 @@ def ask(asked: Asked, plan: Plan, steps: Numbers) -> tuple[Numbers, Numbers, Num
 
     Steps of 0 are not asked, nor are those that rounding swallows.
     """
-    steps = steps[:, : int(np.count_nonzero(steps, axis=1).max()), np.newaxis]
+    steps = steps[:, : int(np.count_nonzero(steps, axis=1).max())]
     signs = _SIGNS[plan.side][:, np.newaxis]
-    x = plan.x.astype(np.float64)[:, np.newaxis, np.newaxis]
+    x = plan.x.astype(np.float64)[:, np.newaxis]
     with np.errstate(all="ignore"):
-        points = x + signs * steps
-        if plan.x.dtype != np.float64:
-            points = points.astype(plan.x.dtype).astype(np.float64)
+        # Away from zero the floats lie farther apart: a distance on that side is one on the other.
+        out = np.where(plan.side == 0, np.where(plan.x < 0, -1.0, 1.0), plan.side)[:, np.newaxis]
+        far = (x + out * steps).astype(plan.x.dtype).astype(np.float64)
+        near = (x - (far - x)).astype(plan.x.dtype).astype(np.float64)
+        is_up = (out > 0) | (plan.side != 0)[:, np.newaxis]
+        points = np.stack([np.where(is_up, far, near), np.where(is_up, near, far)], axis=2)
+        x = x[..., np.newaxis]
         low, high = (b[:, np.newaxis, np.newaxis] for b in (plan.low, plan.high))
         is_beyond = (points > high) | (points < low)
         if is_beyond.any():

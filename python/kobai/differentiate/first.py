@@ -53,7 +53,7 @@ def gradient(
     x : array_like
         Where to take the gradient, any shape: one point.
     h : "auto", float or array_like
-        The widest step, in the units of `x`: then it is halved twice, and no other is tried.
+        The widest step, in the units of `x`. Then two narrower ones are taken, and no others.
     bounds : pair of array_like, optional
         The lowest and highest numbers of each element, or a `scipy.optimize.Bounds`: no point
         outside is asked. One-sided formulas serve at the edges.

@@ -18,6 +18,9 @@ Numbers = npt.NDArray[np.float64]
 FIRST_ORDER, SECOND_ORDER = 1 / 9, 1 / 11
 _MAX_START = 0.5
 
+# From step to step. Not a half: waves whose length fits a step would fit all steps below.
+RATIO = 9 / 16
+
 # Central differences between bounds are preferred to one-sided ones if they have this part of the
 # room.
 _MIN_ROOM = 1 / 16

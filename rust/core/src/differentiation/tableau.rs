@@ -13,6 +13,10 @@ const MAX_WEIGHTS: usize = 6;
 /// From here on a window converges: each row more changes it by so much less than the row before.
 const CONVERGENCE: f64 = 0.25;
 
+/// Truncation must be so much smaller than the quotients: those of waves shorter than the steps may come to
+/// differ less and less by accident.
+const SMALL: f64 = 0.01;
+
 /// What a value of the tableau is, and how well it is known.
 #[derive(Debug, Clone, Copy)]
 pub struct Window {
@@ -174,7 +178,10 @@ pub fn best_window(rows: &[Row], side: Side, center_noise: f64, table: &mut Tabl
             } else {
                 i..i + k + 1
             };
+            let quotients = rows[i..=i + k].iter().map(|row| row.quotient.abs());
+            let is_small = truncation <= SMALL * quotients.fold(0.0, f64::max);
             is_settled = is_settled
+                && (is_noise || is_small)
                 && (side.is_one() || flattens(&rows[pair]))
                 && finer_rows_agree(&rows[i + k..], value, error);
             let window = Window {

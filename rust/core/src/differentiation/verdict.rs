@@ -5,6 +5,10 @@ use crate::differentiation::row::{Accuracy, Row, Sample, Side};
 use crate::differentiation::tableau::{best_window, Table, Window};
 use crate::differentiation::MAX_NEW_STEPS;
 
+/// From step to step. Not a half: waves whose length fits a step would fit all steps below. The multiples of
+/// a power of two are short numbers, so x plus and minus a step are not rounded.
+const RATIO: f64 = 9.0 / 16.0;
+
 /// A relative error that is small enough not to ask again.
 const GOOD: f64 = 1e-10;
 
@@ -19,7 +23,12 @@ const NEARER: [f64; 3] = [1.0 / 32.0, 1.0 / 256.0, 1.0 / 1024.0];
 const WIDER: f64 = 256.0;
 /// How much nearer a kink is looked at again, as a power of two.
 const LOOK_NEARER: i32 = 8;
-/// Steps that one element is asked for by halving.
+/// Jumps are looked at again at so many of the smallest steps, where all steps were farther than so many, but
+/// not nearer at a time than by this factor.
+const AT_X: f64 = 4096.0;
+const FAR: f64 = 16384.0;
+const LEAP: f64 = 1.0 / 65536.0;
+/// Steps that one element is asked for by narrowing.
 const MAX_LEVELS: usize = 12;
 
 /// How an answer is to be taken.
@@ -55,11 +64,11 @@ pub struct Element {
 pub enum Next {
     /// None.
     Nothing,
-    /// Wider steps, halved so often, for less noise.
+    /// So many wider steps, for less noise.
     Wider(f64, usize),
     /// One step more, for less truncation.
     Finer(f64),
-    /// Steps much nearer to x, halved so often.
+    /// So many steps much nearer to x.
     Nearer(f64, usize),
 }
 
@@ -92,7 +101,7 @@ impl Next {
         let mut step = widest;
         for (i, out) in steps.iter_mut().enumerate() {
             *out = if i < count { step } else { 0.0 };
-            step *= 0.5;
+            step *= RATIO;
         }
     }
 }
@@ -247,7 +256,7 @@ fn nearer(samples: &[Sample], side: Side, element: Element) -> Next {
 }
 
 fn finer(rows: &[Row], element: Element) -> Next {
-    let step = 0.5 * rows[rows.len() - 1].step;
+    let step = RATIO * rows[rows.len() - 1].step;
     if step >= element.smallest && rows.len() < MAX_LEVELS {
         Next::Finer(step)
     } else {
@@ -307,6 +316,11 @@ fn corner(rows: &[Row], window: &Window, element: Element, is_last: bool) -> Opt
     }
     if !is_sure && !is_last && halvings >= 3 {
         return Some(verdict.unsettled(Next::Nearer(nearest * f64::powi(2.0, -halvings), 3)));
+    }
+    // A steep slope looks like a jump from afar.
+    if is_jump && is_sure && !is_last && nearest > FAR * element.smallest {
+        let step = (AT_X * element.smallest).max(nearest * LEAP);
+        return Some(verdict.unsettled(Next::Nearer(step, 3)));
     }
     if !is_sure && before.is_some() {
         return Some(verdict.unsettled(Next::Nothing));
