@@ -16,7 +16,7 @@ unexport CONDA_PREFIX
 # Two pips must not install at the same time. Slow steps use all cores by themselves.
 .NOTPARALLEL:
 
-.PHONY: train test lint rust-test python-test soak bench bench-networks bench-checks bench-products bench-sklearn format
+.PHONY: train test lint rust-test python-test soak bench bench-networks bench-derivatives bench-checks bench-products bench-sklearn format
 .PHONY: build toolchain venv build-tools test-tools lint-tools peers clean
 
 train: build
@@ -101,6 +101,10 @@ bench-networks: peers
 	$(PY) -m benchmarks.networks
 	$(PY) -m benchmarks.deep_training
 	$(PY) -m benchmarks.regression
+
+# Derivatives beside those of others: the tables of docs/differentiate.md.
+bench-derivatives: peers
+	$(PY) -m benchmarks.differentiate
 
 # Gradient checks beside those of others: the tables of docs/is-my-gradient-right.md.
 bench-checks: peers

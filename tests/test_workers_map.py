@@ -169,6 +169,33 @@ def test_f_and_x_travel_once_for_a_block():
     assert max(sent) < 3 * x.nbytes
 
 
+def test_progress_goes_on_from_block_to_block(monkeypatch):
+    bars = []
+
+    class Recorded:
+        def __init__(self, total, **options):
+            self.total, self.options, self.steps = total, options, []
+            bars.append(self)
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            return None
+
+        def advance(self, count):
+            self.steps.append(count)
+
+    monkeypatch.setattr("kobai._workers.spread.progress_bar", Recorded)
+    kobai.numerical_gradient(waves, X, workers=2)
+    gradient(waves, X, workers=map)
+    hessian(waves, X[:4], workers=map)
+    assert [bar.total for bar in bars] == [41, 41, 4, 6]
+    assert [sum(bar.steps) for bar in bars] == [41, 41, 4, 6]
+    assert len(bars[0].steps) == 8
+    assert all(bar.options["delay"] > 0 for bar in bars)
+
+
 def test_x_of_the_caller_is_left_alone_and_a_closure_over_it_is_warned_of():
     x = np.array([1.0, 2.0, 3.0])
     with concurrent.futures.ThreadPoolExecutor(2) as executor:

@@ -67,8 +67,8 @@ def row(name: str, of: Elements) -> list[str]:
     found = f"{np.mean(~of.success[of.is_kink]):.0%}" if of.is_kink.any() and has_bar else ""
     return [
         name,
-        f"{np.mean(of.success[~of.is_kink]):.1%}" if has_bar else "",
-        f"{within:.1%}" if has_bar else "",
+        f"{np.mean(of.success[~of.is_kink]):.2%}" if has_bar else "",
+        f"{within:.2%}" if has_bar else "",
         f"{true:.1e}",
         f"{claimed:.1e}" if has_bar else "",
         f"{np.median(of.calls):.1f}",
