@@ -21,6 +21,10 @@ _COARSEST = 0.125
 # The rounding of a quotient is below this many times noise / h: six standard deviations.
 _ROUNDING = 4.0
 
+# What f changes by at first, after moves that leave it as it is, is a step of rounding unless it is
+# larger than this: rounding of numbers near 1, be they single, in an f that is much smaller.
+_MAX_STAIR = 1e-6
+
 # A kink is a jump of the slope by more than so many of its bars.
 _JUMP = 2.0
 
@@ -100,7 +104,13 @@ def drawn_line(
     above = np.array([f(h) for h in widths.tolist()])
     below = np.array([f(-h) for h in widths.tolist()])
     steps = np.array([2 * h if step is None else step(h) for h in widths.tolist()])
-    return Line(widths, steps, f(0.0), above, below, noise)
+    centre = f(0.0)
+    with np.errstate(invalid="ignore"):
+        changes = np.maximum(np.abs(above - centre), np.abs(below - centre))
+    stair = float(changes[changes > 0].min(initial=np.inf))
+    if stair <= _MAX_STAIR and (changes == 0).any():
+        noise = max(noise, stair / 2)
+    return Line(widths, steps, centre, above, below, noise)
 
 
 def slope_of(line: Line) -> Slope:
