@@ -77,7 +77,7 @@ def _kinds(tallies: dict[str, Tally]) -> str:
 
 
 def _side_by_side(verdicts: dict[str, Verdicts]) -> str:
-    header = ("check", "mistakes found", "false alarms", "undecided", "time a check")
+    header = ("check", "mistakes found", "false alarms", "undecided", "processor time")
     rows = [
         [
             name,
