@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from scipy import sparse
 from sklearn import datasets
+from sklearn.feature_extraction.text import TfidfTransformer
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
 
@@ -71,6 +73,26 @@ def _made(samples: int, features: int) -> Callable[[], Data]:
     return load
 
 
+def _text(samples: int, words: int, length: int, topics: int) -> Callable[[], Data]:
+    """Counts of words, drawn with probabilities like 1 / rank; a third of them by topic."""
+
+    def load() -> Data:
+        generator = np.random.default_rng(0)
+        y = generator.integers(0, topics, samples)
+        ranks = np.minimum(np.exp(generator.uniform(0, np.log(words), (samples, length))), words)
+        columns = ranks.astype(int) - 1
+        orders = np.array([generator.permutation(words) for _ in range(topics)])
+        by_topic = generator.random((samples, length)) < 1 / 3
+        columns = np.where(by_topic, orders[y[:, np.newaxis], columns], columns)
+        rows = np.repeat(np.arange(samples), length)
+        x = sparse.csr_matrix((np.ones(rows.size), (rows, columns.ravel())), (samples, words))
+        split: Data = train_test_split(TfidfTransformer().fit_transform(x), y, random_state=0)
+        x, x_test, y, y_test = split
+        return x, x_test, y, y_test
+
+    return load
+
+
 def _mnist() -> Data | None:
     folder = Path(os.environ.get("KOBAI_MNIST", ROOT.parent.parent / "shared" / "mnist"))
     if not folder.is_dir():
@@ -90,6 +112,13 @@ PROBLEMS = (
         "made 200,000 x 100",
         "Classifier",
         _made(200_000, 100),
+        {"auto": 2, 32: 1, "lbfgs": 10},
+        seeds=3,
+    ),
+    Problem(
+        "text, 20,000 x 10,000 CSR",
+        "Classifier",
+        _text(20_000, 10_000, 60, 5),
         {"auto": 2, 32: 1, "lbfgs": 10},
         seeds=3,
     ),

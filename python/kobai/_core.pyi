@@ -9,6 +9,8 @@ import numpy.typing as npt
 _Floats = TypeVar("_Floats", npt.NDArray[np.float32], npt.NDArray[np.float64], npt.NDArray[Any])
 _Layer = tuple[npt.NDArray[Any], npt.NDArray[Any] | None, str]
 _Network = tuple[Sequence[_Layer], tuple[str, Sequence[float]], float]
+# Values, columns and starts of the rows of a sparse matrix, and its number of columns.
+_Csr = tuple[npt.NDArray[Any], npt.NDArray[np.int32], npt.NDArray[np.int64], int]
 _LayerGradient = tuple[npt.NDArray[Any], npt.NDArray[Any] | None]
 
 __all__ = [
@@ -57,11 +59,11 @@ def softmax(x: _Floats, axis: int, /) -> _Floats: ...
 def mean_squared_error(y: _Floats, t: _Floats, /) -> float: ...
 def cross_entropy_error(y: _Floats, t: _Floats, /) -> float: ...
 def cross_entropy_error_labels(y: npt.NDArray[Any], t: npt.NDArray[np.int64], /) -> float: ...
-def network_scores(network: _Network, x: _Floats, /) -> _Floats: ...
-def network_outputs(network: _Network, x: _Floats, /) -> _Floats: ...
+def network_scores(network: _Network, x: npt.NDArray[Any] | _Csr, /) -> npt.NDArray[Any]: ...
+def network_outputs(network: _Network, x: npt.NDArray[Any] | _Csr, /) -> npt.NDArray[Any]: ...
 def network_loss(
     network: _Network,
-    x: npt.NDArray[Any],
+    x: npt.NDArray[Any] | _Csr,
     t: npt.NDArray[Any],
     sample_weight: npt.NDArray[np.float64] | None,
     /,
@@ -69,7 +71,7 @@ def network_loss(
 def network_correct(network: _Network, x: npt.NDArray[Any], t: npt.NDArray[Any], /) -> int: ...
 def network_gradient(
     network: _Network,
-    x: npt.NDArray[Any],
+    x: npt.NDArray[Any] | _Csr,
     t: npt.NDArray[Any],
     sample_weight: npt.NDArray[np.float64] | None,
     /,
@@ -88,7 +90,7 @@ def descend(
 ) -> bool: ...
 def network_train(
     network: _Network,
-    x: npt.NDArray[Any],
+    x: npt.NDArray[Any] | _Csr,
     t: npt.NDArray[Any],
     sample_weight: npt.NDArray[np.float64] | None,
     samples: npt.NDArray[np.int64],
@@ -101,7 +103,7 @@ def network_train(
 ) -> npt.NDArray[np.float64]: ...
 def network_train_decayed(
     network: _Network,
-    x: npt.NDArray[Any],
+    x: npt.NDArray[Any] | _Csr,
     t: npt.NDArray[Any],
     sample_weight: npt.NDArray[np.float64] | None,
     samples: npt.NDArray[np.int64],

@@ -28,6 +28,7 @@ from kobai.sklearn.network import (
 )
 from kobai.sklearn.objectives import Objective
 from kobai.sklearn.parameters import CONSTRAINTS, hidden_activations, hidden_sizes
+from kobai.sklearn.rows import row_wise
 from kobai.sklearn.stochastic import fit_stochastic
 
 Array = npt.NDArray[Any]
@@ -128,14 +129,13 @@ class BasePerceptron(BaseEstimator):
             self._initialize([X.shape[1], *sizes, outputs], objective, X.dtype)
         self.coefs_, self.intercepts_ = copied(self.coefs_), copied(self.intercepts_)
         data = TrainingData(
-            x=X if isinstance(X, np.ndarray) else X.toarray(),
+            x=row_wise(X),
             t=self._core_targets(targets, objective),
             y=targets,
             weights=self._with_class_weights(y, weights),
             score_weights=weights,
             rows=np.arange(X.shape[0]),
         )
-        data.x = np.ascontiguousarray(data.x)
         self._solve(data, objective, incremental=incremental)
         self._check_finite()
         return self
@@ -192,7 +192,7 @@ class BasePerceptron(BaseEstimator):
             X = validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
         loss = self._prediction_loss()
         network = as_core_takes(self.coefs_, self.intercepts_, self._activations(), loss)
-        outputs = answers(_core.network_outputs, network, _row_wise(X))
+        outputs = answers(_core.network_outputs, network, row_wise(X))
         if self.out_activation_ == "exp":
             # The core answers logarithms.
             with np.errstate(over="ignore"):
@@ -285,8 +285,3 @@ class BasePerceptron(BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
-
-
-def _row_wise(x: Any) -> Any:
-    """Sparse columns as sparse rows; all else as it is."""
-    return x.tocsr() if hasattr(x, "tocsr") else x

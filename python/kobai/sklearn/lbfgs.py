@@ -15,8 +15,9 @@ from sklearn.exceptions import ConvergenceWarning
 
 from kobai import _core
 from kobai.sklearn.data import TrainingData
-from kobai.sklearn.network import as_core_takes, blocks, dense_rows
+from kobai.sklearn.network import as_core_takes, blocks
 from kobai.sklearn.objectives import Objective
+from kobai.sklearn.rows import core_rows, dense_rows
 
 Array = npt.NDArray[Any]
 
@@ -100,10 +101,11 @@ class FullBatch:
 
     def _ask(self, network: Any, rows: slice) -> tuple[float, list[Any]]:
         weights = None if self._weights is None else self._weights[rows]
-        batch = dense_rows(self._x[rows], _DOUBLE), self._t[rows], weights
+        x, t = self._x[rows], self._t[rows]
         if self._is_numerical:
+            batch = dense_rows(x, _DOUBLE), t, weights
             return _core.network_numerical_gradient(network, *batch, _HALF_WIDTH, "auto")
-        return _core.network_gradient(network, *batch)
+        return _core.network_gradient(network, core_rows(x, _DOUBLE), t, weights)
 
     def _penalty(self, vector: Array) -> float:
         weights = vector[: self._weight_count]

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kobai import _core
+from kobai.sklearn.rows import core_rows
 
 Array = npt.NDArray[Any]
 
@@ -68,7 +69,7 @@ def copied(parameters: list[Array]) -> list[Array]:
 
 
 def answers(
-    question: Callable[[Any, Array], Array], network: tuple[list[Any], Any, float], x: Any
+    question: Callable[[Any, Any], Array], network: tuple[list[Any], Any, float], x: Any
 ) -> Array:
     """What the core function `question` answers for each row of `x`, dense or sparse.
 
@@ -82,14 +83,8 @@ def answers(
     numbers = x.shape[1] + sum(bias.size for _, bias, _ in layers)
     out = np.empty((x.shape[0], layers[-1][1].size), dtype)
     for rows in blocks(x.shape[0], numbers):
-        out[rows] = question(typed, dense_rows(x[rows], dtype))
+        out[rows] = question(typed, core_rows(x[rows], dtype))
     return out
-
-
-def dense_rows(x: Any, dtype: np.dtype[Any]) -> Array:
-    """Rows of an array or a sparse matrix as a plain array of that dtype."""
-    rows = x if isinstance(x, np.ndarray) else x.toarray()
-    return np.ascontiguousarray(rows, dtype)
 
 
 def blocks(rows: int, numbers: int) -> Iterator[slice]:
@@ -100,8 +95,8 @@ def blocks(rows: int, numbers: int) -> Iterator[slice]:
 
 
 def mean_loss(
-    network: tuple[list[Any], Any, float], x: Array, t: Array, weights: Array | None
+    network: tuple[list[Any], Any, float], x: Any, t: Array, weights: Array | None
 ) -> float:
     """The mean loss of rows that were not trained with."""
     dtype = network[0][0][0].dtype
-    return _core.network_loss(network, dense_rows(x, dtype), t, weights)
+    return _core.network_loss(network, core_rows(x, dtype), t, weights)

@@ -19,6 +19,7 @@ from kobai.sklearn.messages import Messages
 from kobai.sklearn.network import as_core_takes
 from kobai.sklearn.objectives import Batches, Objective
 from kobai.sklearn.rates import optimizer_of
+from kobai.sklearn.rows import core_rows
 from kobai.sklearn.stopping import Progress
 
 Array = npt.NDArray[Any]
@@ -42,6 +43,8 @@ class Epochs:
         self._data = data
         self._objective = objective
         self._core_loss = objective.core_loss()
+        # Floats of either type are read where they stand.
+        self._x = core_rows(data.x, data.x.dtype)
         self._interrupts = interrupts
         self._sizes = batch_sizes(estimator.batch_size, len(data.rows))
         self._order = np.arange(len(data.rows))
@@ -86,7 +89,7 @@ class Epochs:
         with self._interrupts.deferred():
             losses, penalties = _core.network_train_decayed(
                 network,
-                data.x,
+                self._x,
                 data.t,
                 data.weights,
                 *steps,

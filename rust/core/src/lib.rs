@@ -56,5 +56,7 @@ pub use parallel::forks::{in_child as forked_in_child, in_parent as forked_in_pa
 pub use parallel::memory::ensure_memory;
 pub use parallel::pool::{before_fork, num_threads, set_num_threads};
 pub use parallel::thread_count::{complaint as thread_count_complaint, MAX_THREADS};
+pub use sparse::csr::CsrRef;
+pub use sparse::rows::RowsRef;
 pub use training::minibatch::Dataset;
 pub use training::{train, Batches, Gradient, OptimizerSteps, Trained};

@@ -8,6 +8,7 @@ mod attached;
 mod differentiation;
 mod failure;
 mod functions;
+mod inputs;
 mod network_values;
 mod networks;
 mod optimizers;

@@ -5,12 +5,13 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
 use kobai_core::{
-    correct, BatchRows, CentralDifference, Error, Layer, LayerParts, Matrix, MatrixRef, Method,
-    Network, ParametersMut, PerLayer, Scalar, Targets,
+    correct, BatchRows, CentralDifference, Error, Layer, LayerParts, Matrix, Method, Network,
+    ParametersMut, PerLayer, RowsRef, Scalar, Targets,
 };
 
-use crate::arrays::{new_array, unfilled_array, Floats, Values};
+use crate::arrays::{new_array, unfilled_array};
 use crate::attached::{look_inside, Attached};
+use crate::inputs::{InputValues, Inputs};
 use crate::network_values::{
     is_double, NetworkObjects, NetworkValues, TargetArrays, TargetObjects,
 };
@@ -56,17 +57,17 @@ impl<'py, T: Element + Scalar> LayerArrays<'py, T> {
 }
 
 /// A question one asks a network of each row of a matrix.
-type OfRows<T> = fn(&Network<'_, T>, MatrixRef<'_, T>) -> Result<Matrix<T>, Error>;
+type OfRows<T> = fn(&Network<'_, T>, RowsRef<'_, T>) -> Result<Matrix<T>, Error>;
 
 /// Asks a network what `compute` asks it of each row of `x`.
 fn forward<'py, T: Element + Scalar>(
     own: &Attached<'py>,
     network: NetworkObjects<'py>,
-    x: &Values<'py, T>,
+    x: &InputValues<'py, T>,
     compute: OfRows<T>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let arrays = NetworkValues::extract(network)?;
-    let (network, x) = (arrays.network()?, x.matrix("x")?);
+    let (network, x) = (arrays.network()?, x.rows("x")?);
     let out = own.detached(|| compute(&network, x))?;
     matrix_to_python(own.py(), out)
 }
@@ -75,13 +76,13 @@ fn forward<'py, T: Element + Scalar>(
 fn batch<'py, S: Element + Scalar, T: Element + Scalar, R: Send>(
     own: &Attached<'py>,
     network: NetworkObjects<'py>,
-    x: &Values<'py, S>,
+    x: &InputValues<'py, S>,
     t: TargetObjects<'_, 'py>,
-    compute: impl FnOnce(&Network<'_, T>, MatrixRef<'_, S>, &Targets<'_, T>) -> Result<R, Error> + Send,
+    compute: impl FnOnce(&Network<'_, T>, RowsRef<'_, S>, &Targets<'_, T>) -> Result<R, Error> + Send,
 ) -> PyResult<R> {
     let arrays = NetworkValues::extract(network)?;
     let target_values = TargetArrays::extract(t)?;
-    let (network, x, targets) = (arrays.network()?, x.matrix("x")?, target_values.targets()?);
+    let (network, x, targets) = (arrays.network()?, x.rows("x")?, target_values.targets()?);
     own.detached(|| compute(&network, x, &targets))
 }
 
@@ -89,11 +90,11 @@ fn batch<'py, S: Element + Scalar, T: Element + Scalar, R: Send>(
 fn loss_and_gradient<'py, S: Element + Scalar, T: Element + Scalar>(
     own: &Attached<'py>,
     network: NetworkObjects<'py>,
-    x: &Values<'py, S>,
+    x: &InputValues<'py, S>,
     t: TargetObjects<'_, 'py>,
     compute: impl FnOnce(
             &Network<'_, T>,
-            MatrixRef<'_, S>,
+            RowsRef<'_, S>,
             &Targets<'_, T>,
             &mut ParametersMut<'_, T>,
         ) -> Result<T, Error>
@@ -101,7 +102,7 @@ fn loss_and_gradient<'py, S: Element + Scalar, T: Element + Scalar>(
 ) -> PyResult<LossAndGradient<'py>> {
     let arrays = NetworkValues::extract(network)?;
     let target_values = TargetArrays::extract(t)?;
-    let (network, x, targets) = (arrays.network()?, x.matrix("x")?, target_values.targets()?);
+    let (network, x, targets) = (arrays.network()?, x.rows("x")?, target_values.targets()?);
     let like = network.layers().iter();
     let mut out: Vec<_> = like
         .map(|layer| LayerArrays::like(own.py(), layer))
@@ -123,9 +124,13 @@ pub fn network_scores<'py>(
     x: &Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let own = Attached::enter(x.py())?;
-    match Floats::extract("x", x)? {
-        Floats::Single(values) => forward(&own, network, &values, kobai_core::scores),
-        Floats::Double(values) => forward(&own, network, &values, kobai_core::scores),
+    match Inputs::extract("x", x)? {
+        Inputs::Single(values) => forward(&own, network, &values, |network, x| {
+            kobai_core::scores(network, x)
+        }),
+        Inputs::Double(values) => forward(&own, network, &values, |network, x| {
+            kobai_core::scores(network, x)
+        }),
     }
 }
 
@@ -137,9 +142,13 @@ pub fn network_outputs<'py>(
     x: &Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let own = Attached::enter(x.py())?;
-    match Floats::extract("x", x)? {
-        Floats::Single(values) => forward(&own, network, &values, kobai_core::outputs),
-        Floats::Double(values) => forward(&own, network, &values, kobai_core::outputs),
+    match Inputs::extract("x", x)? {
+        Inputs::Single(values) => forward(&own, network, &values, |network, x| {
+            kobai_core::outputs(network, x)
+        }),
+        Inputs::Double(values) => forward(&own, network, &values, |network, x| {
+            kobai_core::outputs(network, x)
+        }),
     }
 }
 
@@ -154,9 +163,26 @@ pub fn network_loss<'py>(
 ) -> PyResult<f64> {
     let own = Attached::enter(t.py())?;
     let t = (t, sample_weight);
-    match Floats::extract("x", x)? {
-        Floats::Single(x) => batch(&own, network, &x, t, kobai_core::loss).map(Scalar::widen),
-        Floats::Double(x) => batch(&own, network, &x, t, kobai_core::loss),
+    match Inputs::extract("x", x)? {
+        Inputs::Single(x) => batch(&own, network, &x, t, |network, x, t| {
+            kobai_core::loss(network, x, t)
+        })
+        .map(Scalar::widen),
+        Inputs::Double(x) => batch(&own, network, &x, t, |network, x, t| {
+            kobai_core::loss(network, x, t)
+        }),
+    }
+}
+
+/// Rows of single precision that are to be widened: those with their zeros.
+fn single(x: RowsRef<'_, f32>) -> Result<BatchRows<'_, f64>, Error> {
+    match x {
+        RowsRef::Dense(x) => Ok(BatchRows::Single(x)),
+        RowsRef::Csr(_) => Err(Error::value(
+            "sparse x",
+            "have the dtype of the network",
+            "float32",
+        )),
     }
 }
 
@@ -170,16 +196,16 @@ pub fn network_correct<'py>(
 ) -> PyResult<usize> {
     let own = Attached::enter(t.py())?;
     let t = (t, None);
-    match Floats::extract("x", x)? {
-        Floats::Single(x) if is_double(&network) => {
+    match Inputs::extract("x", x)? {
+        Inputs::Single(x) if is_double(&network) => {
             batch(&own, network, &x, t, |network, x, targets| {
-                correct::<f64>(network, BatchRows::Single(x), targets)
+                correct::<f64>(network, single(x)?, targets)
             })
         }
-        Floats::Single(x) => batch(&own, network, &x, t, |network, x, targets| {
+        Inputs::Single(x) => batch(&own, network, &x, t, |network, x, targets| {
             correct::<f32>(network, x, targets)
         }),
-        Floats::Double(x) => batch(&own, network, &x, t, |network, x, targets| {
+        Inputs::Double(x) => batch(&own, network, &x, t, |network, x, targets| {
             correct::<f64>(network, x, targets)
         }),
     }
@@ -196,9 +222,13 @@ pub fn network_gradient<'py>(
 ) -> PyResult<LossAndGradient<'py>> {
     let own = Attached::enter(t.py())?;
     let t = (t, sample_weight);
-    match Floats::extract("x", x)? {
-        Floats::Single(x) => loss_and_gradient(&own, network, &x, t, kobai_core::gradient),
-        Floats::Double(x) => loss_and_gradient(&own, network, &x, t, kobai_core::gradient),
+    match Inputs::extract("x", x)? {
+        Inputs::Single(x) => loss_and_gradient(&own, network, &x, t, |network, x, t, out| {
+            kobai_core::gradient(network, x, t, out)
+        }),
+        Inputs::Double(x) => loss_and_gradient(&own, network, &x, t, |network, x, t, out| {
+            kobai_core::gradient(network, x, t, out)
+        }),
     }
 }
 
@@ -233,12 +263,12 @@ pub fn network_numerical_gradient<'py>(
         }
         signal.is_some()
     };
-    let out = match Floats::extract("x", x)? {
-        Floats::Single(x) => loss_and_gradient(&own, network, &x, t, |network, x, targets, out| {
-            let x = BatchRows::Single(x);
+    let out = match Inputs::extract("x", x)? {
+        Inputs::Single(x) => loss_and_gradient(&own, network, &x, t, |network, x, targets, out| {
+            let x = single(x)?;
             kobai_core::numerical_gradient(network, x, targets, difference, watch, out)
         }),
-        Floats::Double(x) => loss_and_gradient(&own, network, &x, t, |network, x, targets, out| {
+        Inputs::Double(x) => loss_and_gradient(&own, network, &x, t, |network, x, targets, out| {
             kobai_core::numerical_gradient(network, x, targets, difference, watch, out)
         }),
     };

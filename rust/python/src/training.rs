@@ -9,9 +9,10 @@ use kobai_core::{
     Parameters, Scalar, Update,
 };
 
-use crate::arrays::{new_array, wrong_type, Floats, Values};
+use crate::arrays::{new_array, wrong_type, Values};
 use crate::attached::Attached;
 use crate::failure::Failure;
+use crate::inputs::{InputValues, Inputs};
 use crate::network_values::{
     is_double, NetworkObjects, NetworkValues, TargetArrays, TargetObjects,
 };
@@ -75,11 +76,11 @@ type Losses = (Vec<f64>, Vec<f64>);
 impl<'py> Run<'_, 'py> {
     /// Trains on inputs of either type with a network of either.
     fn run(self, own: &Attached<'py>, x: &Bound<'py, PyAny>) -> PyResult<Losses> {
-        match (Floats::extract("x", x)?, is_double(&self.network)) {
-            (Floats::Single(x), true) => self.run_typed::<f32, f64>(own, &x),
-            (Floats::Single(x), false) => self.run_typed::<f32, f32>(own, &x),
-            (Floats::Double(x), true) => self.run_typed::<f64, f64>(own, &x),
-            (Floats::Double(x), false) => self.run_typed::<f64, f32>(own, &x),
+        match (Inputs::extract("x", x)?, is_double(&self.network)) {
+            (Inputs::Single(x), true) => self.run_typed::<f32, f64>(own, &x),
+            (Inputs::Single(x), false) => self.run_typed::<f32, f32>(own, &x),
+            (Inputs::Double(x), true) => self.run_typed::<f64, f64>(own, &x),
+            (Inputs::Double(x), false) => self.run_typed::<f64, f32>(own, &x),
         }
     }
 
@@ -87,7 +88,7 @@ impl<'py> Run<'_, 'py> {
     fn run_typed<S: Element + Scalar, T: Element + Scalar>(
         self,
         own: &Attached<'py>,
-        x: &Values<'py, S>,
+        x: &InputValues<'py, S>,
     ) -> PyResult<Losses> {
         let parameters = self.network.0.iter().flat_map(|(weights, bias, _)| {
             let bias = bias.iter().cloned();
@@ -98,8 +99,7 @@ impl<'py> Run<'_, 'py> {
         let trained = {
             let arrays = NetworkValues::<T>::extract(self.network)?;
             let target_values = TargetArrays::<T>::extract(self.t)?;
-            let (network, x, targets) =
-                (arrays.network()?, x.matrix("x")?, target_values.targets()?);
+            let (network, x, targets) = (arrays.network()?, x.rows("x")?, target_values.targets()?);
             let states = self.states.iter().map(|state| copied(&network, state));
             let optimizer = OptimizerSteps {
                 updates: &self.updates,

@@ -13,7 +13,7 @@ use crate::network::input::{Batch, BatchRows};
 use crate::network::losses::{Target, Targets};
 use crate::network::parameters::ParametersMut;
 use crate::network::Network;
-use crate::numeric::matrix::{Matrix, MatrixRef};
+use crate::numeric::matrix::Matrix;
 use crate::numeric::scalar::Scalar;
 use crate::parallel::cancel::Cancel;
 use crate::parallel::context::Context;
@@ -57,9 +57,9 @@ fn in_workspace<T: Scalar, W: Default + 'static, R>(
 ///
 /// # Errors
 /// If `x` does not fit the network.
-pub fn scores<T: Scalar>(
+pub fn scores<'a, T: Scalar>(
     network: &Network<'_, T>,
-    x: MatrixRef<'_, T>,
+    x: impl Into<BatchRows<'a, T>>,
 ) -> Result<Matrix<T>, Error> {
     Ok(forward_pass(network, x)?.into_scores())
 }
@@ -68,9 +68,9 @@ pub fn scores<T: Scalar>(
 ///
 /// # Errors
 /// If `x` does not fit the network.
-pub fn outputs<T: Scalar>(
+pub fn outputs<'a, T: Scalar>(
     network: &Network<'_, T>,
-    x: MatrixRef<'_, T>,
+    x: impl Into<BatchRows<'a, T>>,
 ) -> Result<Matrix<T>, Error> {
     Ok(forward_pass(network, x)?.into_outputs())
 }
@@ -79,12 +79,13 @@ pub fn outputs<T: Scalar>(
 ///
 /// # Errors
 /// If `x` or the targets do not fit the network, or there is no sample.
-pub fn loss<T: Scalar>(
+pub fn loss<'a, T: Scalar>(
     network: &Network<'_, T>,
-    x: MatrixRef<'_, T>,
+    x: impl Into<BatchRows<'a, T>>,
     targets: &Targets<'_, T>,
 ) -> Result<T, Error> {
-    check_batch(network, shape(x), targets)?;
+    let x = x.into();
+    check_batch(network, (x.rows(), x.cols()), targets)?;
     let forward = forward_pass(network, x)?;
     Ok(network.penalized(network.loss().mean(&forward.scored(targets))))
 }
@@ -132,13 +133,14 @@ fn largest<T: Scalar>(values: &[T]) -> Option<usize> {
 ///
 /// # Errors
 /// If `x`, the targets or `out` do not fit the network, or there is no sample.
-pub fn gradient<T: Scalar>(
+pub fn gradient<'a, T: Scalar>(
     network: &Network<'_, T>,
-    x: MatrixRef<'_, T>,
+    x: impl Into<BatchRows<'a, T>>,
     targets: &Targets<'_, T>,
     out: &mut ParametersMut<'_, T>,
 ) -> Result<T, Error> {
-    check_batch(network, shape(x), targets)?;
+    let x = x.into();
+    check_batch(network, (x.rows(), x.cols()), targets)?;
     check_out(network, out)?;
     let work = network.flops().saturating_mul(x.rows()).saturating_mul(3);
     run(work, |threads| {
@@ -231,10 +233,6 @@ fn forward_pass<'a, T: Scalar>(
         forward.run_stream(network, x, threads);
         Ok(forward)
     })
-}
-
-fn shape<T: Scalar>(x: MatrixRef<'_, T>) -> (usize, usize) {
-    (x.rows(), x.cols())
 }
 
 fn check_input<T: Scalar>(

@@ -8,7 +8,8 @@ use crate::numeric::matrix::{Matrix, MatrixRef};
 use crate::numeric::reduce::max_abs;
 use crate::numeric::scalar::Scalar;
 use crate::parallel::{block_rows, for_chunks, Threads};
-use crate::sparse::selection::Selection;
+use crate::sparse::csr::CsrRef;
+use crate::sparse::rows::RowsRef;
 use crate::sparse::Sparse;
 
 /// Zeros are skipped when at most this share of the elements of any piece of a batch is not zero.
@@ -21,6 +22,8 @@ pub enum BatchRows<'a, T> {
     Same(MatrixRef<'a, T>),
     /// Of single precision, to be widened.
     Single(MatrixRef<'a, f32>),
+    /// Of the type that is computed with, by their elements.
+    Csr(CsrRef<'a, T>),
 }
 
 impl<T: Scalar> BatchRows<'_, T> {
@@ -30,6 +33,7 @@ impl<T: Scalar> BatchRows<'_, T> {
         match self {
             Self::Same(x) => x.rows(),
             Self::Single(x) => x.rows(),
+            Self::Csr(x) => x.rows(),
         }
     }
 
@@ -39,6 +43,7 @@ impl<T: Scalar> BatchRows<'_, T> {
         match self {
             Self::Same(x) => x.cols(),
             Self::Single(x) => x.cols(),
+            Self::Csr(x) => x.cols(),
         }
     }
 }
@@ -46,6 +51,15 @@ impl<T: Scalar> BatchRows<'_, T> {
 impl<'a, T> From<MatrixRef<'a, T>> for BatchRows<'a, T> {
     fn from(rows: MatrixRef<'a, T>) -> Self {
         Self::Same(rows)
+    }
+}
+
+impl<'a, T> From<RowsRef<'a, T>> for BatchRows<'a, T> {
+    fn from(rows: RowsRef<'a, T>) -> Self {
+        match rows {
+            RowsRef::Dense(x) => Self::Same(x),
+            RowsRef::Csr(x) => Self::Csr(x),
+        }
     }
 }
 
@@ -73,6 +87,12 @@ impl<'a, T: Scalar> Batch<'a, T> {
             BatchRows::Same(x) => Self::Dense(x),
             BatchRows::Single(x) if is_sparse(x, threads, sparse) => Self::Sparse(sparse),
             BatchRows::Single(x) => Self::Cast(x.cast()),
+            BatchRows::Csr(x) if is_sparse(x, threads, sparse) => Self::Sparse(sparse),
+            BatchRows::Csr(x) => {
+                let mut rows = Matrix::default();
+                x.copy_rows(0..x.rows(), |value| value, &mut rows);
+                Self::Cast(rows)
+            }
         }
     }
 
@@ -88,13 +108,14 @@ impl<'a, T: Scalar> Batch<'a, T> {
 }
 
 /// Whether `x` has enough zeros to be skipped; `sparse` then holds what is not zero.
-fn is_sparse<S: Scalar, T: Scalar>(
-    x: MatrixRef<'_, S>,
+fn is_sparse<'a, S: Scalar, T: Scalar>(
+    x: impl Into<RowsRef<'a, S>>,
     threads: Threads<'_>,
     sparse: &mut Sparse<T>,
 ) -> bool {
+    let x = x.into();
     sparse.reshape((x.rows(), x.cols()), block_rows(x.rows()), SPARSE_DENSITY);
-    let rows = Selection::of_range(x, 0..x.rows());
+    let rows = x.of_range(0..x.rows());
     sparse.try_fill::<S, S>(&rows, threads).is_ok()
 }
 

@@ -15,7 +15,7 @@ use crate::numeric::scalar::Scalar;
 use crate::parallel::block_rows;
 use crate::parallel::workspace::with_cached;
 use crate::parallel::Threads;
-use crate::sparse::selection::Selection;
+use crate::sparse::rows::RowsRef;
 use crate::sparse::{Sparse, TooDense};
 
 /// Rows that are read once.
@@ -85,10 +85,13 @@ impl<'a, T: Scalar> Stream<'a, T> {
         block.reshape(shape, shape.0, SPARSE_DENSITY);
         match self.rows {
             BatchRows::Same(x) => {
-                block.try_fill::<T, T>(&Selection::of_range(x, rows), Threads::One)
+                block.try_fill::<T, T>(&RowsRef::Dense(x).of_range(rows), Threads::One)
             }
             BatchRows::Single(x) => {
-                block.try_fill::<f32, f32>(&Selection::of_range(x, rows), Threads::One)
+                block.try_fill::<f32, f32>(&RowsRef::Dense(x).of_range(rows), Threads::One)
+            }
+            BatchRows::Csr(x) => {
+                block.try_fill::<T, T>(&RowsRef::Csr(x).of_range(rows), Threads::One)
             }
         }
     }
@@ -106,6 +109,10 @@ impl<'a, T: Scalar> Stream<'a, T> {
                     *cast = T::from_f64(value.widen());
                 }
                 times(cast.view(), layer.weights, layer.bias, out);
+            }),
+            BatchRows::Csr(x) => with_cached(self.block_len(), |dense: &mut Matrix<T>| {
+                x.copy_rows(rows, |value| value, dense);
+                times(dense.view(), layer.weights, layer.bias, out);
             }),
         }
     }

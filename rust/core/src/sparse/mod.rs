@@ -2,7 +2,9 @@
 
 pub(crate) mod bitset;
 pub(crate) mod compress;
+pub(crate) mod csr;
 pub(crate) mod packed;
+pub(crate) mod rows;
 pub(crate) mod selection;
 pub(crate) mod shard;
 pub(crate) mod tiles;
@@ -17,7 +19,7 @@ use crate::numeric::reduce::{add_to, max_abs};
 use crate::numeric::scalar::Scalar;
 use crate::parallel::workspace::with_buffer;
 use crate::parallel::{for_each, Threads};
-use crate::sparse::selection::Selection;
+use crate::sparse::rows::SelectedRows;
 use crate::sparse::shard::{shard_columns, Shard};
 
 /// More elements are not zero than the caller wants to keep. What was being filled is not to be read.
@@ -67,7 +69,7 @@ impl<T: Scalar> Sparse<T> {
     /// If the batch [is not sparse](Self::is_sparse).
     pub fn try_fill<S: Scalar, N: Scalar>(
         &mut self,
-        rows: &Selection<'_, S>,
+        rows: &SelectedRows<'_, S>,
         threads: Threads<'_>,
     ) -> Result<(), TooDense> {
         let budgets: Vec<_> = self.budgets().collect();

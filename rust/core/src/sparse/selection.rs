@@ -12,21 +12,55 @@ use crate::numeric::scalar::Scalar;
 #[derive(Debug, Clone)]
 pub struct Selection<'a, S> {
     matrix: MatrixRef<'a, S>,
-    rows: Rows<'a>,
+    rows: RowNumbers<'a>,
     columns: Range<usize>,
 }
 
+/// Which rows of a matrix.
 #[derive(Debug, Clone)]
-enum Rows<'a> {
+pub enum RowNumbers<'a> {
+    /// Those of a range.
     Range(Range<usize>),
+    /// Those of a list, in its order.
     List(&'a [usize]),
+}
+
+impl RowNumbers<'_> {
+    /// How many there are.
+    #[inline(always)]
+    #[must_use]
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Range(rows) => rows.len(),
+            Self::List(rows) => rows.len(),
+        }
+    }
+
+    /// The row that comes in place `i`.
+    #[inline(always)]
+    #[must_use]
+    pub fn number(&self, i: usize) -> usize {
+        match self {
+            Self::Range(rows) => rows.start + i,
+            Self::List(rows) => rows[i],
+        }
+    }
+
+    /// Some of them, counted from the first.
+    #[must_use]
+    pub fn part(&self, range: Range<usize>) -> Self {
+        match self {
+            Self::Range(all) => Self::Range(all.start + range.start..all.start + range.end),
+            Self::List(all) => Self::List(&all[range]),
+        }
+    }
 }
 
 impl<'a, S: Scalar> Selection<'a, S> {
     /// The rows of a range.
     #[must_use]
     pub fn of_range(matrix: MatrixRef<'a, S>, rows: Range<usize>) -> Self {
-        let (rows, columns) = (Rows::Range(rows), 0..matrix.cols());
+        let (rows, columns) = (RowNumbers::Range(rows), 0..matrix.cols());
         Self {
             matrix,
             rows,
@@ -37,7 +71,7 @@ impl<'a, S: Scalar> Selection<'a, S> {
     /// The rows of a list, in its order.
     #[must_use]
     pub fn of_list(matrix: MatrixRef<'a, S>, rows: &'a [usize]) -> Self {
-        let (rows, columns) = (Rows::List(rows), 0..matrix.cols());
+        let (rows, columns) = (RowNumbers::List(rows), 0..matrix.cols());
         Self {
             matrix,
             rows,
@@ -51,10 +85,7 @@ impl<'a, S: Scalar> Selection<'a, S> {
         let first = self.columns.start;
         Self {
             matrix: self.matrix,
-            rows: match &self.rows {
-                Rows::Range(all) => Rows::Range(all.start + rows.start..all.start + rows.end),
-                Rows::List(all) => Rows::List(&all[rows]),
-            },
+            rows: self.rows.part(rows),
             columns: first + columns.start..first + columns.end,
         }
     }
@@ -63,10 +94,7 @@ impl<'a, S: Scalar> Selection<'a, S> {
     #[inline(always)]
     #[must_use]
     pub fn rows(&self) -> usize {
-        match &self.rows {
-            Rows::Range(rows) => rows.len(),
-            Rows::List(rows) => rows.len(),
-        }
+        self.rows.len()
     }
 
     /// The number of columns.
@@ -80,10 +108,6 @@ impl<'a, S: Scalar> Selection<'a, S> {
     #[inline(always)]
     #[must_use]
     pub fn row(&self, i: usize) -> &'a [S] {
-        let row = match &self.rows {
-            Rows::Range(rows) => rows.start + i,
-            Rows::List(rows) => rows[i],
-        };
-        &self.matrix.row(row)[self.columns.clone()]
+        &self.matrix.row(self.rows.number(i))[self.columns.clone()]
     }
 }

@@ -6,7 +6,7 @@ use crate::numeric::matrix::{Matrix, MatrixRef};
 use crate::numeric::reduce::max_abs;
 use crate::numeric::scalar::Scalar;
 use crate::numeric::simd::dispatch;
-use crate::sparse::selection::Selection;
+use crate::sparse::rows::SelectedRows;
 use crate::sparse::tiles::{tiles_of, Tiles, TILE_SIDE};
 use crate::sparse::times_dense::TimesDense;
 use crate::sparse::transposed_times_dense::{ElementMap, TransposedTimesDense};
@@ -51,16 +51,21 @@ impl<T: Scalar> BlockMut<'_, T> {
     /// If there are more than `max_nonzeros`.
     pub fn find<S: Scalar, N: Scalar>(
         &mut self,
-        rows: &Selection<'_, S>,
+        rows: &SelectedRows<'_, S>,
         max_nonzeros: usize,
     ) -> Result<usize, TooDense> {
-        self.tiles.find::<S, N>(rows, max_nonzeros)?;
+        match rows {
+            SelectedRows::Dense(rows) => self.tiles.find::<S, N>(rows, max_nonzeros)?,
+            SelectedRows::Csr(rows) => self.tiles.take::<S, N>(rows, max_nonzeros)?,
+        }
         Ok(self.tiles.count_in(0..self.tiles.tiles()))
     }
 
     /// Takes the elements of `rows` that have been found.
-    pub fn fill<S: Scalar, N: Scalar>(&mut self, rows: &Selection<'_, S>) {
-        self.tiles.complete::<S, N>(rows);
+    pub fn fill<S: Scalar, N: Scalar>(&mut self, rows: &SelectedRows<'_, S>) {
+        if let SelectedRows::Dense(rows) = rows {
+            self.tiles.complete::<S, N>(rows);
+        }
         *self.max_abs = Some(self.tiles.max_abs());
     }
 }

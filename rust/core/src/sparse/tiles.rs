@@ -14,6 +14,7 @@ use crate::parallel::tuning::PREFETCH_ROWS;
 use crate::parallel::MAX_BLOCK_ROWS;
 use crate::sparse::bitset::Bits;
 use crate::sparse::compress::{mask_of_nonzero, take_nonzero};
+use crate::sparse::csr::CsrSelection;
 use crate::sparse::selection::Selection;
 use crate::sparse::TooDense;
 
@@ -61,6 +62,44 @@ impl<T: Scalar> Tiles<T> {
             max_nonzeros,
             rounded: PhantomData::<N>,
         })
+    }
+
+    /// Takes the elements of `rows` that are not zero, rounded to `N`.
+    ///
+    /// # Errors
+    /// If more than `max_nonzeros` elements are not zero.
+    pub fn take<S: Scalar, N: Scalar>(
+        &mut self,
+        rows: &CsrSelection<'_, S>,
+        max_nonzeros: usize,
+    ) -> Result<(), TooDense> {
+        let (count, first) = (rows.rows.len(), rows.columns.start);
+        self.reshape(count, rows.columns.len());
+        self.copied = count;
+        let mut total = 0;
+        for i in 0..count {
+            let (columns, values) = rows.row(i);
+            let mut elements = columns.iter().zip(values).peekable();
+            for b in 0..self.tiles() {
+                let end = first + (b + 1) * TILE_SIDE;
+                let (mut mask, mut place) = (0, 0);
+                while let Some((&column, &value)) =
+                    elements.next_if(|(&column, _)| (column as usize) < end)
+                {
+                    let value = N::from_f64(value.widen());
+                    if value != N::zero() {
+                        mask |= 1 << (column as usize + TILE_SIDE - end);
+                        self.row_buffer(i, b)[place] = T::from_f64(value.widen());
+                        place += 1;
+                    }
+                }
+                total += self.set_mask(i, b, mask);
+            }
+            if total > max_nonzeros {
+                return Err(TooDense);
+            }
+        }
+        Ok(())
     }
 
     /// Copies the elements that have been found, as far as they have not been copied yet.

@@ -246,7 +246,7 @@ fn assert_same<T: Scalar>(case: &Case, batches: &[Vec<usize>], soft: bool, way: 
     let wanted = one_by_one(&network, (x.view(), targets), batches, way).expect("the sizes fit");
     set_num_threads(way.threads);
     let data = Dataset {
-        x: x.view(),
+        x: x.view().into(),
         targets,
     };
     let found = in_one_call(&network, &data, batches, way).expect("the sizes fit");

@@ -2,10 +2,10 @@
 
 use crate::network::input::{Input, SPARSE_DENSITY};
 use crate::network::losses::{TargetValues, Targets};
-use crate::numeric::matrix::{Matrix, MatrixRef};
+use crate::numeric::matrix::Matrix;
 use crate::numeric::scalar::Scalar;
 use crate::parallel::{block_rows, Threads};
-use crate::sparse::selection::Selection;
+use crate::sparse::rows::RowsRef;
 use crate::sparse::shard::Shard;
 use crate::sparse::{nonzero_budget, Sparse};
 
@@ -13,7 +13,7 @@ use crate::sparse::{nonzero_budget, Sparse};
 #[derive(Debug, Clone, Copy)]
 pub struct Dataset<'a, S, T> {
     /// The inputs, one row a sample.
-    pub x: MatrixRef<'a, S>,
+    pub x: RowsRef<'a, S>,
     /// One target a sample.
     pub targets: Targets<'a, T>,
 }
@@ -50,7 +50,8 @@ impl<W: Scalar> MiniBatchTargets<W> {
             }
             TargetValues::Dense(t) => {
                 let widened = |value: T| W::from_f64(value.widen());
-                copy_rows(t, samples, widened, &mut self.rows);
+                let rows = samples.iter().copied();
+                RowsRef::Dense(t).copy_rows(rows, widened, &mut self.rows);
                 self.are_labels = false;
             }
         }
@@ -110,10 +111,11 @@ impl<W: Scalar> MiniBatch<W> {
         threads: Threads<'_>,
     ) {
         self.reshape(data, samples);
-        let rows = Selection::of_list(data.x, samples);
+        let rows = data.x.of_list(samples);
         self.is_sparse = self.sparse.try_fill::<S, T>(&rows, threads).is_ok();
         if !self.is_sparse {
-            copy_rows(data.x, samples, cast::<S, T, W>, &mut self.rows);
+            let rows = samples.iter().copied();
+            data.x.copy_rows(rows, cast::<S, T, W>, &mut self.rows);
         }
     }
 
@@ -159,25 +161,13 @@ pub fn fill_shard<S: Scalar, T: Scalar, W: Scalar>(
     for (samples, mut piece) in samples.chunks(block).zip(pieces) {
         // Together with the other shards: see `Sparse::is_sparse`.
         let max_nonzeros = nonzero_budget(SPARSE_DENSITY, (samples.len(), data.x.cols()));
-        let rows = Selection::of_list(data.x, samples).part(0..samples.len(), columns.clone());
+        let rows = data
+            .x
+            .of_list(samples)
+            .part(0..samples.len(), columns.clone());
         // A piece that is not filled says so itself.
         if max_nonzeros.is_some_and(|max| piece.find::<S, T>(&rows, max).is_ok()) {
             piece.fill::<S, T>(&rows);
-        }
-    }
-}
-
-fn copy_rows<S: Scalar, W: Scalar>(
-    from: MatrixRef<'_, S>,
-    samples: &[usize],
-    cast: impl Fn(S) -> W,
-    out: &mut Matrix<W>,
-) {
-    out.reshape(samples.len(), from.cols());
-    let rows = out.data_mut().chunks_exact_mut(from.cols());
-    for (row, &n) in rows.zip(samples) {
-        for (out, &value) in row.iter_mut().zip(from.row(n)) {
-            *out = cast(value);
         }
     }
 }

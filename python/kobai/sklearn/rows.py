@@ -1,0 +1,41 @@
+"""Inputs as the core takes them: rows of floats, or the elements of sparse rows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+
+# Values, columns, where each row begins, and how many columns there are.
+SparseRows = tuple[Array, Array, Array, int]
+
+
+def row_wise(x: Any) -> Any:
+    """An array in C order; or a sparse matrix by rows, each in the order of its columns.
+
+    What is that already is not copied, and nothing is changed in place.
+    """
+    if isinstance(x, np.ndarray):
+        return np.ascontiguousarray(x)
+    rows = x.tocsr()
+    if not rows.has_canonical_format:
+        rows = rows.copy() if rows is x else rows
+        rows.sum_duplicates()
+    return rows
+
+
+def core_rows(x: Any, dtype: np.dtype[Any]) -> Array | SparseRows:
+    """Rows that are `row_wise` as the core takes them, of that dtype."""
+    if isinstance(x, np.ndarray):
+        return np.ascontiguousarray(x, dtype)
+    values = np.ascontiguousarray(x.data, dtype)
+    columns = x.indices.astype(np.int32, copy=False)
+    return values, columns, x.indptr.astype(np.int64, copy=False), x.shape[1]
+
+
+def dense_rows(x: Any, dtype: np.dtype[Any]) -> Array:
+    """Rows with their zeros."""
+    return np.ascontiguousarray(x if isinstance(x, np.ndarray) else x.toarray(), dtype)
