@@ -49,8 +49,7 @@ class FullBatch:
         self._parts = [slice(*pair) for pair in pairwise(ends)]
         self._weight_count = sum(each.size for each in of.coefs_)
         self.last: Array = np.concatenate([each.ravel() for each in arrays]).astype(_DOUBLE)
-        numbers = sum(each.size for each in of.intercepts_) + of.coefs_[0].shape[0]
-        self._blocks = [*blocks(len(self._t), numbers)]
+        self._blocks = [*blocks(data.x, arrays)]
         counts = np.ones(len(self._t)) if data.weights is None else data.weights
         sums = np.array([counts[rows].sum() for rows in self._blocks])
         self._shares = sums / sums.sum()

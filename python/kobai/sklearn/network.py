@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import pairwise
 from typing import Any
 
@@ -80,17 +80,24 @@ def answers(
     dtype = np.result_type(rows_type, layers[0][0].dtype)
     layers = [(w.astype(dtype, copy=False), b.astype(dtype, copy=False), f) for w, b, f in layers]
     typed = layers, loss, 0.0
-    numbers = x.shape[1] + sum(bias.size for _, bias, _ in layers)
     out = np.empty((x.shape[0], layers[-1][1].size), dtype)
-    for rows in blocks(x.shape[0], numbers):
+    for rows in blocks(x, [array for layer in layers for array in layer[:2]]):
         out[rows] = question(typed, core_rows(x[rows], dtype))
     return out
 
 
-def blocks(rows: int, numbers: int) -> Iterator[slice]:
-    """Slices of so many rows, each of which takes so many numbers."""
-    step = max(_MIN_BLOCK_ROWS, _BLOCK_NUMBERS // numbers)
-    for start in range(0, rows, step):
+def blocks(x: Any, parameters: Iterable[Array]) -> Iterator[slice]:
+    """Slices of the rows of `x` that are taken through a network together.
+
+    Their layers are as many numbers as a cache holds; where there are more parameters, they are
+    about twice as many as those, which are read and written once a block.
+    """
+    arrays = list(parameters)
+    inputs = x.shape[1] if isinstance(x, np.ndarray) else x.nnz / x.shape[0]
+    numbers = inputs + sum(each.shape[-1] for each in arrays if each.ndim == 1)
+    most = max(_BLOCK_NUMBERS, 2 * sum(each.size for each in arrays))
+    step = max(_MIN_BLOCK_ROWS, int(most / numbers))
+    for start in range(0, x.shape[0], step):
         yield slice(start, start + step)
 
 

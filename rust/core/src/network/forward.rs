@@ -8,6 +8,8 @@ use crate::numeric::matrix::{Matrix, MatrixRef};
 use crate::numeric::reduce::add_to;
 use crate::numeric::scalar::Scalar;
 use crate::parallel::{block_rows, for_each_from_both_ends, row_blocks, Threads};
+use crate::sparse::shard::MAX_SHARDS;
+use crate::sparse::times_dense::IsFinite;
 
 /// Pre-activations and activations of every layer; the last one's pre-activations are the scores, its
 /// activations what the loss makes of them.
@@ -39,9 +41,15 @@ impl<T: Scalar> Begin<'_, T> {
 
     /// Writes the pre-activations of `layer`, which is the first, for block `b` of [`block_rows`] samples; false if
     /// there are none of meaning.
-    fn write(&self, b: usize, layer: &Layer<'_, T>, out: &mut [T]) -> bool {
+    fn write(
+        &self,
+        b: usize,
+        layer: &Layer<'_, T>,
+        are_finite: &[IsFinite; MAX_SHARDS],
+        out: &mut [T],
+    ) -> bool {
         match self {
-            Self::Input(input) => input.times(b, layer.weights, layer.bias, out),
+            Self::Input(input) => input.times(b, (layer.weights, are_finite), layer.bias, out),
             Self::Sums(sums) => {
                 let start = b * block_rows(self.samples()) * layer.units();
                 let block = start..start + out.len();
@@ -50,7 +58,7 @@ impl<T: Scalar> Begin<'_, T> {
                     add_to(out, &sums.data()[block.clone()]);
                 }
             }
-            Self::Stream(stream) => return stream.write(b, layer, out),
+            Self::Stream(stream) => return stream.write(b, layer, are_finite, out),
         }
         true
     }
@@ -75,7 +83,13 @@ pub struct Passed<'a, T> {
 
 impl<'a, T: Scalar> Piece<'a, T> {
     /// Computes block `b` of the pass, if it can begin.
-    fn run(self, b: usize, network: &Network<'_, T>, begin: Begin<'_, T>) -> Option<Passed<'a, T>> {
+    fn run(
+        self,
+        b: usize,
+        network: &Network<'_, T>,
+        begin: Begin<'_, T>,
+        are_finite: &[IsFinite; MAX_SHARDS],
+    ) -> Option<Passed<'a, T>> {
         let mut passed = Passed {
             first: b * block_rows(begin.samples()),
             pre: Vec::with_capacity(self.pre.len()),
@@ -85,7 +99,7 @@ impl<'a, T: Scalar> Piece<'a, T> {
         for (l, (pre, post)) in self.pre.into_iter().zip(self.post).enumerate() {
             let layer = &network.layers()[l];
             match passed.post.last() {
-                None if !begin.write(b, layer, pre) => return None,
+                None if !begin.write(b, layer, are_finite, pre) => return None,
                 None => {}
                 Some(z) => times(*z, layer.weights, layer.bias, pre),
             }
@@ -167,8 +181,9 @@ impl<T: Scalar> Forward<T> {
             .into_iter()
             .zip(row_blocks(&mut self.post, samples))
             .zip(beside);
+        let are_finite = Default::default();
         for_each_from_both_ends(threads, pieces.enumerate(), |(b, ((pre, post), beside))| {
-            if let Some(passed) = (Piece { pre, post }).run(b, network, begin) {
+            if let Some(passed) = (Piece { pre, post }).run(b, network, begin, &are_finite) {
                 then(beside, &passed);
             }
         });

@@ -10,6 +10,8 @@ use crate::numeric::scalar::Scalar;
 use crate::parallel::{block_rows, for_chunks, Threads};
 use crate::sparse::csr::CsrRef;
 use crate::sparse::rows::RowsRef;
+use crate::sparse::shard::MAX_SHARDS;
+use crate::sparse::times_dense::IsFinite;
 use crate::sparse::Sparse;
 
 /// Zeros are skipped when at most this share of the elements of any piece of a batch is not zero.
@@ -170,14 +172,21 @@ impl<T: Scalar> Input<'_, T> {
         max_abs(&parts)
     }
 
-    /// Writes block `b` of `input @ weights + bias`, of blocks of [`block_rows`] samples.
-    pub fn times(&self, b: usize, weights: MatrixRef<'_, T>, bias: Option<&[T]>, out: &mut [T]) {
+    /// Writes block `b` of `input @ weights + bias`, of blocks of [`block_rows`] samples. What it finds out
+    /// about the weights is remembered for other blocks.
+    pub fn times(
+        &self,
+        b: usize,
+        (weights, are_finite): (MatrixRef<'_, T>, &[IsFinite; MAX_SHARDS]),
+        bias: Option<&[T]>,
+        out: &mut [T],
+    ) {
         let first = b * block_rows(self.samples());
         let rows = first..first + out.len() / weights.cols();
         match self {
             Self::Dense(x) => times(x.row_range(rows.start, rows.end), weights, bias, out),
             Self::Sparse(x) => {
-                if !x.times(b, weights, bias, out) {
+                if !x.times(b, (weights, are_finite), bias, out) {
                     times(x.to_dense(rows).view(), weights, bias, out);
                 }
             }

@@ -16,6 +16,8 @@ use crate::parallel::block_rows;
 use crate::parallel::workspace::with_cached;
 use crate::parallel::Threads;
 use crate::sparse::rows::RowsRef;
+use crate::sparse::shard::MAX_SHARDS;
+use crate::sparse::times_dense::IsFinite;
 use crate::sparse::{Sparse, TooDense};
 
 /// Rows that are read once.
@@ -52,7 +54,13 @@ impl<'a, T: Scalar> Stream<'a, T> {
 
     /// Writes the pre-activations of `layer`, which is the first, for block `b` of [`block_rows`] samples; false,
     /// and nothing of meaning, if the stream [is too dense](Self::is_too_dense).
-    pub fn write(&self, b: usize, layer: &Layer<'_, T>, out: &mut [T]) -> bool {
+    pub fn write(
+        &self,
+        b: usize,
+        layer: &Layer<'_, T>,
+        are_finite: &[IsFinite; MAX_SHARDS],
+        out: &mut [T],
+    ) -> bool {
         let first = b * block_rows(self.samples());
         let rows = first..first + out.len() / layer.units();
         if !self.skips_zeros {
@@ -67,7 +75,7 @@ impl<'a, T: Scalar> Stream<'a, T> {
                 self.is_too_dense.store(true, Ordering::Relaxed);
                 return false;
             }
-            if !block.times(0, layer.weights, layer.bias, out) {
+            if !block.times(0, (layer.weights, are_finite), layer.bias, out) {
                 self.write_dense(rows, layer, out);
             }
             true

@@ -20,7 +20,8 @@ use crate::numeric::scalar::Scalar;
 use crate::parallel::workspace::with_buffer;
 use crate::parallel::{for_each, Threads};
 use crate::sparse::rows::SelectedRows;
-use crate::sparse::shard::{shard_columns, Shard};
+use crate::sparse::shard::{shard_columns, Shard, MAX_SHARDS};
+use crate::sparse::times_dense::IsFinite;
 
 /// More elements are not zero than the caller wants to keep. What was being filled is not to be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -158,24 +159,26 @@ impl<T: Scalar> Sparse<T> {
 
     /// Writes block `b` of the product with `matrix`, plus `bias`. False if `matrix` holds an infinity or a
     /// NaN: such a number times a zero that was skipped is NaN, so the product that was written is wrong.
+    /// `are_finite` remembers it for other blocks, a shard each.
     pub fn times(
         &self,
         b: usize,
-        matrix: MatrixRef<'_, T>,
+        (matrix, are_finite): (MatrixRef<'_, T>, &[IsFinite; MAX_SHARDS]),
         bias: Option<&[T]>,
         out: &mut [T],
     ) -> bool {
-        let Some((first, others)) = self.shards.split_first() else {
+        let mut shards = self.shards.iter().zip(are_finite);
+        let Some((first, is_finite)) = shards.next() else {
             return false;
         };
-        let mut are_finite = first.times(b..b + 1, matrix, bias, out);
-        for shard in others {
+        let mut is_right = first.times(b..b + 1, (matrix, is_finite), bias, out);
+        for (shard, is_finite) in shards {
             with_buffer(out.len(), |sums: &mut [T]| {
-                are_finite &= shard.times(b..b + 1, matrix, None, sums);
+                is_right &= shard.times(b..b + 1, (matrix, is_finite), None, sums);
                 add_to(out, sums);
             });
         }
-        are_finite
+        is_right
     }
 
     /// Calls `visit` with the column and the value of each element of row `n`, in order.

@@ -8,7 +8,7 @@ use crate::numeric::scalar::Scalar;
 use crate::numeric::simd::dispatch;
 use crate::sparse::rows::SelectedRows;
 use crate::sparse::tiles::{tiles_of, Tiles, TILE_SIDE};
-use crate::sparse::times_dense::TimesDense;
+use crate::sparse::times_dense::{IsFinite, TimesDense};
 use crate::sparse::transposed_times_dense::{ElementMap, TransposedTimesDense};
 use crate::sparse::TooDense;
 
@@ -26,6 +26,9 @@ pub fn shard_columns(columns: usize) -> Vec<Range<usize>> {
     let ends = ends.windows(2).take(count);
     ends.map(|ends| ends[0]..ends[1]).collect()
 }
+
+/// The most shards there are.
+pub const MAX_SHARDS: usize = 2;
 
 /// The elements of some columns, in blocks of rows.
 #[derive(Debug, Clone, Default)]
@@ -130,11 +133,11 @@ impl<T: Scalar> Shard<T> {
     }
 
     /// Writes the product of some blocks with those rows of `matrix` that belong to the shard's columns,
-    /// plus `bias`. False if one of these rows holds an infinity or a NaN.
+    /// plus `bias`. False if one of these rows holds an infinity or a NaN, which `is_finite` remembers.
     pub fn times(
         &self,
         blocks: Range<usize>,
-        matrix: MatrixRef<'_, T>,
+        (matrix, is_finite): (MatrixRef<'_, T>, &IsFinite),
         bias: Option<&[T]>,
         out: &mut [T],
     ) -> bool {
@@ -142,6 +145,7 @@ impl<T: Scalar> Shard<T> {
             blocks: &self.blocks[blocks],
             bias,
             matrix: matrix.row_range(self.columns.start, self.columns.end),
+            is_finite,
             out,
         })
     }
@@ -152,6 +156,7 @@ impl<T: Scalar> Shard<T> {
             blocks: &self.blocks,
             bias,
             matrix,
+            is_finite: &IsFinite::default(),
             out,
         })
     }

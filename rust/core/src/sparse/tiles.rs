@@ -37,9 +37,10 @@ pub struct Tiles<T> {
     /// For each row of each tile, the index of its first element among those of the tile; and, after the
     /// last row, the number of all.
     starts: Vec<u32>,
-    /// The elements of each tile, each in a buffer for as many as there could be. What lies behind the last
-    /// element is not read.
+    /// The elements of each tile, each in a buffer of its own. What lies behind the last element is not read.
     values: Vec<T>,
+    /// Where the elements of each tile begin.
+    places: Vec<usize>,
     /// Of how many rows the elements have been copied.
     copied: usize,
 }
@@ -74,24 +75,19 @@ impl<T: Scalar> Tiles<T> {
         max_nonzeros: usize,
     ) -> Result<(), TooDense> {
         let (count, first) = (rows.rows.len(), rows.columns.start);
-        self.reshape(count, rows.columns.len());
-        self.copied = count;
+        self.set_shape(count, rows.columns.len());
         let mut total = 0;
         for i in 0..count {
             let (columns, values) = rows.row(i);
             let mut elements = columns.iter().zip(values).peekable();
             for b in 0..self.tiles() {
                 let end = first + (b + 1) * TILE_SIDE;
-                let (mut mask, mut place) = (0, 0);
+                let mut mask = 0;
                 while let Some((&column, &value)) =
                     elements.next_if(|(&column, _)| (column as usize) < end)
                 {
-                    let value = N::from_f64(value.widen());
-                    if value != N::zero() {
-                        mask |= 1 << (column as usize + TILE_SIDE - end);
-                        self.row_buffer(i, b)[place] = T::from_f64(value.widen());
-                        place += 1;
-                    }
+                    let is_taken = N::from_f64(value.widen()) != N::zero();
+                    mask |= u64::from(is_taken) << (column as usize + TILE_SIDE - end);
                 }
                 total += self.set_mask(i, b, mask);
             }
@@ -99,6 +95,23 @@ impl<T: Scalar> Tiles<T> {
                 return Err(TooDense);
             }
         }
+        self.make_room_for_counted();
+        for i in 0..count {
+            let (columns, values) = rows.row(i);
+            let (mut tile, mut next) = (usize::MAX, 0);
+            for (&column, &value) in columns.iter().zip(values) {
+                let value = N::from_f64(value.widen());
+                let b = (column as usize - first) / TILE_SIDE;
+                if b != tile {
+                    (tile, next) = (b, self.places[b] + self.starts(b)[i] as usize);
+                }
+                if value != N::zero() {
+                    self.values[next] = T::from_f64(value.widen());
+                    next += 1;
+                }
+            }
+        }
+        self.copied = count;
         Ok(())
     }
 
@@ -143,7 +156,7 @@ impl<T: Scalar> Tiles<T> {
     #[inline(always)]
     #[must_use]
     pub fn values(&self, b: usize) -> &[T] {
-        &self.values[b * tile_capacity(self.rows)..][..self.count(b)]
+        &self.values[self.places[b]..][..self.count(b)]
     }
 
     /// The number of elements of some tiles.
@@ -174,16 +187,38 @@ impl<T: Scalar> Tiles<T> {
         self.starts[(b + 1) * (self.rows + 1) - 1] as usize
     }
 
+    /// Makes room for as many elements as there could be.
     fn reshape(&mut self, rows: usize, cols: usize) {
-        let count = cols.div_ceil(TILE_SIDE);
-        self.rows = rows;
-        self.masks.resize(count * rows, 0);
-        self.starts.resize(count * (rows + 1), 0);
-        let needed = count * tile_capacity(rows);
+        self.set_shape(rows, cols);
+        let (count, capacity) = (self.tiles(), tile_capacity(rows));
+        self.places.clear();
+        self.places.extend((0..count).map(|b| b * capacity));
+        self.make_room(count * capacity);
+    }
+
+    /// Makes room for the elements that have been counted, those of a tile behind those of the last.
+    fn make_room_for_counted(&mut self) {
+        let mut end = 0;
+        self.places.clear();
+        for b in 0..self.tiles() {
+            self.places.push(end);
+            end += self.count(b);
+        }
+        self.make_room(end);
+    }
+
+    fn make_room(&mut self, needed: usize) {
         if self.values.len() < needed {
             // A new vector of zeros: the system clears its pages only when they are first written.
             self.values = vec![T::zero(); needed];
         }
+    }
+
+    fn set_shape(&mut self, rows: usize, cols: usize) {
+        let count = cols.div_ceil(TILE_SIDE);
+        self.rows = rows;
+        self.masks.resize(count * rows, 0);
+        self.starts.resize(count * (rows + 1), 0);
         for b in 0..count {
             self.starts[b * (rows + 1)] = 0;
         }
@@ -193,7 +228,7 @@ impl<T: Scalar> Tiles<T> {
     #[inline(always)]
     fn row_buffer(&mut self, i: usize, b: usize) -> &mut [T] {
         let start = self.starts[b * (self.rows + 1) + i] as usize;
-        &mut self.values[b * tile_capacity(self.rows) + start..]
+        &mut self.values[self.places[b] + start..]
     }
 
     /// Sets the columns of the elements of row `i` in tile `b`; returns how many there are.

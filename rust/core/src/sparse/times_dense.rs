@@ -1,6 +1,8 @@
 //! The product of a sparse matrix with a dense one: each row of the result is a sum of rows of the dense
 //! matrix, weighted by the non-zero elements of a sparse row.
 
+use std::sync::OnceLock;
+
 use crate::numeric::matrix::MatrixRef;
 use crate::numeric::reduce::all_finite;
 use crate::numeric::scalar::Scalar;
@@ -20,8 +22,21 @@ pub struct TimesDense<'a, T> {
     pub bias: Option<&'a [T]>,
     /// One row for each sparse column.
     pub matrix: MatrixRef<'a, T>,
+    /// Whether the matrix is finite.
+    pub is_finite: &'a IsFinite,
     /// The result, row after row.
     pub out: &'a mut [T],
+}
+
+/// Whether the numbers of a matrix are finite: the first product that has to look remembers it for those
+/// with other rows.
+#[derive(Debug, Default)]
+pub struct IsFinite(OnceLock<bool>);
+
+impl IsFinite {
+    fn of<T: Scalar>(&self, matrix: MatrixRef<'_, T>) -> bool {
+        *self.0.get_or_init(|| all_finite(matrix.data()))
+    }
 }
 
 impl<T: Scalar> Kernel for TimesDense<'_, T> {
@@ -71,7 +86,7 @@ impl<T: Scalar> TimesDense<'_, T> {
                 }
             }
         }
-        all_finite(self.matrix.data())
+        self.is_finite.of(self.matrix)
     }
 }
 
@@ -91,6 +106,7 @@ impl<T: Scalar> ByColumns<T> for FromPackedRows<'_, T> {
             bias,
             matrix,
             out,
+            ..
         } = &mut self.product;
         let (matrix, cols) = (*matrix, matrix.cols());
         let zero = [T::Vector::<L>::splat(T::zero()); V];

@@ -59,7 +59,8 @@ proptest! {
         for input in [batch.input(), Input::Dense(x.view())] {
             let mut out = vec![f64::NAN; n * h];
             let blocks = out.chunks_mut(block_rows(n) * h).enumerate();
-            blocks.for_each(|(b, out)| input.times(b, w.view(), bias, out));
+            let are_finite = Default::default();
+            blocks.for_each(|(b, out)| input.times(b, (w.view(), &are_finite), bias, out));
             prop_assert!(distance(&out, wanted.data()) < 1e-12);
         }
     }
@@ -115,7 +116,8 @@ proptest! {
         let widened = |values: &[f32]| values.iter().map(|&x| f64::from(x)).collect::<Vec<_>>();
         let mut out = vec![f32::NAN; n * h];
         let blocks = out.chunks_mut(block_rows(n) * h).enumerate();
-        blocks.for_each(|(b, out)| batch.input().times(b, single_w.view(), None, out));
+        let are_finite = Default::default();
+        blocks.for_each(|(b, out)| batch.input().times(b, (single_w.view(), &are_finite), None, out));
         prop_assert!(distance(&widened(&out), product(x.view(), w.view()).data()) < 1e-4);
         let mut out = vec![f32::NAN; d * h];
         deliver(batch.input(), vec![single_c.view()], None, &mut out);
