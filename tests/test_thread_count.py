@@ -100,6 +100,29 @@ def test_what_is_no_number_of_threads_is_named_when_kobai_is_imported(value):
     )
 
 
+UNSET = {"RAYON_NUM_THREADS": "0", "KOBAI_NUM_THREADS": "0", "OMP_NUM_THREADS": ""}
+
+
+@pytest.mark.parametrize(
+    ("environ", "count"),
+    [
+        ({"KOBAI_NUM_THREADS": "3", "OMP_NUM_THREADS": "1"}, "3"),
+        ({"RAYON_NUM_THREADS": "5", "KOBAI_NUM_THREADS": "3", "OMP_NUM_THREADS": "1"}, "5"),
+        ({"OMP_NUM_THREADS": "1"}, "1"),
+        ({"OMP_NUM_THREADS": " 1,8"}, "1"),
+        ({"KOBAI_NUM_THREADS": "abc", "OMP_NUM_THREADS": "1"}, "1"),
+        ({"OMP_NUM_THREADS": "1000"}, "cores"),
+        ({"OMP_NUM_THREADS": "many"}, "cores"),
+        ({"OMP_NUM_THREADS": "0"}, "cores"),
+    ],
+)
+def test_the_first_variable_that_sets_a_number_counts(environ, count):
+    cores = output_of(IMPORTED, **UNSET).strip()
+    found, *warning = output_of(IMPORTED, **{**UNSET, **environ}).strip().split(" ", 1)
+    assert found == (cores if count == "cores" else count)
+    assert bool(warning) == ("abc" in environ.values())
+
+
 def test_the_warning_points_at_the_import():
     run = run_script("import kobai", RAYON_NUM_THREADS="abc")
     assert run.returncode == 0

@@ -19,9 +19,10 @@ def num_threads() -> int:
     Returns
     -------
     int
-        The number that `set_num_threads` has set, else the environment variable
-        `RAYON_NUM_THREADS`, else the number of cores this process may use; fewer, once threads
-        have been started, where the system grants no more.
+        The number that `set_num_threads` has set, else that of the first of the environment
+        variables `RAYON_NUM_THREADS`, `KOBAI_NUM_THREADS` and `OMP_NUM_THREADS` that sets one,
+        else the number of cores this process may use, as its affinity and the quota of a container
+        have it; fewer, once threads have been started, where the system grants no more.
 
     Examples
     --------
@@ -42,7 +43,7 @@ def set_num_threads(threads: SupportsIndex) -> None:
     ----------
     threads : int
         1 to 1024, the calling thread among them, or 0 for the default: what the environment
-        variable `RAYON_NUM_THREADS` says, else one a core.
+        says, see `num_threads`, else one a core.
 
     Raises
     ------

@@ -6,6 +6,10 @@ curves lie on each other. They need scikit-learn, which ``pip install "kobai[skl
 """
 
 from kobai.sklearn.classifier import MLPClassifier
+from kobai.sklearn.conversion import from_sklearn
 from kobai.sklearn.regressor import MLPRegressor
+from kobai.sklearn.threads import register
 
-__all__ = ["MLPClassifier", "MLPRegressor"]
+__all__ = ["MLPClassifier", "MLPRegressor", "from_sklearn"]
+
+register()

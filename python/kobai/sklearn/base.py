@@ -17,6 +17,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 from kobai import _core
 from kobai._validation import sample_weights
 from kobai.sklearn import stopping
+from kobai.sklearn.counterpart import to_sklearn
 from kobai.sklearn.data import HeldOut, TrainingData, held_out
 from kobai.sklearn.lbfgs import fit_lbfgs
 from kobai.sklearn.network import (
@@ -221,6 +222,31 @@ class BasePerceptron(BaseEstimator):
         """
         check_is_fitted(self)
         return self._decoded(self._network_outputs(X))
+
+    def to_sklearn(self) -> Any:
+        """The estimator of scikit-learn's with these settings and parameters.
+
+        What the optimizer keeps is not taken over.
+
+        Returns
+        -------
+        sklearn.neural_network.MLPClassifier or MLPRegressor
+            Its arrays are copies.
+
+        Raises
+        ------
+        ValueError
+            If scikit-learn has no such activation or loss.
+
+        Examples
+        --------
+        >>> from kobai.sklearn import MLPRegressor
+        >>> model = MLPRegressor(solver="lbfgs", random_state=0).fit([[0.0], [1.0]], [0.0, 1.0])
+        >>> theirs = model.to_sklearn()
+        >>> type(theirs).__module__.split(".")[0], theirs.predict([[1.0]]).round(3)
+        ('sklearn', array([1.]))
+        """
+        return to_sklearn(self)
 
     def _held_out_loss(self, part: HeldOut) -> float:
         """The loss of what is held out, as losses are reported, without what weights add."""

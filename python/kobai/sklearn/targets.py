@@ -20,12 +20,24 @@ class Labels:
         "binary", "multiclass", or "multilabel-indicator": what the targets of the first fit were.
     classes : ndarray
         What labels there are, sorted.
+    binarizer : LabelBinarizer
+        scikit-learn's knowledge of them.
     """
 
     def __init__(self, y: Any) -> None:
-        self._binarizer = LabelBinarizer().fit(y)
-        self.classes = self._binarizer.classes_
-        self.kind: str = self._binarizer.y_type_
+        self._take(LabelBinarizer().fit(y))
+
+    @classmethod
+    def of_binarizer(cls, binarizer: LabelBinarizer) -> Labels:
+        """The classes that a fitted binarizer knows."""
+        made = cls.__new__(cls)
+        made._take(binarizer)
+        return made
+
+    def _take(self, binarizer: LabelBinarizer) -> None:
+        self.binarizer = binarizer
+        self.classes = binarizer.classes_
+        self.kind: str = binarizer.y_type_
 
     @property
     def is_multiclass(self) -> bool:
@@ -40,7 +52,7 @@ class Labels:
         if self.is_multiclass and getattr(y, "ndim", 1) == 1:
             places: Array = np.searchsorted(self.classes, y).astype(np.int64, copy=False)
             return places
-        return np.asarray(self._binarizer.transform(y)).astype(bool)
+        return np.asarray(self.binarizer.transform(y)).astype(bool)
 
     def of_outputs(self, outputs: Array) -> Any:
         """The classes that outputs speak for."""
@@ -48,7 +60,7 @@ class Labels:
             return np.take(self.classes, np.argmax(outputs, axis=1))
         if self.kind == "binary":
             return self._of_one_column(outputs)
-        return self._binarizer.inverse_transform(outputs)
+        return self.binarizer.inverse_transform(outputs)
 
     def _of_one_column(self, outputs: Array) -> Array:
         """The second class where the output is beyond one half; there may be a single class."""

@@ -1,7 +1,9 @@
 //! How many threads computations use where nobody has said so: the one place that asks the environment.
 
-/// The environment variable that is read, the name of the crate that the threads come from.
-const VARIABLE: &str = "RAYON_NUM_THREADS";
+/// The environment variables that are read, in this order: the name of the crate that the threads come from, a
+/// name of our own, and the one that programs limit the threads of all libraries by.
+const OWN_VARIABLES: [&str; 2] = ["RAYON_NUM_THREADS", "KOBAI_NUM_THREADS"];
+const SHARED_VARIABLE: &str = "OMP_NUM_THREADS";
 
 /// The most threads there ever are.
 pub const MAX_THREADS: usize = 1024;
@@ -17,9 +19,20 @@ enum Setting {
 }
 
 impl Setting {
-    fn of_environment() -> Self {
-        let text = std::env::var_os(VARIABLE);
+    fn of_variable(variable: &str) -> Self {
+        let text = std::env::var_os(variable);
         text.map_or(Self::Default, |text| Self::parse(&text.to_string_lossy()))
+    }
+
+    /// What the variable says that other libraries read, too: a list has a number for each level of nested
+    /// parallel regions. What is meaningless there is for others to complain about.
+    fn of_shared_variable() -> Self {
+        let text = std::env::var_os(SHARED_VARIABLE).unwrap_or_default();
+        let text = text.to_string_lossy();
+        match Self::parse(text.split(',').next().unwrap_or_default()) {
+            Self::Count(count) => Self::Count(count.min(cores())),
+            _ => Self::Default,
+        }
     }
 
     fn parse(text: &str) -> Self {
@@ -34,10 +47,13 @@ impl Setting {
 /// The number the environment sets, else the number of cores this process may use.
 #[must_use]
 pub fn default_threads() -> usize {
-    match Setting::of_environment() {
-        Setting::Count(count) => count,
-        Setting::Default | Setting::Meaningless(_) => cores(),
-    }
+    let own = OWN_VARIABLES.into_iter().map(Setting::of_variable);
+    let mut settings = own.chain([Setting::of_shared_variable()]);
+    let count = settings.find_map(|setting| match setting {
+        Setting::Count(count) => Some(count),
+        Setting::Default | Setting::Meaningless(_) => None,
+    });
+    count.unwrap_or_else(cores)
 }
 
 fn cores() -> usize {
@@ -48,14 +64,16 @@ fn cores() -> usize {
 /// What is wrong with the environment's number of threads, if anything is.
 #[must_use]
 pub fn complaint() -> Option<String> {
-    match Setting::of_environment() {
-        Setting::Meaningless(text) => Some(format!(
-            "{VARIABLE} must be a number of threads in 1..{MAX_THREADS}, or 0 for one a core, got \
+    OWN_VARIABLES.into_iter().find_map(|variable| {
+        let Setting::Meaningless(text) = Setting::of_variable(variable) else {
+            return None;
+        };
+        Some(format!(
+            "{variable} must be a number of threads in 1..{MAX_THREADS}, or 0 for one a core, got \
              {text:?}: {} are used, one a core",
-            cores()
-        )),
-        _ => None,
-    }
+            default_threads()
+        ))
+    })
 }
 
 #[cfg(test)]
