@@ -276,3 +276,29 @@ def test_second_derivatives_hold():
     np.testing.assert_array_equal(found.df, found.df.T)
     bounds = x - np.array([0, 1, 0.3, 0, 2]), x + np.array([1, 0, 2, 3, 0.3])
     assert_holds(hessian(lambda x: float(np.sin(x @ matrix @ x)), x, bounds=bounds), exact(x))
+
+
+@pytest.mark.parametrize("size", [1e-290, 1e-200, 1e-100, 1e100, 1e200, 1e300])
+def test_values_of_any_size_have_bars_of_their_size(size):
+    x = np.array([1.0, 2.0])
+    found = gradient(lambda p: size * float(np.sin(p).sum()), x)
+    assert found.success.all()
+    assert (found.error <= 1e-11 * size).all()
+    assert (np.abs(found.df - size * np.cos(x)) <= found.error).all()
+    second = hessian(lambda p: size * float(p[0] ** 2 * p[1]), x)
+    assert second.success.all()
+    assert (second.error <= 1e-9 * size).all()
+    assert (np.abs(second.df - size * np.array([[4.0, 2.0], [2.0, 0.0]])) <= second.error).all()
+
+
+@pytest.mark.parametrize("x", [1e-300, 1e-200, 1e-100, 1e100, 1e200])
+def test_arguments_of_any_size_have_bars_of_the_size_of_slopes(x):
+    found = gradient(lambda p: float(np.sin(p / x)) * x, x)
+    assert found.success
+    assert abs(found.df - math.cos(1.0)) <= found.error <= 1e-11
+
+
+def test_a_slope_that_large_values_hide_has_a_bar_that_says_so():
+    found = gradient(lambda p: 1e300 * float(p[0]) + float(p[1]), np.array([1.0, 1e-200]))
+    assert (np.abs(found.df - [1e300, 1.0]) <= found.error).all()
+    assert np.isfinite(found.error).all() or not found.success.all()

@@ -8,9 +8,11 @@ pub(crate) mod noise;
 mod row;
 pub(crate) mod second;
 mod tableau;
+mod unit;
 mod verdict;
 
 use crate::differentiation::row::{Accuracy, Sample, Side};
+use crate::differentiation::unit::unit_of;
 use crate::differentiation::verdict::{judge, Buffers, Element, Next, Verdict};
 
 /// The most steps that an element asks for at a time.
@@ -68,16 +70,23 @@ pub fn judge_all(answers: &Answers<'_>) -> Verdicts {
         let mut next = Next::Nothing;
         for output in 0..outputs {
             read(answers, element, output, &mut samples);
+            let center = answers.center[output];
+            let quotients = samples.iter().flat_map(|sample| sample.quotients(center));
+            let unit = unit_of(quotients);
+            for sample in &mut samples {
+                (sample.above, sample.below) = (sample.above / unit, sample.below / unit);
+            }
             let verdict = judge(
                 &samples,
                 Side::from_sign(answers.sides[element]),
-                answers.center[output],
-                accuracy(answers, output),
+                center / unit,
+                accuracy(answers, output).in_units_of(unit),
                 bounds(answers, element),
                 answers.is_last,
                 &mut buffers,
             );
             next = next.or(verdict.next);
+            let verdict = verdict.times(unit);
             write(&verdict, element * outputs + output, total, &mut verdicts);
         }
         let steps = &mut verdicts.next[element * MAX_NEW_STEPS..][..MAX_NEW_STEPS];

@@ -1,5 +1,7 @@
 //! The noise of a function from its values along a line.
 
+use crate::differentiation::unit::unit_of;
+
 /// What the difference table of some values says.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Noise {
@@ -25,7 +27,8 @@ pub fn along_a_line(values: &[f64]) -> Noise {
     if count < 5 || !magnitude.is_finite() {
         return Noise::TooFar(f64::INFINITY);
     }
-    let mut differences = values.to_vec();
+    let unit = unit_of(values.iter().copied());
+    let mut differences: Vec<f64> = values.iter().map(|value| value / unit).collect();
     let mut levels = Vec::with_capacity(count - 1);
     let mut has_both_signs = Vec::with_capacity(count - 1);
     let mut factor = 1.0;
@@ -39,7 +42,7 @@ pub fn along_a_line(values: &[f64]) -> Noise {
         }
         factor *= 0.5 * order as f64 / (2 * order - 1) as f64;
         let squares: f64 = differences.iter().map(|d| d * d).sum();
-        levels.push((factor * squares / differences.len() as f64).sqrt());
+        levels.push((factor * squares / differences.len() as f64).sqrt() * unit);
         let (least, most) = extremes(&differences);
         has_both_signs.push(least < 0.0 && most > 0.0);
     }

@@ -40,6 +40,25 @@ pub struct Sample {
     pub below: f64,
 }
 
+impl Sample {
+    /// The values there and at x, by the distances: 0 where there is none, the largest number at most.
+    pub fn quotients(&self, center: f64) -> [f64; 3] {
+        let quotients = [
+            (self.above, self.up),
+            (self.below, self.down),
+            (center, self.up),
+        ];
+        quotients.map(|(value, distance)| {
+            let is_there = value.is_finite() && distance > 0.0;
+            if is_there {
+                (value / distance).abs().min(f64::MAX)
+            } else {
+                0.0
+            }
+        })
+    }
+}
+
 /// How well the values are known.
 #[derive(Debug, Clone, Copy)]
 pub struct Accuracy {
@@ -58,6 +77,16 @@ pub struct Accuracy {
 const MAX_GROWTH: f64 = 8.0;
 
 impl Accuracy {
+    /// The same of values that have been divided by `unit`.
+    pub fn in_units_of(self, unit: f64) -> Self {
+        Self {
+            noise: self.noise / unit,
+            magnitude: self.magnitude / unit,
+            epsilon: self.epsilon,
+            smallest: self.smallest / unit,
+        }
+    }
+
     /// The noise of a value of magnitude `size`.
     pub fn of(&self, size: f64) -> f64 {
         let growth = if self.magnitude > 0.0 {

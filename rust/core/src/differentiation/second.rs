@@ -2,6 +2,7 @@
 
 use crate::differentiation::row::{Row, Side};
 use crate::differentiation::tableau::{best_window, Table};
+use crate::differentiation::unit::unit_of;
 
 /// The limits of some quotients, each of L steps.
 #[derive(Debug, Clone, Default)]
@@ -30,9 +31,12 @@ pub fn extrapolate(steps: &[f64], quotients: &[f64], sigmas: &[f64], is_even: &[
     let mut limits = Limits::default();
     let mut table = Table::default();
     for (n, &is_even) in is_even.iter().enumerate() {
-        let mut rows: Vec<Row> = (n * levels..(n + 1) * levels)
+        let range = n * levels..(n + 1) * levels;
+        let both = [&quotients[range.clone()], &sigmas[range.clone()]];
+        let unit = unit_of(both.into_iter().flatten().copied());
+        let mut rows: Vec<Row> = range
             .filter(|&i| steps[i] > 0.0 && quotients[i].is_finite() && sigmas[i].is_finite())
-            .map(|i| row(steps[i], quotients[i], sigmas[i]))
+            .map(|i| row(steps[i], quotients[i] / unit, sigmas[i] / unit))
             .collect();
         rows.sort_by(|a, b| b.step.total_cmp(&a.step));
         if rows.len() < 3 {
@@ -42,7 +46,12 @@ pub fn extrapolate(steps: &[f64], quotients: &[f64], sigmas: &[f64], is_even: &[
         let side = if is_even { Side::Both } else { Side::Right };
         let window = best_window(&rows, side, 0.0, &mut table);
         let step = rows[window.first].step;
-        limits.push(window.value, window.error, step, window.is_settled);
+        limits.push(
+            window.value * unit,
+            window.error * unit,
+            step,
+            window.is_settled,
+        );
     }
     limits
 }

@@ -133,6 +133,24 @@ pub struct Verdict {
 }
 
 impl Verdict {
+    /// The same of values in units of `unit`. What is too large for a number has not settled.
+    pub fn times(self, unit: f64) -> Self {
+        let error = self.error * unit;
+        let is_too_large = self.status == Status::Converged && !error.is_finite();
+        Self {
+            derivative: self.derivative * unit,
+            error,
+            left: self.left * unit,
+            right: self.right * unit,
+            status: if is_too_large {
+                Status::Unsettled
+            } else {
+                self.status
+            },
+            ..self
+        }
+    }
+
     fn not_finite(next: Next) -> Self {
         let nan = f64::NAN;
         Self {
