@@ -112,7 +112,7 @@ bench-checks: peers
 
 # The estimators of kobai.sklearn beside scikit-learn's, with one thread each.
 bench-sklearn: peers
-	$(PY) -m benchmarks.sklearn_estimators --threads 1
+	$(PY) -m benchmarks.sklearn_estimators --threads 1 --write
 
 # The crates for dense products, side by side: see benchmarks/products.md.
 bench-products:

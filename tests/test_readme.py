@@ -14,9 +14,10 @@ READMES = ["README.md", "README.ja.md"]
 METHOD = "docs/numerical-gradient.md"
 CHECKS = ["docs/is-my-gradient-right.md", "docs/is-my-gradient-right.ja.md"]
 NETWORKS = ["docs/networks.md", "docs/networks.ja.md"]
+ESTIMATORS = ["docs/from-scikit-learn.md", "docs/from-scikit-learn.ja.md"]
 MEASURED = ["benchmarks/results.md", "benchmarks/networks.md"]
 OTHERS = ["docs/guarantees.md", "docs/architecture.md", "CHANGELOG.md"]
-PAGES = [*READMES, METHOD, *NETWORKS, *CHECKS, *MEASURED, *OTHERS]
+PAGES = [*READMES, METHOD, *NETWORKS, *CHECKS, *ESTIMATORS, *MEASURED, *OTHERS]
 
 FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 INLINE_CODE = re.compile(r"`[^`\n]*`")

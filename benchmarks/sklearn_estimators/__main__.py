@@ -18,10 +18,13 @@ import threadpoolctl
 
 import kobai
 from benchmarks.machine import describe
+from benchmarks.pages import write_section
 from benchmarks.report import table
 from benchmarks.sklearn_estimators.fits import Row, measured
 from benchmarks.sklearn_estimators.problems import PROBLEMS, settings
 from benchmarks.timing import duration
+
+PAGES = ("docs/from-scikit-learn.md", "docs/from-scikit-learn.ja.md")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -31,6 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--only", nargs="*", default=[], help="parts of the names of data sets")
     parser.add_argument("--solvers", nargs="*", default=["sgd", "adam", "lbfgs"])
     parser.add_argument("--threads", type=int, help="of each; as many as there are, if not given")
+    parser.add_argument("--write", action="store_true", help="write the table into the docs")
     options = parser.parse_args(arguments)
     if options.threads is not None:
         # Until the process ends.
@@ -48,13 +52,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 print(*_cells(rows[-1]), sep="  ", flush=True)
     print(f"threads: {options.threads or 'as many as there are'}")
     versions = {"numpy": numpy, "scipy": scipy, "scikit-learn": sklearn}
-    print(describe({name: of.__version__ for name, of in versions.items()}, "see the first column"))
+    of_versions = {name: module.__version__ for name, module in versions.items()}
+    machine = describe(of_versions, "see the first column")
+    print(machine)
     header = ("data", "solver", "epochs", "scikit-learn", "kobai", "faster", "score", "difference")
-    print(table(header, [_cells(row) for row in rows]))
+    lines = table(header, [_cells(row) for row in rows])
+    print(lines)
     mean = statistics.geometric_mean(row.ratio for row in rows)
     steps = [row.ratio for row in rows if row.setting.solver != "lbfgs"]
     print(f"geometric mean of all rows: {mean:.1f}", end="")
     print(f"; of sgd and adam: {statistics.geometric_mean(steps):.1f}" if steps else "")
+    if options.write:
+        for page in PAGES:
+            write_section(page, "estimators", f"{lines}\n{machine}")
     return int(any(row.ratio < row.target for row in rows))
 
 

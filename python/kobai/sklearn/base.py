@@ -28,6 +28,7 @@ from kobai.sklearn.network import (
     mean_loss,
 )
 from kobai.sklearn.objectives import Objective
+from kobai.sklearn.onnx.estimators import to_onnx
 from kobai.sklearn.parameters import CONSTRAINTS, hidden_activations, hidden_sizes
 from kobai.sklearn.rows import row_wise
 from kobai.sklearn.stochastic import fit_stochastic
@@ -247,6 +248,33 @@ class BasePerceptron(BaseEstimator):
         ('sklearn', array([1.]))
         """
         return to_sklearn(self)
+
+    def to_onnx(self) -> bytes:
+        """The fitted network as the content of an ONNX file, for other runtimes.
+
+        It computes in single precision. The input is ``X``, of shape (N, n_features); outputs are
+        ``label`` and, where there are any, ``probabilities`` of a classifier, and ``variable`` of a
+        regressor, of shape (N, n_outputs).
+
+        Returns
+        -------
+        bytes
+            To be written to a file, or handed to ``onnxruntime.InferenceSession``.
+
+        Raises
+        ------
+        ValueError
+            If there is a single class, or its labels are of a type that ONNX lacks.
+
+        Examples
+        --------
+        >>> from kobai.sklearn import MLPRegressor
+        >>> model = MLPRegressor(solver="lbfgs", random_state=0).fit([[0.0], [1.0]], [0.0, 1.0])
+        >>> type(model.to_onnx())
+        <class 'bytes'>
+        """
+        check_is_fitted(self)
+        return to_onnx(self)
 
     def _held_out_loss(self, part: HeldOut) -> float:
         """The loss of what is held out, as losses are reported, without what weights add."""

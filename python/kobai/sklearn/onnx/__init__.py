@@ -1,0 +1,1 @@
+"""Fitted estimators as files of ONNX, written without the package of that name."""
