@@ -19,7 +19,11 @@ import kobai
 from kobai import sklearn as ours
 from processes import output_of
 
-pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+# scikit-learn 1.6 hands SciPy what later versions of that deprecate.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
+    pytest.mark.filterwarnings("ignore:scipy.optimize:DeprecationWarning"),
+]
 
 IRIS = load_iris(return_X_y=True)
 IRIS = scale(IRIS[0]), np.array(["setosa", "versicolor", "virginica"])[IRIS[1]]

@@ -1,4 +1,7 @@
-"""Files of ONNX: what a runtime answers is what the estimator answers."""
+"""Files of ONNX: what a runtime answers is what the estimator answers.
+
+The runtime comes with the dependency group `onnx`; without it, most of these tests are skipped.
+"""
 
 import numpy as np
 import pytest
