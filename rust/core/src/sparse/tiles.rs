@@ -224,11 +224,13 @@ impl<T: Scalar> Tiles<T> {
         }
     }
 
-    /// Where to write the elements of row `i` in tile `b`; those of the rows before have been set.
+    /// Where to write the elements of row `i` in tile `b`, of tiles that were [reshaped](Self::reshape); those of
+    /// the rows before have been set.
     #[inline(always)]
     fn row_buffer(&mut self, i: usize, b: usize) -> &mut [T] {
         let start = self.starts[b * (self.rows + 1) + i] as usize;
-        &mut self.values[self.places[b] + start..]
+        // Not from `places`: this is asked for each row of each tile.
+        &mut self.values[b * tile_capacity(self.rows) + start..]
     }
 
     /// Sets the columns of the elements of row `i` in tile `b`; returns how many there are.
