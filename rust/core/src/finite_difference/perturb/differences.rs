@@ -111,6 +111,13 @@ impl PerturbedLoss<'_> {
         scratch.above.resize(count, 0.0);
         scratch.below.resize(count, 0.0);
         if units.above.is_none() {
+            if scratch.is_within_reach {
+                return self.differences_within_reach::<L, M>(
+                    (units, n),
+                    (moves, 0..count),
+                    scratch,
+                );
+            }
             for i in 0..count {
                 (scratch.above[i], scratch.below[i]) = (moves.by(i), -moves.by(i));
             }
@@ -121,21 +128,20 @@ impl PerturbedLoss<'_> {
                 .changes::<L, M>(lanes, moves, changes);
         }
         let reach = scratch.reach;
-        let are_all_within = scratch.is_within_reach
-            || are_within(&scratch.above, reach) && are_within(&scratch.below, reach);
-        // One loop for both cases: each place that calls for a closed form is a copy of it.
-        let step = if are_all_within { count.max(1) } else { LANES };
-        for start in (0..count).step_by(step) {
-            if !are_all_within && self.is_cancelled() {
+        if scratch.is_within_reach
+            || are_within(&scratch.above, reach) && are_within(&scratch.below, reach)
+        {
+            return self.differences_within_reach::<L, M>((units, n), (moves, 0..count), scratch);
+        }
+        for start in (0..count).step_by(LANES) {
+            if self.is_cancelled() {
                 return;
             }
-            let lanes = start..start + step;
-            let is_within_reach = are_all_within
-                || are_within(&scratch.above[lanes.clone()], reach)
-                    && are_within(&scratch.below[lanes.clone()], reach)
-                    // The numbers of one unit serve every block.
-                    && matches!(units.lanes, Lanes::One(_));
-            if is_within_reach {
+            let lanes = start..start + LANES;
+            let is_within_reach = are_within(&scratch.above[lanes.clone()], reach)
+                && are_within(&scratch.below[lanes.clone()], reach);
+            // The numbers of one unit serve every block.
+            if is_within_reach && matches!(units.lanes, Lanes::One(_)) {
                 self.differences_within_reach::<L, M>((units, n), (moves, lanes), scratch);
             } else {
                 self.differences_anew::<L, M>((units, n), (moves, start), scratch);
