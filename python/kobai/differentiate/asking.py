@@ -1,19 +1,69 @@
-"""How f is asked, and how noisy it is."""
+"""How f is asked, how noisy it is, and where it is asked first."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from kobai._difference import Asked, InPlace, Outputs, Stacked, warn_of_a_constant
 from kobai._validation import FloatArray
-from kobai.differentiate.arguments import noise_of
+from kobai.differentiate.arguments import Bounds, bounds_of, noise_of, point, steps
 from kobai.differentiate.noise import Noise, measured
+from kobai.differentiate.plan import FIRST_ORDER, Plan, planned, scales
 
 Numbers = npt.NDArray[np.float64]
+
+
+class Start(NamedTuple):
+    """What is known before elements are moved.
+
+    Attributes
+    ----------
+    x : ndarray
+        The point.
+    asked : Asked
+        The way to ask f.
+    center : ndarray
+        The values at x.
+    noise : Noise
+        Their noise.
+    plan : Plan
+        Where f is asked first.
+    """
+
+    x: FloatArray
+    asked: Asked
+    center: Numbers
+    noise: Noise
+    plan: Plan
+
+
+def started(
+    f: Callable[[Any], Any],
+    x: npt.ArrayLike,
+    h: Any,
+    bounds: Bounds,
+    vectorized: bool,
+    noise: Any,
+    *,
+    one_number: bool,
+    power: float = FIRST_ORDER,
+) -> Start:
+    """Check the arguments, ask f at `x` and for its noise, and plan the first steps."""
+    array, argument = point(x)
+    limits = bounds_of(bounds, array)
+    widths = steps(h, array)
+    asked = asked_for(f, array, argument, vectorized, one_number=one_number)
+    center = asked.center()
+    flat = array.flatten()
+    scale = scales(flat)
+    level = known_noise(noise, asked, flat, scale, limits, center)
+    relative = level.relative(asked.outputs.precision[0])
+    plan = planned(flat, scale, limits, relative, widths, power)
+    return Start(array, asked, center, level, plan)
 
 
 def asked_for(

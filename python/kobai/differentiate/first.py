@@ -10,17 +10,10 @@ import numpy.typing as npt
 from kobai._difference import Asked
 from kobai._validation import FloatArray
 from kobai._workers import workers_of
-from kobai.differentiate.arguments import (
-    Bounds,
-    bounds_of,
-    callable_function,
-    point,
-    steps,
-)
-from kobai.differentiate.asking import asked_for, known_noise, warn_if_constant
+from kobai.differentiate.arguments import Bounds, callable_function
+from kobai.differentiate.asking import started, warn_if_constant
 from kobai.differentiate.elements import Found, derivatives
 from kobai.differentiate.noise import Noise
-from kobai.differentiate.plan import planned, scales
 from kobai.differentiate.results import Derivative, Status
 from kobai.differentiate.spread import Task, joined, spread
 
@@ -167,16 +160,9 @@ def _first(
     one_number: bool,
 ) -> Derivative:
     who = workers_of(workers)
-    array, argument = point(x)
-    limits = bounds_of(bounds, array)
-    widths = steps(h, array)
-    asked = asked_for(f, array, argument, vectorized, one_number=one_number)
-    center = asked.center()
-    flat = array.flatten()
-    scale = scales(flat)
-    level = known_noise(noise, asked, flat, scale, limits, center)
-    relative = level.relative(asked.outputs.precision[0])
-    plan = planned(flat, scale, limits, relative, widths)
+    array, asked, center, level, plan = started(
+        f, x, h, bounds, vectorized, noise, one_number=one_number
+    )
     if who.is_this_process:
         found = derivatives(asked, plan, center, level)
         calls = asked.calls

@@ -10,16 +10,10 @@ import numpy.typing as npt
 
 from kobai._validation import FloatArray
 from kobai._workers import workers_of
-from kobai.differentiate.arguments import (
-    Bounds,
-    bounds_of,
-    callable_function,
-    point,
-    steps,
-)
-from kobai.differentiate.asking import asked_for, known_noise, warn_if_constant
+from kobai.differentiate.arguments import Bounds, callable_function
+from kobai.differentiate.asking import started, warn_if_constant
 from kobai.differentiate.curvature import Axes, Mixed, along_axes, mixed
-from kobai.differentiate.plan import SECOND_ORDER, planned, scales
+from kobai.differentiate.plan import SECOND_ORDER
 from kobai.differentiate.results import Derivative, Status
 from kobai.differentiate.spread import Task, second_derivatives
 
@@ -68,16 +62,9 @@ def hessian(
     """
     callable_function(f)
     who = workers_of(workers)
-    array, argument = point(x)
-    limits = bounds_of(bounds, array)
-    widths = steps(h, array)
-    asked = asked_for(f, array, argument, vectorized, one_number=True)
-    center = asked.center()
-    flat = array.flatten()
-    scale = scales(flat)
-    level = known_noise(noise, asked, flat, scale, limits, center)
-    relative = level.relative(asked.outputs.precision[0])
-    plan = planned(flat, scale, limits, relative, widths, SECOND_ORDER)
+    array, asked, center, level, plan = started(
+        f, x, h, bounds, vectorized, noise, one_number=True, power=SECOND_ORDER
+    )
     if not np.isfinite(center[0]):
         nothing = np.full((3, array.size, array.size), np.nan)
         status = np.full(nothing.shape[1:], int(Status.NOT_FINITE), np.int64)
