@@ -18,6 +18,7 @@ PYTHON_ROOMS = (
     "_validation",
     "_random",
     "_progress",
+    "_figure",
     "_threads",
     "_io",
     "_difference",

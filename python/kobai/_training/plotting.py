@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
-from typing import TYPE_CHECKING, BinaryIO, NoReturn, Protocol
+from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 import numpy as np
+
+from kobai._figure import new_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -34,7 +35,7 @@ class Curves(Protocol):
 def draw_history(history: Curves, figure: Figure | None) -> Figure:
     """Loss a step on the left, accuracy an epoch on the right, if there is any."""
     if figure is None:
-        figure = _new_figure()
+        figure = new_figure(10, 4)
     if history.train_loss and not (history.train_acc or history.test_acc):
         _draw_loss(history, figure.subplots())
     else:
@@ -93,31 +94,3 @@ def known_formats() -> list[str]:
     from matplotlib.figure import Figure
 
     return sorted(Figure().canvas.get_supported_filetypes())
-
-
-def _new_figure() -> Figure:
-    try:
-        import matplotlib
-        from matplotlib import pyplot
-    except ImportError as error:
-        raise ImportError(
-            "plotting needs matplotlib: python -m pip install 'kobai[plot]'"
-        ) from error
-    figure = pyplot.figure(figsize=(10, 4), layout="constrained")
-    if "inline" in matplotlib.get_backend().lower():
-        # IPython calls this method to show an object.
-        figure.__dict__["_ipython_display_"] = partial(_leave_pyplot, figure)
-    return figure
-
-
-def _leave_pyplot(figure: Figure) -> NoReturn:
-    """Have a notebook show `figure` once.
-
-    The inline backend shows all of pyplot's figures at the end of a cell, and the notebook shows
-    the value of the cell's last line: a figure that is both would be there twice.
-    """
-    from matplotlib import pyplot
-
-    pyplot.close(figure)
-    # This tells IPython to show the figure as usual.
-    raise NotImplementedError

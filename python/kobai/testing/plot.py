@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from kobai._figure import new_figure
 from kobai.testing.element import Element
 from kobai.testing.lines import Line
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 def draw_lines(drawn: Sequence[tuple[Element, Line]], figure: Figure | None) -> Figure:
     """The distance of the quotient from the gradient at each half-width, and the bars."""
     if figure is None:
-        figure = _new_figure()
+        figure = new_figure(8, 5)
     axes = figure.subplots()
     for k, (element, line) in enumerate(drawn):
         with np.errstate(all="ignore"):
@@ -37,13 +38,3 @@ def draw_lines(drawn: Sequence[tuple[Element, Line]], figure: Figure | None) -> 
     if drawn:
         axes.legend()
     return figure
-
-
-def _new_figure() -> Figure:
-    try:
-        from matplotlib import pyplot
-    except ImportError as error:
-        raise ImportError(
-            "plotting needs matplotlib: python -m pip install 'kobai[plot]'"
-        ) from error
-    return pyplot.figure(figsize=(8, 5), layout="constrained")
