@@ -19,7 +19,7 @@ from sklearn.preprocessing import scale
 from kobai import _core
 from kobai.callbacks import Callback, EarlyStopping, LambdaCallback, ReduceLROnPlateau
 from kobai.losses import CrossEntropy, Huber, Pinball
-from kobai.sklearn import MLPClassifier, MLPRegressor
+from kobai.sklearn import MLPClassifier, MLPRegressor, stochastic
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -209,30 +209,58 @@ def test_kobais_callbacks_serve():
         small(callbacks=[EarlyStopping("val_loss")]).fit(*IRIS)
 
 
-@pytest.mark.parametrize("solver", ["sgd", "adam"])
-def test_ctrl_c_leaves_a_fitted_model_after_the_last_whole_step(solver, monkeypatch):
+def interrupted_in_call(number, monkeypatch):
+    """Has SIGINT come while the core takes the steps of that call; the list of calls."""
     train, calls = _core.network_train_decayed, []
 
     def interrupted(*given):
         answer = train(*given)
         calls.append(len(given[5]))
-        if len(calls) == 3:
+        if len(calls) == number:
             signal.raise_signal(signal.SIGINT)
         return answer
 
     monkeypatch.setattr(_core, "network_train_decayed", interrupted)
-    model = small(solver=solver, batch_size=10)
+    return calls
+
+
+@pytest.mark.parametrize("solver", ["sgd", "adam"])
+@pytest.mark.parametrize(("seconds", "call", "epochs"), [(0.1, 3, 9), (1e-9, 45, 3)])
+def test_ctrl_c_leaves_a_fitted_model_after_the_last_whole_step(
+    solver, seconds, call, epochs, monkeypatch
+):
+    monkeypatch.setattr(stochastic, "_CALL_SECONDS", seconds)
+    # Training may end after three epochs, for the first time.
+    settings = {"solver": solver, "batch_size": 10, "n_iter_no_change": 2, "tol": 0}
+    calls = interrupted_in_call(call, monkeypatch)
+    model = small(**settings)
     with pytest.warns(UserWarning, match="Training interrupted by user"):
         model.fit(*IRIS)
-    assert len(calls) == 3
-    assert model.n_iter_ == 2
+    assert len(calls) == call
+    assert model.n_iter_ == epochs == len(model.loss_curve_)
+    assert model.t_ == epochs * len(IRIS[0])
+    assert model.loss_ == model.loss_curve_[-1] == model.best_loss_
     assert model.score(*IRIS) > 0
     monkeypatch.undo()
-    whole = small(solver=solver, batch_size=10, max_iter=3).fit(*IRIS)
+    whole = small(**{**settings, "max_iter": epochs}).fit(*IRIS)
     np.testing.assert_array_equal(model.coefs_[0], whole.coefs_[0])
+    assert model.loss_curve_ == whole.loss_curve_
     if solver == "adam":
-        assert model._optimizer.t == whole._optimizer.t == 45  # noqa: SLF001
+        assert model._optimizer.t == whole._optimizer.t == 15 * epochs  # noqa: SLF001
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_ctrl_c_within_an_epoch_leaves_what_was_recorded_of_the_last_one(monkeypatch):
+    monkeypatch.setattr(stochastic, "_CALL_SECONDS", 1e-9)
+    calls = interrupted_in_call(20, monkeypatch)
+    model = small(batch_size=10)
+    with pytest.warns(UserWarning, match="Training interrupted by user"):
+        model.fit(*IRIS)
+    assert calls == [1] * 20
+    assert model._optimizer.t == 20  # noqa: SLF001
+    assert model.n_iter_ == 1 == len(model.loss_curve_)
+    assert model.t_ == len(IRIS[0])
+    assert model.score(*IRIS) > 0
 
 
 def test_ctrl_c_leaves_a_fitted_model_of_lbfgs(monkeypatch):

@@ -58,7 +58,7 @@ class Interrupts:
 
     def __exit__(self, *_: object) -> None:
         self._restore()
-        self._run_pending()
+        self.run_pending()
 
     def renew(self) -> None:
         """Wrap the handlers that are installed now."""
@@ -80,7 +80,14 @@ class Interrupts:
     def end(self) -> None:
         """Run the deferred handlers, and later ones at once."""
         self._deferring = False
-        self._run_pending()
+        self.run_pending()
+
+    def run_pending(self) -> None:
+        """Run the handlers that wait; the next ones wait again, if handlers are deferred."""
+        while self._pending:
+            number = next(iter(self._pending))
+            handler, frame = self._pending.pop(number)
+            handler(number, frame)
 
     def _wrap(self, number: int) -> None:
         handler = _handler_of(number)
@@ -99,12 +106,6 @@ class Interrupts:
         with contextlib.suppress(ValueError):
             signal.signal(number, wrapper)
             self._wrappers[number] = wrapper
-
-    def _run_pending(self) -> None:
-        while self._pending:
-            number = next(iter(self._pending))
-            handler, frame = self._pending.pop(number)
-            handler(number, frame)
 
     def _restore(self) -> None:
         """Install the original handlers again, where a wrapper is still installed."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -39,8 +40,17 @@ class Optimizer:
         twin.states = [[np.array(each) for each in state] for state in self.states]
         return twin
 
-    def scalars(self, steps: int) -> Array:
-        """The scalars of the core's formula for the next steps, a row a step."""
+    def scalars(self, steps: int, ends: Sequence[int] = ()) -> Array:
+        """The scalars of the core's formula for the next steps, a row a step.
+
+        Parameters
+        ----------
+        steps : int
+            How many there are.
+        ends : sequence of int
+            How many samples of all epochs have been seen where an epoch ends among the steps, which
+            are shared out evenly.
+        """
         raise NotImplementedError
 
     def note_steps(self, steps: int) -> None:
@@ -80,17 +90,27 @@ class Descent(Optimizer):
             return "sgd"
         return "nesterov" if self.nesterov else "momentum"
 
-    def scalars(self, steps: int) -> Array:
+    def scalars(self, steps: int, ends: Sequence[int] = ()) -> Array:
         """Momentum and rate, the same for all steps of an epoch."""
-        m, lr = self.momentum, self.learning_rate
-        rows = {"sgd": (lr,), "momentum": (m, lr), "nesterov": (m, lr, m * m, (1 + m) * lr)}
-        row = rows[self.core_name]
-        return np.broadcast_to(row, (steps, len(row))).copy()
+        rates = [self.learning_rate, *map(self._rate_after, ends)]
+        rows = np.array([self._row(rate) for rate in rates])
+        return np.repeat(rows, steps // len(rates), axis=0)
+
+    def _row(self, rate: float) -> tuple[float, ...]:
+        m = self.momentum
+        if m == 0:
+            return (rate,)
+        return (m, rate, m * m, (1 + m) * rate) if self.nesterov else (m, rate)
+
+    def _rate_after(self, samples_seen: int) -> float:
+        """The rate of the epoch after one that ends there."""
+        if self.schedule != "invscaling":
+            return self.learning_rate
+        return float(self.learning_rate_init / (samples_seen + 1) ** self.power_t)
 
     def end_epoch(self, samples_seen: int) -> None:
         """Lower the rate, where that is the schedule."""
-        if self.schedule == "invscaling":
-            self.learning_rate = self.learning_rate_init / (samples_seen + 1) ** self.power_t
+        self.learning_rate = self._rate_after(samples_seen)
 
     def stop_or_slow_down(self) -> tuple[bool, str]:
         """Stop, or go on with a fifth of the rate."""
@@ -125,7 +145,7 @@ class Adam(Optimizer):
         unbiased: Array = np.sqrt(1 - self.beta_2**t) / (1 - self.beta_1**t)
         return self.learning_rate_init * unbiased
 
-    def scalars(self, steps: int) -> Array:
+    def scalars(self, steps: int, ends: Sequence[int] = ()) -> Array:
         """A rate a step, and what all steps share."""
         rows = np.empty((steps, 4))
         rows[:, 0] = self._rates(np.arange(self.t + 1, self.t + 1 + steps, dtype=float))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
+from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import Any
 
@@ -28,6 +29,9 @@ Array = npt.NDArray[Any]
 _CALL_SECONDS = 0.1
 # Multiplications a second of one slow core: until calls are measured, they are planned by it.
 _FLOPS = 1e9
+# More epochs in a call would not be faster; their orders of the samples would only take memory.
+_MAX_EPOCHS = 64
+_MAX_SAMPLES = 1 << 17
 
 # The half-width of central differences.
 _HALF_WIDTH = 1e-4
@@ -50,25 +54,36 @@ class Epochs:
         self._order = np.arange(len(data.rows))
         self._difference = None if estimator.gradient == "backprop" else (_HALF_WIDTH, "auto")
         self._activations = estimator._activations()
-        flops = 6 * int(self._sizes[0]) * sum(each.size for each in estimator.coefs_)
-        self._steps_a_call = max(1, int(_CALL_SECONDS * _FLOPS / flops))
+        # What a numerical gradient costs is known once one has been measured.
+        self._steps_a_call = 1
+        if self._difference is None:
+            flops = 6 * int(self._sizes[0]) * sum(each.size for each in estimator.coefs_)
+            self._steps_a_call = max(1, int(_CALL_SECONDS * _FLOPS / flops))
 
-    def take(self) -> float:
-        """Take the steps of one epoch; returns its mean loss, as it is reported."""
-        order = self._next_order()
-        sizes = self._sizes
-        steps = self._steps_a_call
-        if len(sizes) <= steps:
-            losses = self._call(Batches(order, sizes))
-        else:
-            parts, start, first = [], 0, 0
-            while first < len(sizes):
-                some = sizes[first : first + self._steps_a_call]
-                samples = order[start : start + int(some.sum())]
-                parts.append(self._call(Batches(samples, some)))
-                first, start = first + len(some), start + len(samples)
-            losses = np.concatenate(parts)
-        return float(losses @ sizes) / len(order)
+    def take(self, most: float) -> list[float]:
+        """Take the steps of the next epochs, at most so many; their losses, as they are reported.
+
+        There are several epochs only where one call of the core takes them. Handlers of signals,
+        which the caller defers, run between the calls of a longer epoch.
+        """
+        samples, sizes = len(self._order), self._sizes
+        room = min(self._steps_a_call // len(sizes), _MAX_SAMPLES // samples, _MAX_EPOCHS)
+        count = int(min(most, max(room, 1)))
+        order = np.concatenate([self._next_order() for _ in range(count)])
+        ends = [self._of.t_ + samples * k for k in range(1, count)]
+        losses = np.concatenate([*self._calls(Batches(order, np.tile(sizes, count)), ends)])
+        return [float(each @ sizes) / samples for each in losses.reshape(count, -1)]
+
+    def _calls(self, steps: Batches, ends: Sequence[int]) -> Iterator[Array]:
+        """Take the steps, as many in each call as the time of a call allows."""
+        first = start = 0
+        while first < len(steps.sizes):
+            if first > 0:
+                self._interrupts.run_pending()
+            sizes = steps.sizes[first : first + self._steps_a_call]
+            samples = steps.samples[start : start + int(sizes.sum())]
+            yield self._call(Batches(samples, sizes), ends)
+            first, start = first + len(sizes), start + len(samples)
 
     def _next_order(self) -> npt.NDArray[np.int64]:
         """The samples in the order of the next epoch: shuffled with scikit-learn's draws."""
@@ -79,27 +94,28 @@ class Epochs:
         rows = self._data.rows
         return self._order if len(rows) == len(self._data.t) else rows[self._order]
 
-    def _call(self, steps: Batches) -> Array:
-        """Take the steps in one call; the losses of their batches, as they are reported."""
+    def _call(self, steps: Batches, ends: Sequence[int]) -> Array:
+        """Take the steps in one call; the losses of their batches, as they are reported.
+
+        Within them, epochs end after `ends` samples of all that have been seen.
+        """
         of, data = self._of, self._data
         optimizer = of._optimizer
         count = len(steps.sizes)
         before = time.perf_counter()
-        network = as_core_takes(of.coefs_, of.intercepts_, self._activations, self._core_loss)
-        with self._interrupts.deferred():
-            losses, penalties = _core.network_train_decayed(
-                network,
-                self._x,
-                data.t,
-                data.weights,
-                *steps,
-                optimizer.core_name,
-                optimizer.scalars(count),
-                self._weight_decays(steps),
-                optimizer.states,
-                self._difference,
-            )
-            optimizer.note_steps(count)
+        losses, penalties = _core.network_train_decayed(
+            as_core_takes(of.coefs_, of.intercepts_, self._activations, self._core_loss),
+            self._x,
+            data.t,
+            data.weights,
+            *steps,
+            optimizer.core_name,
+            optimizer.scalars(count, ends),
+            self._weight_decays(steps),
+            optimizer.states,
+            self._difference,
+        )
+        optimizer.note_steps(count)
         a_step = (time.perf_counter() - before) / count
         self._steps_a_call = max(1, int(_CALL_SECONDS / a_step))
         return self._objective.reported(losses, penalties, steps, data.weights)
@@ -136,7 +152,7 @@ def fit_stochastic(
 ) -> None:
     """Train by epochs until nothing improves, or `max_iter` of them; one epoch if `incremental`.
 
-    Ctrl-C ends the training after the last whole step, with a warning.
+    Ctrl-C ends the training after the last whole call of the core, with a warning.
     """
     of = estimator
     if not incremental or not hasattr(of, "_optimizer"):
@@ -147,16 +163,19 @@ def fit_stochastic(
     epochs = Epochs(of, data, objective, interrupts)
     messages = Messages(of.verbose, of.max_iter)
     watchers = Watchers(of, data, objective, held_out, interrupts)
+    progress = Progress(of)
+    is_watched = incremental or of.early_stopping or of.verbose or of.callbacks is not None
     of.n_iter_ = 0
     try:
         with interrupts, messages, watchers:
             while not watchers.are_done and of.n_iter_ < of.max_iter:
                 watchers.begin_epoch(of.n_iter_)
-                loss = epochs.take()
+                most = 1 if is_watched else progress.epochs_to_a_stall
                 with interrupts.deferred():
-                    _record(of, loss, len(data.rows))
-                    progress = _judged(of, held_out, messages)
-                    of._optimizer.end_epoch(of.t_)
+                    for loss in epochs.take(min(most, of.max_iter - of.n_iter_)):
+                        _record(of, loss, len(data.rows))
+                        _judge(of, progress, held_out, messages)
+                        of._optimizer.end_epoch(of.t_)
                 watchers.end_epoch(of.n_iter_ - 1)
                 if progress.is_stalled:
                     is_over, what_now = of._optimizer.stop_or_slow_down()
@@ -186,17 +205,18 @@ def _record(estimator: Any, loss: float, samples: int) -> None:
     estimator.loss_curve_.append(loss)
 
 
-def _judged(estimator: Any, held_out: HeldOut | None, messages: Messages) -> Progress:
+def _judge(
+    estimator: Any, progress: Progress, held_out: HeldOut | None, messages: Messages
+) -> None:
     """Look whether the epoch has improved anything, and tell it."""
-    of, progress = estimator, Progress(estimator)
+    of = estimator
     messages.epoch(of.n_iter_, of.loss_, of._optimizer.learning_rate)
     if held_out is None:
         progress.note_loss(of.loss_)
-        return progress
+        return
     loss = of._held_out_loss(held_out)
     score = -loss if of.scoring == "loss" else float(of._held_out_score(held_out))
     of.validation_loss_curve_.append(loss)
     of.validation_scores_.append(score)
     messages.score(score)
     progress.note_score(score)
-    return progress

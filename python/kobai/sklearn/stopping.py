@@ -37,6 +37,12 @@ class Progress:
             of._best_intercepts = [each.copy() for each in of.intercepts_]
 
     @property
+    def epochs_to_a_stall(self) -> float:
+        """How many epochs it takes at least until nothing has improved for too long."""
+        of = self._estimator
+        return float(max(1, of.n_iter_no_change - of._no_improvement_count + 1))
+
+    @property
     def is_stalled(self) -> bool:
         """Whether nothing has improved for longer than `n_iter_no_change`."""
         of = self._estimator
