@@ -154,6 +154,7 @@ def arguments(**changes):
         "sizes": np.array([2, 2]),
         "optimizer": "sgd",
         "scalars": np.full((2, 1), 0.1),
+        "weight_decays": None,
         "states": [],
         "difference": None,
     }

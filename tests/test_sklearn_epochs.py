@@ -85,13 +85,13 @@ def test_trainings_end_where_scikit_learns_do(kind, data, patience, name):
 
 def recorded_steps(monkeypatch):
     """The steps of each call of the core, from now on."""
-    train, calls = _core.network_train_decayed, []
+    train, calls = _core.network_train, []
 
     def noted(*given):
         calls.append(len(given[5]))
         return train(*given)
 
-    monkeypatch.setattr(_core, "network_train_decayed", noted)
+    monkeypatch.setattr(_core, "network_train", noted)
     return calls
 
 

@@ -211,7 +211,7 @@ def test_kobais_callbacks_serve():
 
 def interrupted_in_call(number, monkeypatch):
     """Has SIGINT come while the core takes the steps of that call; the list of calls."""
-    train, calls = _core.network_train_decayed, []
+    train, calls = _core.network_train, []
 
     def interrupted(*given):
         answer = train(*given)
@@ -220,7 +220,7 @@ def interrupted_in_call(number, monkeypatch):
             signal.raise_signal(signal.SIGINT)
         return answer
 
-    monkeypatch.setattr(_core, "network_train_decayed", interrupted)
+    monkeypatch.setattr(_core, "network_train", interrupted)
     return calls
 
 

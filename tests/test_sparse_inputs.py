@@ -82,7 +82,7 @@ def test_steps_are_those_of_dense_rows(shape, density, dtype, data_dtype, thread
     ]:
         threads(count)
         net, core = network(shape[1], dtype)
-        losses, _ = _core.network_train_decayed(
+        losses, _ = _core.network_train(
             core, rows, t, None, order, sizes, "sgd",
             np.full((2, 1), 0.1), np.full(2, 0.01), [], difference,
         )  # fmt: skip

@@ -90,10 +90,10 @@ def in_one_call(run):
     t = run.t if run.t.ndim == 1 else run.t.astype(run.net.dtype)
     kept, run.net.params = run.net.params, params
     try:
-        losses = _core.network_train(
+        losses, _ = _core.network_train(
             run.net.core_network(), run.x, t, None, np.concatenate(run.batches),
             np.array([len(batch) for batch in run.batches]),
-            "sgd", np.full((len(run.batches), 1), run.lr), [],
+            "sgd", np.full((len(run.batches), 1), run.lr), None, [],
             None if run.method == "backprop" else (WIDTH, run.method),
         )  # fmt: skip
     except ValueError:
@@ -229,7 +229,7 @@ def decayed(weight_decays, decay=0.0):
     generator = np.random.default_rng(0)
     x, t = generator.normal(size=(7, 3)), generator.integers(0, 2, 7)
     net = MultiLayerNet(3, [4], 2, weight_decay_lambda=decay, rng=0)
-    losses, penalties = _core.network_train_decayed(
+    losses, penalties = _core.network_train(
         net.core_network(), x, t, None, np.arange(7), np.array([5, 2]),
         "sgd", np.full((2, 1), 0.1), np.array(weight_decays), [], None,
     )  # fmt: skip

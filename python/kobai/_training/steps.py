@@ -149,7 +149,7 @@ class Stepper:
         data = self._data.for_core(np.concatenate(steps), net.dtype)
         self._start_state(optimizer, net.params)
         states = [getattr(optimizer, name) for name in optimizer.state_names]
-        losses: list[float] = _core.network_train(
+        losses, _ = _core.network_train(
             network,
             data.x,
             data.t,
@@ -158,11 +158,13 @@ class Stepper:
             np.array([len(samples) for samples in steps]),
             optimizer.core_name,
             optimizer.scalars_of_steps(optimizer.iter, len(steps)),
+            None,
             [[state[key] for key in net.parameter_names()] for state in states],
             None if task.gradient == "backprop" else (task.h, task.method),
-        ).tolist()
+        )
         optimizer.iter += len(losses)
-        return losses
+        found: list[float] = losses.tolist()
+        return found
 
 
 def _same(some: list[Any], others: list[Any]) -> bool:

@@ -103,7 +103,7 @@ class Epochs:
         optimizer = of._optimizer
         count = len(steps.sizes)
         before = time.perf_counter()
-        losses, penalties = _core.network_train_decayed(
+        losses, penalties = _core.network_train(
             as_core_takes(of.coefs_, of.intercepts_, self._activations, self._core_loss),
             self._x,
             data.t,

@@ -40,7 +40,7 @@ mod _core {
         set_num_threads, thread_count_complaint,
     };
     #[pymodule_export]
-    use crate::training::{network_train, network_train_decayed};
+    use crate::training::network_train;
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

@@ -177,10 +177,13 @@ fn gradient_by(difference: Option<(f64, String)>) -> PyResult<Gradient> {
 }
 
 /// Takes a step for each of `sizes` (how many of `samples` it takes) and writes the parameters and the
-/// states of the optimizer back; returns the loss of each batch before its step. A row of `scalars` holds
-/// what the optimizer's formula takes in one step. Without `difference`, a half-width and a method, gradients are found by backpropagation.
+/// states of the optimizer back. A row of `scalars` holds what the optimizer's formula takes in one step;
+/// `weight_decays`, one a step, stand for that of the network. Without `difference`, a half-width and a
+/// method, gradients are found by backpropagation.
+///
+/// Returns the loss of each batch before its step, and what the weights add to it.
 #[pyfunction]
-#[pyo3(signature = (network, x, t, sample_weight, samples, sizes, optimizer, scalars, states, difference, /))]
+#[pyo3(signature = (network, x, t, sample_weight, samples, sizes, optimizer, scalars, weight_decays, states, difference, /))]
 #[allow(clippy::too_many_arguments)]
 pub fn network_train<'py>(
     network: NetworkObjects<'py>,
@@ -191,53 +194,18 @@ pub fn network_train<'py>(
     sizes: &Bound<'py, PyAny>,
     optimizer: &str,
     scalars: &Bound<'py, PyAny>,
-    states: StateObjects<'py>,
-    difference: Option<(f64, String)>,
-) -> PyResult<Bound<'py, PyAny>> {
-    let own = Attached::enter(x.py())?;
-    let run = Run {
-        network,
-        t: (t, sample_weight),
-        gradient: gradient_by(difference)?,
-        samples: Samples::extract(samples, sizes)?,
-        updates: updates(optimizer, scalars)?,
-        weight_decays: None,
-        states,
-    };
-    let (losses, _) = run.run(&own, x)?;
-    let count = losses.len();
-    Ok(new_array(x.py(), losses, &[count])?.into_any())
-}
-
-/// As `network_train`, by backpropagation or with `difference`, where each step has a weight decay of its own:
-/// the network's is not looked at. Returns the loss of each batch, and what the weights add to it.
-#[pyfunction]
-#[pyo3(signature = (network, x, t, sample_weight, samples, sizes, optimizer, scalars, weight_decays, states, difference, /))]
-#[allow(clippy::too_many_arguments)]
-pub fn network_train_decayed<'py>(
-    network: NetworkObjects<'py>,
-    x: &Bound<'py, PyAny>,
-    t: &Bound<'py, PyAny>,
-    sample_weight: Option<&Bound<'py, PyAny>>,
-    samples: &Bound<'py, PyAny>,
-    sizes: &Bound<'py, PyAny>,
-    optimizer: &str,
-    scalars: &Bound<'py, PyAny>,
-    weight_decays: &Bound<'py, PyAny>,
+    weight_decays: Option<&Bound<'py, PyAny>>,
     states: StateObjects<'py>,
     difference: Option<(f64, String)>,
 ) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyAny>)> {
     let own = Attached::enter(x.py())?;
-    let decays = Values::<f64>::extract("weight_decays", weight_decays)?;
-    let decays = decays.vector("weight_decays")?;
-    ensure_memory(std::mem::size_of_val(decays)).map_err(Failure)?;
     let run = Run {
         network,
         t: (t, sample_weight),
         gradient: gradient_by(difference)?,
         samples: Samples::extract(samples, sizes)?,
         updates: updates(optimizer, scalars)?,
-        weight_decays: Some(decays.to_vec()),
+        weight_decays: weight_decays.map(decays_of_steps).transpose()?,
         states,
     };
     let (losses, penalties) = run.run(&own, x)?;
@@ -246,4 +214,12 @@ pub fn network_train_decayed<'py>(
         Ok(new_array(x.py(), values, &[count])?.into_any())
     };
     Ok((array(losses)?, array(penalties)?))
+}
+
+/// The weight decay of each step.
+fn decays_of_steps(weight_decays: &Bound<'_, PyAny>) -> PyResult<Vec<f64>> {
+    let values = Values::<f64>::extract("weight_decays", weight_decays)?;
+    let values = values.vector("weight_decays")?;
+    ensure_memory(std::mem::size_of_val(values)).map_err(Failure)?;
+    Ok(values.to_vec())
 }
