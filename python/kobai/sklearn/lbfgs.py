@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import warnings
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Any
 
 import numpy as np
@@ -49,10 +49,12 @@ class FullBatch:
         self._parts = [slice(*pair) for pair in pairwise(ends)]
         self._weight_count = sum(each.size for each in of.coefs_)
         self.last: Array = np.concatenate([each.ravel() for each in arrays]).astype(_DOUBLE)
-        self._blocks = [*blocks(data.x, arrays)]
+        slices = [*blocks(data.x, arrays)]
         counts = np.ones(len(self._t)) if data.weights is None else data.weights
-        sums = np.array([counts[rows].sum() for rows in self._blocks])
-        self._shares = sums / sums.sum()
+        sums = np.array([counts[rows].sum() for rows in slices])
+        shares = (sums / sums.sum()).tolist()
+        # The blocks that count, and what share they have in the mean.
+        self._blocks = [each for each in zip(slices, shares, strict=True) if each[1] != 0]
         self._weight_decay = of.alpha / sums.sum()
 
     def parameters(self, vector: Array) -> tuple[list[Array], list[Array]]:
@@ -74,8 +76,8 @@ class FullBatch:
         return mean * self._share + self._penalty(vector) + self._constant
 
     def keep(self, vector: Array) -> None:
-        """Keep the parameters of the iteration that has just ended."""
-        self.last = vector.copy()
+        """Keep the parameters of the iteration that has just ended: SciPy hands over a copy."""
+        self.last = vector
 
     @property
     def is_reported_as_it_is(self) -> bool:
@@ -85,18 +87,20 @@ class FullBatch:
     def _mean_and_gradient(self, vector: Array) -> tuple[float, Array]:
         """The mean loss of the samples and its gradient, without what the weights add."""
         network = as_core_takes(*self.parameters(vector), self._activations, self._core_loss)
-        mean, gradient = 0.0, np.zeros_like(vector)
-        into = list(zip(*self.parameters(gradient), strict=True))
-        for rows, share in zip(self._blocks, self._shares.tolist(), strict=True):
-            if share == 0:
-                continue
-            loss, layers = self._ask(network, rows)
-            mean += share * loss
-            for sums, found in zip(into, layers, strict=True):
-                for total, part in zip(sums, found, strict=True):
-                    part *= share
-                    total += part
+        parts = (self._part_of_mean(network, *block) for block in self._blocks)
+        mean, gradient = next(parts)
+        for loss, part in parts:
+            mean += loss
+            gradient += part
         return mean, gradient
+
+    def _part_of_mean(self, network: Any, rows: slice, share: float) -> tuple[float, Array]:
+        """What a block has of the mean loss, and of its gradient in one vector."""
+        loss, layers = self._ask(network, rows)
+        weights_and_biases = chain.from_iterable(zip(*layers, strict=True))
+        gradient: Array = np.concatenate([*weights_and_biases], axis=None)
+        gradient *= share
+        return share * loss, gradient
 
     def _ask(self, network: Any, rows: slice) -> tuple[float, list[Any]]:
         weights = None if self._weights is None else self._weights[rows]
