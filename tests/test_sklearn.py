@@ -223,3 +223,20 @@ def test_scikit_learns_own_tests_pass():
 def test_kobai_does_not_import_scikit_learn():
     script = "import sys, kobai; print([x for x in ('sklearn', 'scipy') if x in sys.modules])"
     assert output_of(script).strip() == "[]"
+
+
+def test_no_more_of_others_is_imported_than_scikit_learns_estimators_need():
+    script = """
+import sys
+import {}
+loaded = {{name for name in sys.modules if name.partition(".")[0] not in ("kobai", "__main__")}}
+print(*sorted(loaded))
+"""
+    stdlib = sys.stdlib_module_names
+    found, wanted = (
+        set(output_of(script.format(name)).split())
+        for name in ("kobai.sklearn", "sklearn.neural_network")
+    )
+    assert {name for name in found - wanted if name.partition(".")[0] not in stdlib} == set()
+    assert "sklearn.model_selection" not in found
+    assert "sklearn.metrics" not in found

@@ -10,7 +10,6 @@ from typing import Any, ClassVar, TypeVar
 import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator, _fit_context
-from sklearn.metrics import get_scorer
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
@@ -28,7 +27,6 @@ from kobai.sklearn.network import (
     mean_loss,
 )
 from kobai.sklearn.objectives import Objective
-from kobai.sklearn.onnx.estimators import to_onnx
 from kobai.sklearn.parameters import CONSTRAINTS, hidden_activations, hidden_sizes
 from kobai.sklearn.rows import row_wise
 from kobai.sklearn.stochastic import fit_stochastic
@@ -273,6 +271,8 @@ class BasePerceptron(BaseEstimator):
         >>> type(model.to_onnx())
         <class 'bytes'>
         """
+        from kobai.sklearn.onnx.estimators import to_onnx
+
         check_is_fitted(self)
         return to_onnx(self)
 
@@ -287,6 +287,8 @@ class BasePerceptron(BaseEstimator):
         """The score of what is held out, by the estimator's own measure or by a scorer."""
         if self.scoring is None:
             return self._score_of(part.x, part.y, part.score_weights)
+        from sklearn.metrics import get_scorer
+
         # Arrays without names of features are scored, whatever `X` was.
         nameless = copy.copy(self)
         nameless.__dict__.pop("feature_names_in_", None)

@@ -4,17 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from sklearn import neural_network
-
 from kobai.sklearn.classifier import MLPClassifier
 from kobai.sklearn.counterpart import copy_fit
 from kobai.sklearn.regressor import MLPRegressor
 from kobai.sklearn.targets import Labels
 
-_KINDS = (
-    (neural_network.MLPClassifier, MLPClassifier),
-    (neural_network.MLPRegressor, MLPRegressor),
-)
+_KINDS = {"MLPClassifier": MLPClassifier, "MLPRegressor": MLPRegressor}
 
 
 def from_sklearn(estimator: Any) -> MLPClassifier | MLPRegressor:
@@ -45,14 +40,16 @@ def from_sklearn(estimator: Any) -> MLPClassifier | MLPRegressor:
     >>> from_sklearn(theirs).predict([[1.0]]).round(3)
     array([1.])
     """
-    for theirs, ours in _KINDS:
-        if type(estimator) is theirs:
-            made = ours(**estimator.get_params())
+    from sklearn import neural_network
+
+    for name, ours in _KINDS.items():
+        if type(estimator) is getattr(neural_network, name):
+            made: MLPClassifier | MLPRegressor = ours(**estimator.get_params())
             copy_fit(estimator, made)
             if hasattr(estimator, "_label_binarizer"):
                 made._labels = Labels.of_binarizer(estimator._label_binarizer)
             if hasattr(made, "loss_curve_"):
                 made.validation_loss_curve_ = None if made.validation_scores_ is None else []
             return made
-    known = " or ".join(f"sklearn.neural_network.{theirs.__name__}" for theirs, _ in _KINDS)
+    known = " or ".join(f"sklearn.neural_network.{name}" for name in _KINDS)
     raise TypeError(f"estimator must be a {known}, got {type(estimator).__name__}")

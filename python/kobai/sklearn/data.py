@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from sklearn.base import is_classifier
-from sklearn.model_selection import train_test_split
 
 from kobai.sklearn.objectives import Objective
 
@@ -57,6 +56,8 @@ def held_out(estimator: Any, data: TrainingData, targets: Array) -> TrainingData
     ValueError
         If less than two samples are held out, or a class is too rare to be split.
     """
+    from sklearn.model_selection import train_test_split
+
     stratify = targets if is_classifier(estimator) and targets.shape[1] == 1 else None
     rows, others = train_test_split(
         data.rows,

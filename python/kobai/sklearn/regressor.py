@@ -7,7 +7,6 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 from sklearn.base import RegressorMixin
-from sklearn.metrics import r2_score
 from sklearn.utils import check_array, column_or_1d
 from sklearn.utils.metaestimators import available_if
 
@@ -163,6 +162,8 @@ class MLPRegressor(RegressorMixin, BasePerceptron):
         return outputs.ravel() if outputs.shape[1] == 1 else outputs
 
     def _score_of(self, x: Array, y: Array, weights: Array | None) -> float:
+        from sklearn.metrics import r2_score
+
         outputs = self._network_outputs(x, check_input=False)
         if not np.isfinite(outputs).all():
             return float("nan")

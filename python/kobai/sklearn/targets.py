@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.preprocessing import LabelBinarizer
 
 Array = npt.NDArray[Any]
 
@@ -20,21 +19,23 @@ class Labels:
         "binary", "multiclass", or "multilabel-indicator": what the targets of the first fit were.
     classes : ndarray
         What labels there are, sorted.
-    binarizer : LabelBinarizer
+    binarizer : sklearn.preprocessing.LabelBinarizer
         scikit-learn's knowledge of them.
     """
 
     def __init__(self, y: Any) -> None:
+        from sklearn.preprocessing import LabelBinarizer
+
         self._take(LabelBinarizer().fit(y))
 
     @classmethod
-    def of_binarizer(cls, binarizer: LabelBinarizer) -> Labels:
+    def of_binarizer(cls, binarizer: Any) -> Labels:
         """The classes that a fitted binarizer knows."""
         made = cls.__new__(cls)
         made._take(binarizer)
         return made
 
-    def _take(self, binarizer: LabelBinarizer) -> None:
+    def _take(self, binarizer: Any) -> None:
         self.binarizer = binarizer
         self.classes = binarizer.classes_
         self.kind: str = binarizer.y_type_
