@@ -119,7 +119,8 @@ class BasePerceptron(BaseEstimator):
         weights = None
         if sample_weight is not None:
             weights = _check_sample_weight(sample_weight, X)
-            weights = sample_weights("sample_weight", weights, (X.shape[0],))
+            # Copied, as targets are: they stay the same however long the fit takes.
+            weights = np.array(sample_weights("sample_weight", weights, (X.shape[0],)))
         targets = self._targets(y)
         objective = self._objective(targets)
         outputs = self._outputs(targets, objective)

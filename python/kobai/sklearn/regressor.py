@@ -144,7 +144,7 @@ class MLPRegressor(RegressorMixin, BasePerceptron):
         return X, check_array(y, ensure_2d=False, input_name="y", dtype=y.dtype)
 
     def _targets(self, y: Any) -> Array:
-        return np.asarray(y).reshape(len(y), -1)
+        return np.array(y).reshape(len(y), -1)
 
     def _objective(self, targets: Array) -> Objective:
         return regression_objective(self.loss, targets)

@@ -16,13 +16,24 @@ SparseRows = tuple[Array, Array, Array, int]
 def row_wise(x: Any) -> Any:
     """An array in C order; or a sparse matrix by rows, each in the order of its columns.
 
-    What is that already is not copied, and nothing is changed in place.
+    Numbers in that order are not copied, and nothing is changed in place. Where the elements of a
+    sparse matrix stand is copied, and then checked: SciPy's compiled code trusts it, and another
+    thread may write to `x` meanwhile.
+
+    Raises
+    ------
+    ValueError
+        If elements of a sparse matrix stand where there is no row or column.
     """
     if isinstance(x, np.ndarray):
         return np.ascontiguousarray(x)
-    rows = x.tocsr()
+    places = x.indices.copy(), x.indptr.copy()
+    own = type(x)((x.data, *places), shape=x.shape)
+    own.check_format(full_check=True)
+    rows = own.tocsr()
     if not rows.has_canonical_format:
-        rows = rows.copy() if rows is x else rows
+        if rows is own:
+            rows.data = rows.data.copy()
         rows.sum_duplicates()
     return rows
 

@@ -98,15 +98,17 @@ impl<T: Scalar> Tiles<T> {
         self.make_room_for_counted();
         for i in 0..count {
             let (columns, values) = rows.row(i);
-            let (mut tile, mut next) = (usize::MAX, 0);
+            let (mut tile, mut mask, mut next) = (usize::MAX, 0, 0);
             for (&column, &value) in columns.iter().zip(values) {
-                let value = N::from_f64(value.widen());
-                let b = (column as usize - first) / TILE_SIDE;
+                let place = column as usize - first;
+                let (b, bit) = (place / TILE_SIDE, place % TILE_SIDE);
                 if b != tile {
-                    (tile, next) = (b, self.places[b] + self.starts(b)[i] as usize);
+                    (tile, mask) = (b, self.masks(b)[i]);
+                    next = self.places[b] + self.starts(b)[i] as usize;
                 }
-                if value != N::zero() {
-                    self.values[next] = T::from_f64(value.widen());
+                // The value may be another by now, as others may write to it.
+                if mask >> bit & 1 == 1 {
+                    self.values[next] = T::from_f64(N::from_f64(value.widen()).widen());
                     next += 1;
                 }
             }
@@ -311,7 +313,9 @@ impl<S: Scalar, T: Scalar, N: Scalar> Kernel for Copy<'_, '_, T, S, N> {
         let Self { tiles, rows, .. } = self;
         for i in tiles.copied..rows.rows() {
             for (b, elements) in rows.row(i).chunks(TILE_SIDE).enumerate() {
-                let _ = take_nonzero::<S, N, T, L>(elements, tiles.row_buffer(i, b));
+                // Others may have written to the row since it was counted.
+                let mask = take_nonzero::<S, N, T, L>(elements, tiles.row_buffer(i, b));
+                tiles.set_mask(i, b, mask);
             }
         }
         tiles.copied = rows.rows();
