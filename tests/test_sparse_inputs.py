@@ -7,8 +7,8 @@ import kobai
 from kobai import MultiLayerNet, _core
 
 FLOATS = (np.float32, np.float64)
-SHAPES = [(5, 3), (70, 64), (130, 65), (90, 200)]
-DENSITIES = [0.0, 0.05, 0.3, 0.7]
+SHAPES = [(5, 3), (70, 64), (130, 65), (90, 200), (150, 700)]
+DENSITIES = [0.0, 0.01, 0.05, 0.3, 0.7]
 
 
 @pytest.fixture

@@ -10,12 +10,16 @@ use crate::numeric::matrix::{Matrix, MatrixRef};
 use crate::numeric::reduce::add_to;
 use crate::numeric::scalar::Scalar;
 use crate::parallel::{for_each, Threads};
-use crate::sparse::shard::Shard;
+use crate::sparse::shard::{Form, Shard};
 use crate::sparse::tiles::TILE_SIDE;
 use crate::sparse::transposed_times_dense::ElementMap;
 
 /// How many columns of a sparse input make a piece of work.
 pub const SPARSE_COLUMNS: usize = 2 * TILE_SIDE;
+
+/// About how many numbers of the result make a piece of work, for an input whose elements are lists: a
+/// first-level cache holds them, and what is done to them next finds them there.
+const LISTED_NUMBERS: usize = 1 << 11;
 
 /// How many columns of a dense input make a piece of work, at most.
 const DENSE_COLUMNS: usize = 112;
@@ -81,7 +85,7 @@ impl<'a, T: Scalar> WeightProduct<'a, T> {
     ) -> impl Iterator<Item = Piece<'s, T, P>> {
         let inputs = self.inputs();
         let units = sink.len() / inputs;
-        let columns = self.piece_columns();
+        let columns = self.piece_columns(units);
         let starts = (0..inputs).step_by(columns);
         let sinks = sink.chunks(columns * units);
         starts.zip(sinks).map(move |(start, sink)| Piece {
@@ -100,8 +104,9 @@ impl<'a, T: Scalar> WeightProduct<'a, T> {
     }
 
     /// How many columns make a piece of work: of a dense input about a hundred, in an even number of pieces.
-    fn piece_columns(&self) -> usize {
+    fn piece_columns(&self, units: usize) -> usize {
         match (&self.factor, self.inputs()) {
+            (Factor::Shard(x), _) if x.form() == Form::Lists => (LISTED_NUMBERS / units).max(1),
             (Factor::Shard(_), _) => SPARSE_COLUMNS,
             (_, inputs) if inputs <= DENSE_COLUMNS && self.dense_flops() < MIN_CUT_FLOPS => inputs,
             (_, inputs) => {

@@ -101,6 +101,23 @@ pub struct CsrSelection<'a, S> {
 }
 
 impl<'a, S: Scalar> CsrSelection<'a, S> {
+    /// The first column of the matrix that may be among these.
+    #[inline(always)]
+    #[must_use]
+    // Columns of elements are numbers of 32 bits.
+    #[allow(clippy::cast_possible_truncation)]
+    pub fn first_column(&self) -> u32 {
+        self.columns.start as u32
+    }
+
+    /// How many elements of the matrix are stored in these rows.
+    #[must_use]
+    pub fn stored(&self) -> usize {
+        let starts = self.matrix.starts;
+        let rows = (0..self.rows.len()).map(|i| self.rows.number(i));
+        rows.map(|row| starts[row + 1] - starts[row]).sum()
+    }
+
     /// The elements of row `i` of these rows: columns, counted from those of the matrix, and values.
     #[must_use]
     pub fn row(&self, i: usize) -> (&'a [u32], &'a [S]) {

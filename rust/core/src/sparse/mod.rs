@@ -1,9 +1,12 @@
 //! Batches without their zeros, and their products with dense matrices.
 
 pub(crate) mod bitset;
+pub(crate) mod column_lists;
 pub(crate) mod compress;
 pub(crate) mod csr;
+pub(crate) mod list_products;
 pub(crate) mod packed;
+pub(crate) mod row_lists;
 pub(crate) mod rows;
 pub(crate) mod selection;
 pub(crate) mod shard;
@@ -75,10 +78,11 @@ impl<T: Scalar> Sparse<T> {
     ) -> Result<(), TooDense> {
         let budgets: Vec<_> = self.budgets().collect();
         let blocks = budgets.len();
+        let form = rows.form();
         let mut by_rows: Vec<Vec<_>> = (0..blocks).map(|_| Vec::new()).collect();
         for shard in &mut self.shards {
             let columns = shard.columns();
-            for (by_rows, block) in by_rows.iter_mut().zip(shard.empty_blocks(blocks)) {
+            for (by_rows, block) in by_rows.iter_mut().zip(shard.empty_blocks(blocks, form)) {
                 by_rows.push((columns.clone(), block));
             }
         }
@@ -186,7 +190,7 @@ impl<T: Scalar> Sparse<T> {
         let (b, row) = (n / self.block_rows, n % self.block_rows);
         for shard in &self.shards {
             let first = shard.columns().start;
-            shard.blocks()[b].for_each(row, |column, value| visit(first + column, value));
+            shard.for_each(b, row, |column, value| visit(first + column, value));
         }
     }
 

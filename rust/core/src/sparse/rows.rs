@@ -4,8 +4,11 @@ use std::ops::Range;
 
 use crate::numeric::matrix::{Matrix, MatrixRef};
 use crate::numeric::scalar::Scalar;
+use crate::parallel::tuning::MAX_LISTED_PER_TILE;
 use crate::sparse::csr::{CsrRef, CsrSelection};
 use crate::sparse::selection::{RowNumbers, Selection};
+use crate::sparse::shard::Form;
+use crate::sparse::tiles::TILE_SIDE;
 
 /// Rows of inputs, not copied.
 #[derive(Debug, Clone, Copy)]
@@ -101,6 +104,22 @@ impl<'a, S: Scalar> SelectedRows<'a, S> {
             rows,
             columns: 0..matrix.cols(),
         })
+    }
+
+    /// How their elements are best kept: as lists if most tiles of a row would be empty.
+    #[must_use]
+    pub fn form(&self) -> Form {
+        match self {
+            Self::Dense(_) => Form::Tiles,
+            Self::Csr(rows) => {
+                let tiles = rows.rows.len() * rows.columns.len().div_ceil(TILE_SIDE);
+                if rows.stored() <= MAX_LISTED_PER_TILE * tiles {
+                    Form::Lists
+                } else {
+                    Form::Tiles
+                }
+            }
+        }
     }
 
     /// Some of these rows, and some of these columns, both counted from the first one here.

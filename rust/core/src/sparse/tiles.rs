@@ -167,6 +167,12 @@ impl<T: Scalar> Tiles<T> {
         tiles.map(|b| self.count(b)).sum()
     }
 
+    /// The number of elements.
+    #[must_use]
+    pub fn count_all(&self) -> usize {
+        self.count_in(0..self.tiles())
+    }
+
     /// The largest absolute value, 0 for none; infinite or NaN where such a value occurs.
     #[must_use]
     pub fn max_abs(&self) -> T {

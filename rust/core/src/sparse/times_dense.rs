@@ -34,7 +34,8 @@ pub struct TimesDense<'a, T> {
 pub struct IsFinite(OnceLock<bool>);
 
 impl IsFinite {
-    fn of<T: Scalar>(&self, matrix: MatrixRef<'_, T>) -> bool {
+    /// Whether those of `matrix` are.
+    pub fn of<T: Scalar>(&self, matrix: MatrixRef<'_, T>) -> bool {
         *self.0.get_or_init(|| all_finite(matrix.data()))
     }
 }

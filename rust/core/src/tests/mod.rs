@@ -6,6 +6,7 @@ mod closed_forms;
 mod complex;
 mod draw;
 mod evaluators;
+mod lists;
 mod products;
 mod rounding;
 mod search;

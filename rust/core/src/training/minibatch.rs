@@ -157,7 +157,8 @@ pub fn fill_shard<S: Scalar, T: Scalar, W: Scalar>(
     samples: &[usize],
 ) {
     let (columns, block) = (shard.columns(), block_rows(samples.len()));
-    let pieces = shard.empty_blocks(samples.len().div_ceil(block));
+    let form = data.x.of_list(samples).form();
+    let pieces = shard.empty_blocks(samples.len().div_ceil(block), form);
     for (samples, mut piece) in samples.chunks(block).zip(pieces) {
         // Together with the other shards: see `Sparse::is_sparse`.
         let max_nonzeros = nonzero_budget(SPARSE_DENSITY, (samples.len(), data.x.cols()));
