@@ -280,9 +280,9 @@ impl<'a, 'n, T: Scalar> Sizes<'a, 'n, T> {
         product([2, self.samples, self.layers()[0].units(), self.bytes])
     }
 
-    /// The rows of a batch, and its targets.
+    /// The rows of a batch and of the next one, and targets.
     fn batch(&self) -> usize {
         let targets = product([self.samples, self.network.classes().max(2), self.bytes]);
-        self.inputs().saturating_add(targets)
+        sum([self.inputs(), self.inputs(), targets])
     }
 }

@@ -6,7 +6,6 @@ use crate::network::losses::{Loss, Targets};
 use crate::network::Network;
 use crate::numeric::matmul::{multiply, Operand};
 use crate::numeric::matrix::{Matrix, MatrixRef};
-use crate::numeric::reduce::all_finite;
 use crate::numeric::scalar::Scalar;
 use crate::parallel::{row_blocks, Threads};
 
@@ -52,7 +51,7 @@ impl<T: Scalar> Backprop<T> {
             .enumerate()
             .map(|(l, deltas)| PreparedLayer {
                 input: l.checked_sub(1).map(|below| self.forward.post(below)),
-                terms: Terms::one(deltas.view(), all_finite(deltas.data())),
+                terms: Terms::one(deltas.view()),
                 quotients: None,
             });
         Prepared {

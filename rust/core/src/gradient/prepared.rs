@@ -9,7 +9,7 @@ use crate::gradient::weight_product::{multiply, Delivery, WeightProduct};
 use crate::network::input::Input;
 use crate::network::parameters::{LayerParts, PerLayer};
 use crate::numeric::matrix::MatrixRef;
-use crate::numeric::reduce::column_sums;
+use crate::numeric::reduce::{all_finite, column_sums};
 use crate::numeric::scalar::Scalar;
 use crate::numeric::vecmath::odd_chebyshev;
 use crate::parallel::Threads;
@@ -26,17 +26,23 @@ pub struct Terms<'a, T> {
     /// Smaller matrices whose columns have the same sums, if they are at hand.
     column_sums: Option<Vec<MatrixRef<'a, T>>>,
     max_input: T,
-    are_finite: bool,
+    /// Whether no number of theirs is infinite or NaN, if that is known.
+    are_finite: Option<bool>,
 }
 
 impl<'a, T: Scalar> Terms<'a, T> {
-    /// One term, of shape (samples, units), which holds no infinity and no NaN if `is_finite`.
+    /// One term, of shape (samples, units).
     #[must_use]
-    pub fn one(term: MatrixRef<'a, T>, is_finite: bool) -> Self {
-        Self::many(vec![term], None, T::one(), is_finite)
+    pub fn one(term: MatrixRef<'a, T>) -> Self {
+        Self {
+            each: vec![term],
+            column_sums: None,
+            max_input: T::one(),
+            are_finite: None,
+        }
     }
 
-    /// Several terms.
+    /// Several terms, which hold no infinity and no NaN if `are_finite`.
     #[must_use]
     pub fn many(
         each: Vec<MatrixRef<'a, T>>,
@@ -48,7 +54,7 @@ impl<'a, T: Scalar> Terms<'a, T> {
             each,
             column_sums,
             max_input,
-            are_finite,
+            are_finite: Some(are_finite),
         }
     }
 
@@ -73,7 +79,8 @@ impl<'a, T: Scalar> Terms<'a, T> {
     /// Whether no number of theirs is infinite or NaN.
     #[must_use]
     pub fn are_finite(&self) -> bool {
-        self.are_finite
+        let all = || self.each.iter().all(|term| all_finite(term.data()));
+        self.are_finite.unwrap_or_else(all)
     }
 
     fn write_bias(&self, out: &mut [T]) {

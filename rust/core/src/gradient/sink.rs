@@ -5,6 +5,7 @@ use crate::gradient::updates::StepMut;
 use crate::network::parameters::{ParametersMut, PerLayer};
 use crate::network::Network;
 use crate::numeric::scalar::Scalar;
+use crate::numeric::simd::{dispatch, Kernel, Level};
 use crate::parallel::workspace::with_buffer;
 
 /// What becomes of some numbers of a gradient, of type `T`.
@@ -52,8 +53,27 @@ impl<'a, T: Scalar> WriteMut<'a, T> {
 fn add_decay<T: Scalar, P: Scalar>(gradient: &mut [T], weights: &[P], weight_decay: f64) {
     if weight_decay > 0.0 {
         let weight_decay = T::from_f64(weight_decay);
-        for (g, w) in gradient.iter_mut().zip(weights) {
-            *g += weight_decay * T::from_f64(w.widen());
+        dispatch(AddDecay {
+            gradient,
+            weights,
+            weight_decay,
+        });
+    }
+}
+
+struct AddDecay<'a, T, P> {
+    gradient: &'a mut [T],
+    weights: &'a [P],
+    weight_decay: T,
+}
+
+impl<T: Scalar, P: Scalar> Kernel for AddDecay<'_, T, P> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Level>(self) {
+        for (g, w) in self.gradient.iter_mut().zip(self.weights) {
+            *g += self.weight_decay * T::from_f64(w.widen());
         }
     }
 }

@@ -91,8 +91,8 @@ impl<'a, T: Scalar> Batch<'a, T> {
             BatchRows::Single(x) => Self::Cast(x.cast()),
             BatchRows::Csr(x) if is_sparse(x, threads, sparse) => Self::Sparse(sparse),
             BatchRows::Csr(x) => {
-                let mut rows = Matrix::default();
-                x.copy_rows(0..x.rows(), |value| value, &mut rows);
+                let mut rows = Matrix::zeros(x.rows(), x.cols());
+                x.copy_rows(0..x.rows(), |value| value, rows.data_mut());
                 Self::Cast(rows)
             }
         }

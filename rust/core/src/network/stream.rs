@@ -119,7 +119,8 @@ impl<'a, T: Scalar> Stream<'a, T> {
                 times(cast.view(), layer.weights, layer.bias, out);
             }),
             BatchRows::Csr(x) => with_cached(self.block_len(), |dense: &mut Matrix<T>| {
-                x.copy_rows(rows, |value| value, dense);
+                dense.reshape(rows.len(), x.cols());
+                x.copy_rows(rows, |value| value, dense.data_mut());
                 times(dense.view(), layer.weights, layer.bias, out);
             }),
         }

@@ -154,9 +154,13 @@ pub fn multiply<T: Scalar>(a: Operand<'_, T>, b: Operand<'_, T>, add: bool, out:
     }
     #[cfg(target_arch = "x86_64")]
     if let Some(level) = level() {
-        // SAFETY: the factors and the product have been found to lie within their data, and the
-        // processor to have the instructions.
-        return unsafe { by_kernels(level, &a, &b, add, out) };
+        let cut = even_cut(level, size_of::<T>(), a.cols, b.cols);
+        for columns in [0..cut, cut..b.cols] {
+            // SAFETY: the factors and the product have been found to lie within their data, and the
+            // processor to have the instructions.
+            unsafe { by_kernels(level, &a, (&b, columns), add, out) };
+        }
+        return;
     }
     let beta = if add { T::one() } else { T::zero() };
     // SAFETY: as above.
@@ -172,18 +176,45 @@ fn level() -> Option<kernels::InstrSet> {
     }
 }
 
+/// Where to cut the columns of a product in two, so that both parts keep the processor busy; 0 if nowhere.
+///
+/// The kernels take strips of three (AVX2) or six (AVX-512) registers of columns. What is left behind the last
+/// whole strip, if it is no more than one register, they take at half the rate: its four sums wait for one
+/// another. A cut one third before the end of that strip makes two parts of two registers or more. Measured
+/// with 100 columns, AVX-512: 0.90 to 0.94 of the time; the sums, and so the bits, are the same.
+#[cfg(target_arch = "x86_64")]
+fn even_cut(level: kernels::InstrSet, bytes: usize, depth: usize, columns: usize) -> usize {
+    /// Shallower products are not worth a second call.
+    const MIN_DEPTH: usize = 32;
+    let (register, registers) = match level {
+        kernels::InstrSet::Avx512 => (64 / bytes, 6),
+        kernels::InstrSet::Avx256 => (32 / bytes, 3),
+    };
+    let strip = registers * register;
+    let (whole, rest) = (columns / strip * strip, columns % strip);
+    if depth < MIN_DEPTH || whole == 0 || rest == 0 || rest > register {
+        return 0;
+    }
+    whole - strip / 3
+}
+
+/// Computes some columns of a product.
+///
 /// # Safety
-/// Both factors [lie within](Operand::is_within) their data, their shapes chain, `out` holds the product,
-/// and the processor has the instructions.
+/// Both factors [lie within](Operand::is_within) their data, their shapes chain, `out` holds the whole product,
+/// there are such columns, and the processor has the instructions.
 #[cfg(target_arch = "x86_64")]
 #[allow(clippy::cast_possible_wrap)]
 unsafe fn by_kernels<T: Scalar>(
     level: kernels::InstrSet,
     a: &Operand<'_, T>,
-    b: &Operand<'_, T>,
+    (b, columns): (&Operand<'_, T>, std::ops::Range<usize>),
     add: bool,
     out: &mut [T],
 ) {
+    if columns.is_empty() || a.rows == 0 {
+        return;
+    }
     let ((a_row, a_col), (b_row, b_col)) = (a.strides(), b.strides());
     let accumulate = if add {
         kernels::Accum::Add
@@ -200,9 +231,9 @@ unsafe fn by_kernels<T: Scalar>(
             kernels::IType::U64,
             level,
             a.rows,
-            b.cols,
+            columns.len(),
             a.cols,
-            out.as_mut_ptr().cast(),
+            out.as_mut_ptr().add(columns.start).cast(),
             b.cols as isize,
             1,
             none,
@@ -215,7 +246,7 @@ unsafe fn by_kernels<T: Scalar>(
             false,
             none,
             0,
-            b.data.as_ptr().cast(),
+            b.data.as_ptr().add(columns.start * b.col_stride).cast(),
             b_row,
             b_col,
             false,
@@ -285,6 +316,8 @@ mod tests {
             (16, 50, 3),
             (50, 100, 17),
             (97, 130, 50),
+            (33, 40, 100),
+            (9, 70, 25),
         ] {
             agree::<f32>(m, k, n);
             agree::<f64>(m, k, n);

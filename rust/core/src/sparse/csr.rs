@@ -1,7 +1,6 @@
 //! Matrices that come by their non-zero elements, row after row.
 
 use crate::error::Error;
-use crate::numeric::matrix::Matrix;
 use crate::numeric::scalar::Scalar;
 use crate::sparse::selection::RowNumbers;
 
@@ -77,13 +76,12 @@ impl<'a, S: Scalar> CsrRef<'a, S> {
     /// Some rows with their zeros, each number changed by `cast`.
     pub fn copy_rows<W: Scalar>(
         &self,
-        rows: impl ExactSizeIterator<Item = usize>,
+        rows: impl Iterator<Item = usize>,
         cast: impl Fn(S) -> W,
-        out: &mut Matrix<W>,
+        out: &mut [W],
     ) {
-        out.reshape(rows.len(), self.cols);
-        out.data_mut().fill(W::zero());
-        for (out, i) in out.data_mut().chunks_exact_mut(self.cols).zip(rows) {
+        out.fill(W::zero());
+        for (out, i) in out.chunks_exact_mut(self.cols).zip(rows) {
             let (columns, values) = self.row(i);
             for (&column, &value) in columns.iter().zip(values) {
                 out[column as usize] = cast(value);

@@ -2,9 +2,10 @@
 
 use std::ops::Range;
 
-use crate::numeric::matrix::{Matrix, MatrixRef};
+use crate::numeric::matrix::MatrixRef;
 use crate::numeric::scalar::Scalar;
-use crate::parallel::tuning::MAX_LISTED_PER_TILE;
+use crate::numeric::simd::prefetch;
+use crate::parallel::tuning::{MAX_LISTED_PER_TILE, PREFETCH_ROWS};
 use crate::sparse::csr::{CsrRef, CsrSelection};
 use crate::sparse::selection::{RowNumbers, Selection};
 use crate::sparse::shard::Form;
@@ -65,21 +66,24 @@ impl<'a, S: Scalar> RowsRef<'a, S> {
         }
     }
 
-    /// Writes some rows with their zeros, each number changed by `cast`.
-    pub fn copy_rows<W: Scalar>(
-        &self,
-        rows: impl ExactSizeIterator<Item = usize>,
-        cast: impl Fn(S) -> W,
-        out: &mut Matrix<W>,
-    ) {
+    /// Writes some rows with their zeros, each number changed by `cast`, to `out`.
+    pub fn copy_rows<W: Scalar>(&self, rows: &[usize], cast: impl Fn(S) -> W, out: &mut [W]) {
         let x = match self {
             Self::Dense(x) => x,
-            Self::Csr(x) => return x.copy_rows(rows, cast, out),
+            Self::Csr(x) => return x.copy_rows(rows.iter().copied(), cast, out),
         };
-        out.reshape(rows.len(), x.cols());
-        for (out, i) in out.data_mut().chunks_exact_mut(x.cols()).zip(rows) {
-            for (out, &value) in out.iter_mut().zip(x.row(i)) {
-                *out = cast(value);
+        let mut upcoming = rows.iter().skip(PREFETCH_ROWS);
+        for (out, &i) in out.chunks_exact_mut(x.cols()).zip(rows) {
+            let upcoming = upcoming.next().map_or(&[][..], |&i| x.row(i));
+            let mut upcoming = upcoming.chunks(TILE_SIDE);
+            let parts = x.row(i).chunks(TILE_SIDE);
+            for (out, values) in out.chunks_mut(TILE_SIDE).zip(parts) {
+                if let Some(values) = upcoming.next() {
+                    prefetch(values);
+                }
+                for (out, &value) in out.iter_mut().zip(values) {
+                    *out = cast(value);
+                }
             }
         }
     }

@@ -50,8 +50,8 @@ impl<W: Scalar> MiniBatchTargets<W> {
             }
             TargetValues::Dense(t) => {
                 let widened = |value: T| W::from_f64(value.widen());
-                let rows = samples.iter().copied();
-                RowsRef::Dense(t).copy_rows(rows, widened, &mut self.rows);
+                self.rows.reshape(samples.len(), t.cols());
+                RowsRef::Dense(t).copy_rows(samples, widened, self.rows.data_mut());
                 self.are_labels = false;
             }
         }
@@ -87,6 +87,21 @@ pub struct MiniBatch<W> {
     rows: Matrix<W>,
     sparse: Sparse<W>,
     is_sparse: bool,
+    /// Where rows of the next batch are gathered while this one is read.
+    next: Matrix<W>,
+}
+
+/// Some rows of the next batch, to be gathered.
+pub struct Gather<'a, W> {
+    samples: &'a [usize],
+    rows: &'a mut [W],
+}
+
+impl<W: Scalar> Gather<'_, W> {
+    /// Copies them, rounded to the network's type `T` on their way.
+    pub fn run<S: Scalar, T: Scalar>(self, data: &Dataset<'_, S, T>) {
+        data.x.copy_rows(self.samples, cast::<S, T, W>, self.rows);
+    }
 }
 
 impl<W: Scalar> Default for MiniBatch<W> {
@@ -95,6 +110,7 @@ impl<W: Scalar> Default for MiniBatch<W> {
             rows: Matrix::zeros(0, 0),
             sparse: Sparse::default(),
             is_sparse: false,
+            next: Matrix::zeros(0, 0),
         }
     }
 }
@@ -114,9 +130,52 @@ impl<W: Scalar> MiniBatch<W> {
         let rows = data.x.of_list(samples);
         self.is_sparse = self.sparse.try_fill::<S, T>(&rows, threads).is_ok();
         if !self.is_sparse {
-            let rows = samples.iter().copied();
-            data.x.copy_rows(rows, cast::<S, T, W>, &mut self.rows);
+            self.rows.reshape(samples.len(), data.x.cols());
+            data.x
+                .copy_rows(samples, cast::<S, T, W>, self.rows.data_mut());
         }
+    }
+
+    /// This batch, and the rows of the next one, which can be gathered while this one is read. If this one is
+    /// sparse, the next one is likely to be so, too: then it has to be [filled](Self::fill).
+    pub fn input_and_next<'a, S: Scalar, T: Scalar>(
+        &'a mut self,
+        data: &Dataset<'_, S, T>,
+        samples: &'a [usize],
+    ) -> (Input<'a, W>, Vec<Gather<'a, W>>) {
+        if self.is_sparse {
+            return (Input::Sparse(&self.sparse), Vec::new());
+        }
+        let (cols, block) = (data.x.cols(), block_rows(samples.len()));
+        self.next.reshape(samples.len(), cols);
+        let rows = self.next.data_mut().chunks_mut((block * cols).max(1));
+        let blocks = samples.chunks(block).zip(rows);
+        let gathers = blocks.map(|(samples, rows)| Gather { samples, rows });
+        (Input::Dense(self.rows.view()), gathers.collect())
+    }
+
+    /// Makes this the next batch, of `samples`, whose rows have been gathered if this one is dense.
+    pub fn turn<S: Scalar, T: Scalar>(
+        &mut self,
+        data: &Dataset<'_, S, T>,
+        samples: &[usize],
+        threads: Threads<'_>,
+    ) {
+        if self.is_sparse || !self.is_next_dense() {
+            return self.fill(data, samples, threads);
+        }
+        std::mem::swap(&mut self.rows, &mut self.next);
+    }
+
+    /// Whether a block of the gathered rows has too many elements for the batch to be sparse.
+    fn is_next_dense(&self) -> bool {
+        let (cols, block) = (self.next.cols(), block_rows(self.next.rows()));
+        let mut blocks = self.next.data().chunks((block * cols).max(1));
+        blocks.any(|block| {
+            let budget = nonzero_budget(SPARSE_DENSITY, (block.len(), 1));
+            let count = block.iter().filter(|&&x| x != W::zero()).count();
+            budget.is_none_or(|max_nonzeros| count > max_nonzeros)
+        })
     }
 
     /// Makes this a batch of `samples`; what its shards hold is that of the last batch until

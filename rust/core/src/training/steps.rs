@@ -14,7 +14,7 @@ use crate::error::Error;
 use crate::gradient::prepared::Prepared;
 use crate::gradient::sink::GradientSink;
 use crate::gradient::updates::{steps, Update};
-use crate::gradient::weight_product::pieces;
+use crate::gradient::weight_product::{pieces, Piece};
 use crate::network::forward::Begin;
 use crate::network::input::Input;
 use crate::network::losses::{Loss, Targets};
@@ -23,7 +23,7 @@ use crate::network::Network;
 use crate::numeric::scalar::Scalar;
 use crate::parallel::{for_each_from_both_ends, Threads};
 use crate::sparse::shard::shard_columns;
-use crate::training::minibatch::{Dataset, MiniBatch, MiniBatchTargets};
+use crate::training::minibatch::{Dataset, Gather, MiniBatch, MiniBatchTargets};
 use crate::training::shard_step::{ShardProduct, ShardStep};
 use crate::training::widened::{buffer_for, either, widened};
 use crate::training::{OptimizerSteps, Trained};
@@ -47,6 +47,18 @@ pub trait GradientPass<C: Scalar>: Sync {
 
     /// Its gradient.
     fn prepared(&self) -> Prepared<'_, C>;
+}
+
+/// What there is to do between two passes.
+enum Work<'w, P, C> {
+    /// The step of the weights of a shard, and its part of the next batch.
+    Shard(ShardStep<'w, P, C>),
+    /// The step of some other weights.
+    Piece(Piece<'w, C, P>),
+    /// Some rows of the next batch.
+    Gather(Gather<'w, C>),
+    /// What is left.
+    Rest(Box<dyn FnOnce() + Send + 'w>),
 }
 
 /// A run of steps: parameters of type `P`, gradients of type `C`, inputs of type `S`.
@@ -134,11 +146,17 @@ impl<'a, S: Scalar, P: Scalar, C: Scalar, G: GradientPass<C>> Steps<'a, S, P, C,
 
     /// Takes the step that waits, and reads the next batch; returns the loss before the step.
     fn advance(&mut self, next: Option<&[usize]>) -> Option<C> {
-        let loss = if self.is_sharded {
-            self.advance_shards(next)
-        } else {
-            self.advance_whole(next)
-        };
+        let loss = self.step_and_read(next);
+        if let (Some(samples), false) = (next, self.is_sharded) {
+            for (buffer, numbers) in self.widened.slices_mut().zip(self.parameters.slices()) {
+                widened(numbers, buffer);
+            }
+            if self.is_prepared {
+                self.batch.turn(self.data, samples, self.threads);
+            } else {
+                self.batch.fill(self.data, samples, self.threads);
+            }
+        }
         self.taken += usize::from(self.is_prepared);
         self.is_prepared = false;
         loss.map(|mean| C::from_f64(mean.widen() + self.penalty))
@@ -155,78 +173,71 @@ impl<'a, S: Scalar, P: Scalar, C: Scalar, G: GradientPass<C>> Steps<'a, S, P, C,
             .map_or_else(|| self.network.weight_decay(), |each| each[step])
     }
 
-    fn advance_whole(&mut self, next: Option<&[usize]>) -> Option<C> {
+    /// Takes the step that waits. Of the next batch it reads the targets, and the inputs as far as they can be
+    /// read meanwhile.
+    fn step_and_read(&mut self, next: Option<&[usize]>) -> Option<C> {
+        let (data, pass, network_loss) = (self.data, &self.pass, self.network.loss());
         let update = self.update();
-        let loss = self.is_prepared.then(|| {
-            let sinks = steps(&mut self.parameters, &mut self.states, update);
-            let sinks = sinks.map(GradientSink::Step);
-            self.pass
-                .prepared()
-                .deliver(self.batch.input(), sinks, self.threads);
-            self.pass.loss(self.network.loss(), &self.targets.view())
-        });
-        if let Some(samples) = next {
-            for (buffer, numbers) in self.widened.slices_mut().zip(self.parameters.slices()) {
-                widened(numbers, buffer);
-            }
-            self.batch.fill(self.data, samples, self.threads);
-            self.targets.fill(self.data.targets, samples);
-        }
-        loss
-    }
-
-    fn advance_shards(&mut self, next: Option<&[usize]>) -> Option<C> {
-        if let Some(samples) = next {
-            self.batch.reshape(self.data, samples);
-        }
-        let prepared = self.is_prepared.then(|| self.pass.prepared());
+        let targets = &mut self.targets;
+        let prepared = self.is_prepared.then(|| pass.prepared());
         let layers = prepared.as_ref().map(|prepared| &prepared.layers[..]);
-        let update = self.update();
         let mut steps = steps(&mut self.parameters, &mut self.states, update).layers;
-        let first_buffer = self.widened.as_mut().layers.into_iter().next();
-        let (data, targets, pass) = (self.data, &mut self.targets, &self.pass);
-        let network_loss = self.network.loss();
-        let first = steps.remove(0);
-        let shards = self.batch.shards_mut();
-        let shards = ShardStep::all(shards, first, first_buffer, &mut self.products);
         let mut products = Vec::new();
+        let mut work = Vec::new();
+        let mut others = Vec::new();
+        let mut input = None;
+        if self.is_sharded {
+            if let Some(samples) = next {
+                self.batch.reshape(data, samples);
+            }
+            let first_buffer = self.widened.as_mut().layers.into_iter().next();
+            let shards = self.batch.shards_mut();
+            let first = steps.remove(0);
+            let shards = ShardStep::all(shards, first, first_buffer, &mut self.products);
+            work.extend(shards.into_iter().map(Work::Shard));
+        } else if self.is_prepared {
+            let (batch, gathers) = self.batch.input_and_next(data, next.unwrap_or_default());
+            input = Some(batch);
+            others.extend(gathers.into_iter().map(Work::Gather));
+        }
         let mut biases = Vec::new();
-        for (layer, step) in layers.into_iter().flatten().skip(1).zip(steps) {
-            if let Some(input) = layer.input {
+        let above = usize::from(self.is_sharded);
+        for (layer, step) in layers.into_iter().flatten().skip(above).zip(steps) {
+            if let Some(input) = layer.input.map(Input::Dense).or(input) {
                 let sink = GradientSink::Step(step.weights);
-                layer.add_products(Input::Dense(input), sink, &mut products);
+                layer.add_products(input, sink, &mut products);
             }
             biases.extend(step.bias.map(|step| (layer, GradientSink::Step(step))));
         }
         let mut loss = None;
-        let mut work: Vec<Box<dyn FnOnce() + Send + '_>> = Vec::new();
-        for mut shard in shards {
-            work.push(Box::new(move || {
+        others.push(Work::Rest(Box::new(|| {
+            loss = layers.map(|_| pass.loss(network_loss, &targets.view()));
+            for (layer, sink) in biases {
+                layer.deliver_bias(sink);
+            }
+            if let Some(samples) = next {
+                targets.fill(data.targets, samples);
+            }
+        })));
+        // Threads take work from both ends: each meets its own shard again, and small work is left to whoever is
+        // ready first.
+        let mut pieces = pieces(&mut products).map(Work::Piece);
+        work.extend(pieces.by_ref().take(usize::from(!self.is_sharded)));
+        let at = work.len().min(1);
+        work.splice(at..at, others.into_iter().chain(pieces));
+        for_each_from_both_ends(self.threads, work.into_iter(), |work| match work {
+            Work::Shard(mut shard) => {
                 if let Some([first, ..]) = layers {
                     shard.step(first);
                 }
                 if let Some(samples) = next {
                     shard.read(data, samples);
                 }
-            }));
-        }
-        // Threads take work from both ends, so that each meets its own shard again.
-        work.insert(
-            1,
-            Box::new(|| {
-                loss = layers.map(|_| pass.loss(network_loss, &targets.view()));
-                for (layer, sink) in biases {
-                    layer.deliver_bias(sink);
-                }
-                if let Some(samples) = next {
-                    targets.fill(data.targets, samples);
-                }
-            }),
-        );
-        for piece in pieces(&mut products) {
-            work.insert(1, Box::new(|| piece.deliver()));
-        }
-        for_each_from_both_ends(self.threads, work.into_iter(), |work| work());
+            }
+            Work::Piece(piece) => piece.deliver(),
+            Work::Gather(gather) => gather.run(data),
+            Work::Rest(rest) => rest(),
+        });
         loss
     }
 

@@ -93,16 +93,32 @@ impl LossFunction for CrossEntropy {
 /// The loss of a sample, inside a [`Kernel`]. A score of minus infinity excludes its class.
 #[inline(always)]
 fn loss<T: Scalar, L: Level>(scores: impl Iterator<Item = T> + Clone, target: Target<'_, T>) -> T {
-    let mut largest = T::neg_infinity();
-    for score in scores.clone() {
-        // Written so that a NaN is passed over; it comes back through its exponential.
-        largest = if score > largest { score } else { largest };
-    }
+    let largest = max_score(scores.clone());
     let mut total = T::zero();
     for score in scores.clone() {
         total += exp::<T, L>(score - largest);
     }
-    let logarithm = ln::<T, L>(total);
+    weighed(scores, target, (largest, total, ln::<T, L>(total)))
+}
+
+#[inline(always)]
+fn max_score<T: Scalar>(scores: impl Iterator<Item = T>) -> T {
+    let mut largest = T::neg_infinity();
+    for score in scores {
+        // Written so that a NaN is passed over; it comes back through its exponential.
+        largest = if score > largest { score } else { largest };
+    }
+    largest
+}
+
+/// The loss of a sample by its largest score, the sum of the exponentials of what its scores are less than
+/// that, and the logarithm of the sum.
+#[inline(always)]
+fn weighed<T: Scalar>(
+    scores: impl Iterator<Item = T>,
+    target: Target<'_, T>,
+    (largest, total, logarithm): (T, T, T),
+) -> T {
     let mut loss = T::zero();
     for (k, score) in scores.enumerate() {
         let t = target.weight(k);
@@ -124,17 +140,36 @@ struct Mean<'a, T>(&'a Scored<'a, T>);
 impl<T: Scalar> Kernel for Mean<'_, T> {
     type Output = T;
 
+    /// The same sums as [`loss`], each function in one loop over all samples, so that vectors are whole.
     #[inline(always)]
     fn run<L: Level>(self) -> T {
         let Scored {
             scores, targets, ..
         } = self.0;
-        let mut losses = Vec::with_capacity(scores.rows());
-        for n in 0..scores.rows() {
-            let row = scores.row(n).iter().copied();
-            losses.push(loss::<T, L>(row, targets.sample(n)).widen());
+        let (samples, classes) = (scores.rows(), scores.cols());
+        let mut powers = scores.data().to_vec();
+        let mut largest = Vec::with_capacity(samples);
+        for row in powers.chunks_exact_mut(classes) {
+            let most = max_score(row.iter().copied());
+            for score in row {
+                *score -= most;
+            }
+            largest.push(most);
         }
-        T::from_f64(targets.mean_of(|n| losses[n]))
+        for power in &mut powers {
+            *power = exp::<T, L>(*power);
+        }
+        let rows = powers.chunks_exact(classes);
+        let totals: Vec<T> = rows.map(|row| row.iter().copied().sum()).collect();
+        let mut logarithms = totals.clone();
+        for logarithm in &mut logarithms {
+            *logarithm = ln::<T, L>(*logarithm);
+        }
+        let loss = |n: usize| {
+            let sums = (largest[n], totals[n], logarithms[n]);
+            weighed(scores.row(n).iter().copied(), targets.sample(n), sums).widen()
+        };
+        T::from_f64(targets.mean_of(loss))
     }
 }
 
