@@ -97,6 +97,24 @@ def test_gradients_do_not_depend_on_the_number_of_threads(samples, dtype):
     assert results == [results[0]] * len(THREADS)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("samples", [129, 200, 333, 1000])
+def test_gradients_of_narrow_layers_do_not_depend_on_the_number_of_threads(samples, dtype):
+    """Threads that share such a batch sum the gradients of groups of rows."""
+    generator = np.random.default_rng(samples)
+    net = kobai.MultiLayerNet(64, [100, 40], 3, rng=0, dtype=dtype)
+    x, t = generator.normal(size=(samples, 64)).astype(dtype), generator.integers(0, 3, samples)
+    results, trained = [], []
+    for count in THREADS:
+        kobai.set_num_threads(count)
+        results.append((bits(net.gradient(x, t)), net.loss(x, t)))
+        copy = kobai.MultiLayerNet(64, [100, 40], 3, rng=0, dtype=dtype)
+        Trainer(copy, kobai.Adam(), batch_size=samples, rng=0).fit(x, t, iterations=3)
+        trained.append(bits(copy.params))
+    assert results == [results[0]] * len(THREADS)
+    assert trained == [trained[0]] * len(THREADS)
+
+
 SECOND = f"""
 import sys
 sys.path.insert(0, {str(Path(__file__).parent)!r})

@@ -5,6 +5,7 @@
 
 use crate::finite_difference::node::interpolation::MAX_TERMS;
 use crate::finite_difference::Method;
+use crate::gradient::backprop::sums_by_groups;
 use crate::gradient::weight_product::SPARSE_COLUMNS;
 use crate::network::losses::MAX_DERIVATIVES;
 use crate::network::{Layer, Network};
@@ -139,11 +140,24 @@ impl<'a, 'n, T: Scalar> Sizes<'a, 'n, T> {
         sum([self.inputs(), pieces, parts])
     }
 
+    /// The gradient of each group of samples, where threads sum them by groups.
+    fn group_gradients(&self) -> usize {
+        if self.threads == 1 || !sums_by_groups(self.network, self.samples) {
+            return 0;
+        }
+        product([self.blocks().div_ceil(2), self.parameters()])
+    }
+
     /// Of a gradient by backpropagation.
     #[must_use]
     pub fn backprop(&self) -> MemoryNeed {
         MemoryNeed {
-            workspace: sum([self.tiles(), self.pass(), self.pass() / 2]),
+            workspace: sum([
+                self.tiles(),
+                self.pass(),
+                self.pass() / 2,
+                self.group_gradients(),
+            ]),
             temporary: self
                 .beside_pass()
                 .saturating_add(self.transposed_products()),

@@ -181,6 +181,7 @@ impl Quotients {
                 Some(coefficients) => coefficients.terms(),
                 None => Terms::none(),
             },
+            groups: Vec::new(),
             quotients: self.one_by_one.as_ref().map(|all| LayerParts {
                 weights: &all.layers[l].weights[..],
                 bias: all.layers[l].bias.as_deref(),

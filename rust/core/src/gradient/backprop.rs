@@ -1,13 +1,17 @@
 //! The gradient of the mean loss by backpropagation.
 
 use crate::gradient::prepared::{Prepared, PreparedLayer, Terms};
+use crate::gradient::weight_product::transposed_product;
 use crate::network::forward::{Begin, Forward, Passed};
+use crate::network::input::Input;
 use crate::network::losses::{Loss, Targets};
+use crate::network::parameters::{LayerParts, Parameters};
 use crate::network::Network;
 use crate::numeric::matmul::{multiply, Operand};
 use crate::numeric::matrix::{Matrix, MatrixRef};
+use crate::numeric::reduce::column_sums;
 use crate::numeric::scalar::Scalar;
-use crate::parallel::{row_blocks, Threads};
+use crate::parallel::{block_rows, group_rows, row_blocks, Threads};
 
 /// A pass of a batch, forwards and back; the next one finds its buffers again.
 #[derive(Debug, Default)]
@@ -15,6 +19,24 @@ pub struct Backprop<T> {
     forward: Forward<T>,
     /// The derivative of the mean loss by the pre-activations of each layer, shape (samples, units).
     deltas: Vec<Matrix<T>>,
+    /// The gradient of each [group](group_rows) of samples, if threads have found it; else none.
+    groups: Vec<Parameters<T>>,
+}
+
+/// Whether threads that share a dense batch sum the gradient of each group of samples: each then hands on
+/// a gradient, where that is less than what layers have read and their derivatives.
+#[must_use]
+pub fn sums_by_groups<T: Scalar>(network: &Network<'_, T>, samples: usize) -> bool {
+    let groups = samples.div_ceil(group_rows(samples));
+    let layers = network.layers().iter();
+    let (parameters, read) = layers.fold((0, 0), |(parameters, read), layer| {
+        let moved = layer.inputs().saturating_add(layer.units());
+        (
+            parameters + layer.weights.data().len(),
+            moved.saturating_add(read),
+        )
+    });
+    groups > 1 && groups.saturating_mul(parameters) <= samples.saturating_mul(read)
 }
 
 impl<T: Scalar> Backprop<T> {
@@ -35,11 +57,58 @@ impl<T: Scalar> Backprop<T> {
         for (layer, deltas) in layers.iter().zip(&mut self.deltas) {
             deltas.reshape(samples, layer.units());
         }
-        let deltas = row_blocks(&mut self.deltas, samples);
+        let is_grouped = sums_by_groups(network, samples);
+        let shared = threads.limited_by(network.flops().saturating_mul(samples));
+        let block = match begin {
+            Begin::Input(Input::Dense(x)) if is_grouped && shared.count() > 1 => {
+                return self.prepare_groups(network, x, targets, threads);
+            }
+            // The pieces of dense products do not depend on threads.
+            Begin::Input(Input::Dense(_)) if is_grouped => group_rows(samples),
+            _ => block_rows(samples),
+        };
+        self.groups.clear();
+        let deltas = row_blocks(&mut self.deltas, (samples, block));
+        let then = |mut deltas: Vec<&mut [T]>, passed: &Passed<'_, T>| {
+            go_back(network, targets, passed, &mut deltas);
+        };
         self.forward
-            .run_then(network, begin, threads, deltas, |deltas, passed| {
-                go_back(network, targets, passed, deltas);
-            });
+            .run_then(network, begin, threads, (block, deltas), then);
+    }
+
+    /// Sends a dense batch through the network and back, and sums the gradient of each group of samples, whose
+    /// numbers stay in the cache of one thread.
+    fn prepare_groups(
+        &mut self,
+        network: &Network<'_, T>,
+        x: MatrixRef<'_, T>,
+        targets: &Targets<'_, T>,
+        threads: Threads<'_>,
+    ) {
+        let (samples, group) = (x.rows(), group_rows(x.rows()));
+        let count = samples.div_ceil(group);
+        if self.groups.len() != count || !self.groups[0].as_mut().fit(network) {
+            self.groups = vec![Parameters::filled(network, T::zero()); count];
+        }
+        let deltas = row_blocks(&mut self.deltas, (samples, group));
+        let beside = deltas.into_iter().zip(&mut self.groups).collect();
+        let begin = Begin::Input(Input::Dense(x));
+        let then = |(mut deltas, gradient): (Vec<&mut [T]>, &mut Parameters<T>),
+                    passed: &Passed<'_, T>| {
+            go_back(network, targets, passed, &mut deltas);
+            let mut input = x.row_range(passed.first, passed.first + passed.post[0].rows());
+            for (l, layer) in gradient.layers.iter_mut().enumerate() {
+                let z = passed.post[l];
+                let deltas = MatrixRef::new(deltas[l], z.rows(), z.cols());
+                transposed_product(input, &(0..input.cols()), deltas, &mut layer.weights);
+                if let Some(bias) = &mut layer.bias {
+                    column_sums(deltas, bias);
+                }
+                input = z;
+            }
+        };
+        self.forward
+            .run_then(network, begin, threads, (group, beside), then);
     }
 
     /// The gradient of the batch that has passed.
@@ -52,6 +121,7 @@ impl<T: Scalar> Backprop<T> {
             .map(|(l, deltas)| PreparedLayer {
                 input: l.checked_sub(1).map(|below| self.forward.post(below)),
                 terms: Terms::one(deltas.view()),
+                groups: self.groups.iter().map(|group| of_layer(group, l)).collect(),
                 quotients: None,
             });
         Prepared {
@@ -66,12 +136,17 @@ impl<T: Scalar> Backprop<T> {
     }
 }
 
+/// The numbers of layer `l`.
+fn of_layer<T>(parameters: &Parameters<T>, l: usize) -> LayerParts<&[T]> {
+    parameters.layers[l].each_ref().map(Vec::as_slice)
+}
+
 /// Writes the deltas of some samples.
 fn go_back<T: Scalar>(
     network: &Network<'_, T>,
     targets: &Targets<'_, T>,
     passed: &Passed<'_, T>,
-    mut deltas: Vec<&mut [T]>,
+    deltas: &mut [&mut [T]],
 ) {
     let last = deltas.len() - 1;
     let scored = (passed.pre[last], passed.post[last]);

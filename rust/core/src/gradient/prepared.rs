@@ -9,10 +9,11 @@ use crate::gradient::weight_product::{multiply, Delivery, WeightProduct};
 use crate::network::input::Input;
 use crate::network::parameters::{LayerParts, PerLayer};
 use crate::numeric::matrix::MatrixRef;
-use crate::numeric::reduce::{all_finite, column_sums};
+use crate::numeric::reduce::{add_to, all_finite, column_sums};
 use crate::numeric::scalar::Scalar;
 use crate::numeric::vecmath::odd_chebyshev;
-use crate::parallel::Threads;
+use crate::parallel::workspace::with_buffer;
+use crate::parallel::{group_rows, Threads};
 use crate::sparse::shard::Shard;
 
 /// What the gradient of one layer follows from by a product: with `X` what the layer reads, that of its
@@ -84,11 +85,15 @@ impl<'a, T: Scalar> Terms<'a, T> {
     }
 
     fn write_bias(&self, out: &mut [T]) {
-        let terms = self.column_sums.as_ref().unwrap_or(&self.each);
-        let Some((first, higher)) = terms.split_first() else {
+        let Some((first, higher)) = self
+            .column_sums
+            .as_ref()
+            .unwrap_or(&self.each)
+            .split_first()
+        else {
             return out.fill(T::zero());
         };
-        column_sums(*first, out);
+        column_sums_by_groups(*first, out);
         if higher.is_empty() {
             return;
         }
@@ -103,6 +108,18 @@ impl<'a, T: Scalar> Terms<'a, T> {
     }
 }
 
+/// Writes the sum of each column: those of the [groups](group_rows) of rows, added up.
+fn column_sums_by_groups<T: Scalar>(matrix: MatrixRef<'_, T>, sums: &mut [T]) {
+    let (rows, group) = (matrix.rows(), group_rows(matrix.rows()));
+    column_sums(matrix.row_range(0, rows.min(group)), sums);
+    for first in (group..rows).step_by(group) {
+        with_buffer(sums.len(), |part| {
+            column_sums(matrix.row_range(first, rows.min(first + group)), part);
+            add_to(sums, part);
+        });
+    }
+}
+
 /// What the gradient of one layer follows from.
 #[derive(Debug)]
 pub struct PreparedLayer<'a, T> {
@@ -110,6 +127,8 @@ pub struct PreparedLayer<'a, T> {
     pub input: Option<MatrixRef<'a, T>>,
     /// By products.
     pub terms: Terms<'a, T>,
+    /// The gradients of the [groups](group_rows) of samples, if they are at hand: then it is their sum.
+    pub groups: Vec<LayerParts<&'a [T]>>,
     /// What is added to it, found one by one.
     pub quotients: Option<LayerParts<&'a [T]>>,
 }
@@ -118,7 +137,14 @@ impl<T: Scalar> PreparedLayer<'_, T> {
     /// Delivers the gradient of the bias.
     pub fn deliver_bias<P: Scalar>(&self, sink: GradientSink<'_, T, P>) {
         sink.consume(|out| {
-            self.terms.write_bias(out);
+            let mut groups = self.groups.iter().filter_map(|group| group.bias);
+            match groups.next() {
+                None => self.terms.write_bias(out),
+                Some(first) => {
+                    out.copy_from_slice(first);
+                    groups.for_each(|group| add_to(out, group));
+                }
+            }
             let quotients = self.quotients.as_ref().and_then(|quotients| quotients.bias);
             for (out, &quotient) in out.iter_mut().zip(quotients.unwrap_or_default()) {
                 *out += quotient;
@@ -137,8 +163,9 @@ impl<T: Scalar> PreparedLayer<'_, T> {
         let quotients = self.quotients.as_ref().map(|quotients| quotients.weights);
         let x = match input {
             Input::Dense(x) => {
+                let groups = self.groups.iter().map(|group| group.weights).collect();
                 let product = WeightProduct::of_dense(x, &self.terms, quotients);
-                return products.push((product, Some(sink)));
+                return products.push((product.summed_from(groups), Some(sink)));
             }
             Input::Sparse(x) => x,
         };

@@ -9,7 +9,7 @@ use crate::numeric::matmul::{self, Operand};
 use crate::numeric::matrix::{Matrix, MatrixRef};
 use crate::numeric::reduce::add_to;
 use crate::numeric::scalar::Scalar;
-use crate::parallel::{for_each, Threads};
+use crate::parallel::{for_each, group_rows, Threads};
 use crate::sparse::shard::{Form, Shard};
 use crate::sparse::tiles::TILE_SIDE;
 use crate::sparse::transposed_times_dense::ElementMap;
@@ -23,6 +23,9 @@ const LISTED_NUMBERS: usize = 1 << 11;
 
 /// How many columns of a dense input make a piece of work, at most.
 const DENSE_COLUMNS: usize = 112;
+
+/// What a number of a sum takes, in multiplications: it must be fetched.
+const SUM_FLOPS: usize = 16;
 
 /// How many multiplications of a product are worth being cut in two pieces.
 const MIN_CUT_FLOPS: usize = 1 << 18;
@@ -43,6 +46,8 @@ pub struct WeightProduct<'a, T> {
     terms: &'a Terms<'a, T>,
     /// What is added to the product.
     quotients: Option<&'a [T]>,
+    /// The products of the [groups](group_rows) of rows, if they are at hand: then only their sum is wanted.
+    groups: Vec<&'a [T]>,
 }
 
 impl<'a, T: Scalar> WeightProduct<'a, T> {
@@ -57,7 +62,14 @@ impl<'a, T: Scalar> WeightProduct<'a, T> {
             factor: Factor::Dense(x),
             terms,
             quotients,
+            groups: Vec::new(),
         }
+    }
+
+    /// The same, of which the products of all groups of rows are known.
+    #[must_use]
+    pub fn summed_from(self, groups: Vec<&'a [T]>) -> Self {
+        Self { groups, ..self }
     }
 
     /// For the inputs of a shard.
@@ -75,6 +87,7 @@ impl<'a, T: Scalar> WeightProduct<'a, T> {
             },
             terms,
             quotients,
+            groups: Vec::new(),
         }
     }
 
@@ -106,6 +119,7 @@ impl<'a, T: Scalar> WeightProduct<'a, T> {
     /// How many columns make a piece of work: of a dense input about a hundred, in an even number of pieces.
     fn piece_columns(&self, units: usize) -> usize {
         match (&self.factor, self.inputs()) {
+            (_, inputs) if !self.groups.is_empty() => inputs.div_ceil(2),
             (Factor::Shard(x), _) if x.form() == Form::Lists => (LISTED_NUMBERS / units).max(1),
             (Factor::Shard(_), _) => SPARSE_COLUMNS,
             (_, inputs) if inputs <= DENSE_COLUMNS && self.dense_flops() < MIN_CUT_FLOPS => inputs,
@@ -118,6 +132,9 @@ impl<'a, T: Scalar> WeightProduct<'a, T> {
 
     /// How many multiplications these rows of the result take for each unit.
     fn flops_a_unit(&self, columns: &Range<usize>) -> usize {
+        if !self.groups.is_empty() {
+            return SUM_FLOPS * self.groups.len() * columns.len();
+        }
         let elements = match &self.factor {
             Factor::Dense(x) => x.rows() * columns.len(),
             Factor::WithZeros(x) => x.rows() * columns.len(),
@@ -128,6 +145,9 @@ impl<'a, T: Scalar> WeightProduct<'a, T> {
 
     /// How many multiplications all of it takes, its zeros counted.
     fn dense_flops(&self) -> usize {
+        if let [first, ..] = self.groups[..] {
+            return SUM_FLOPS * self.groups.len() * first.len();
+        }
         let size = |term: &MatrixRef<'_, T>| term.data().len().saturating_mul(self.inputs());
         let sizes = self.terms.each().iter().map(size);
         sizes.fold(0, usize::saturating_add)
@@ -135,6 +155,15 @@ impl<'a, T: Scalar> WeightProduct<'a, T> {
 
     /// Writes these rows of the result.
     fn write(&self, columns: &Range<usize>, out: &mut [T]) {
+        if let [first, rest @ ..] = &self.groups[..] {
+            let units = out.len() / columns.len();
+            let range = columns.start * units..columns.end * units;
+            out.copy_from_slice(&first[range.clone()]);
+            for group in rest {
+                add_to(out, &group[range.clone()]);
+            }
+            return;
+        }
         match self.terms.each().split_first() {
             None => out.fill(T::zero()),
             Some((first, higher)) => {
@@ -159,8 +188,7 @@ impl<'a, T: Scalar> WeightProduct<'a, T> {
             Factor::Dense(x) => *x,
             Factor::WithZeros(x) => x.view(),
         };
-        let x = Operand::plain(x).columns(columns.start, columns.end);
-        matmul::multiply(x.transposed(), Operand::plain(term), false, out);
+        transposed_product(x, columns, term, out);
     }
 
     /// Adds the product of mapped columns, transposed, with a term.
@@ -188,6 +216,22 @@ impl<'a, T: Scalar> WeightProduct<'a, T> {
         let mapped = Operand::plain(MatrixRef::new(&data, x.rows(), columns.len())).transposed();
         matmul::multiply(mapped, Operand::plain(term), false, &mut product);
         add_to(out, &product);
+    }
+}
+
+/// Writes `x[:, columns].T @ deltas`: the products of the [groups](group_rows) of rows, added up.
+pub fn transposed_product<T: Scalar>(
+    x: MatrixRef<'_, T>,
+    columns: &Range<usize>,
+    deltas: MatrixRef<'_, T>,
+    out: &mut [T],
+) {
+    let (rows, group) = (x.rows(), group_rows(x.rows()));
+    for first in (0..rows).step_by(group) {
+        let end = rows.min(first + group);
+        let x = Operand::plain(x.row_range(first, end)).columns(columns.start, columns.end);
+        let deltas = Operand::plain(deltas.row_range(first, end));
+        matmul::multiply(x.transposed(), deltas, first > 0, out);
     }
 }
 

@@ -39,26 +39,28 @@ impl<T: Scalar> Begin<'_, T> {
         }
     }
 
-    /// Writes the pre-activations of `layer`, which is the first, for block `b` of [`block_rows`] samples; false if
-    /// there are none of meaning.
+    /// Writes the pre-activations of `layer`, which is the first, for a piece of the samples that begins with
+    /// number `first`; false if there are none of meaning.
     fn write(
         &self,
-        b: usize,
+        first: usize,
         layer: &Layer<'_, T>,
         are_finite: &[IsFinite; MAX_SHARDS],
         out: &mut [T],
     ) -> bool {
         match self {
-            Self::Input(input) => input.times(b, (layer.weights, are_finite), layer.bias, out),
+            Self::Input(input) => {
+                input.times(first, (layer.weights, are_finite), layer.bias, out);
+            }
             Self::Sums(sums) => {
-                let start = b * block_rows(self.samples()) * layer.units();
+                let start = first * layer.units();
                 let block = start..start + out.len();
                 out.copy_from_slice(&sums[0].data()[block.clone()]);
                 for sums in &sums[1..] {
                     add_to(out, &sums.data()[block.clone()]);
                 }
             }
-            Self::Stream(stream) => return stream.write(b, layer, are_finite, out),
+            Self::Stream(stream) => return stream.write(first, layer, are_finite, out),
         }
         true
     }
@@ -82,16 +84,16 @@ pub struct Passed<'a, T> {
 }
 
 impl<'a, T: Scalar> Piece<'a, T> {
-    /// Computes block `b` of the pass, if it can begin.
+    /// Computes the pass of these samples, if it can begin; the first of them is number `first`.
     fn run(
         self,
-        b: usize,
+        first: usize,
         network: &Network<'_, T>,
         begin: Begin<'_, T>,
         are_finite: &[IsFinite; MAX_SHARDS],
     ) -> Option<Passed<'a, T>> {
         let mut passed = Passed {
-            first: b * block_rows(begin.samples()),
+            first,
             pre: Vec::with_capacity(self.pre.len()),
             post: Vec::with_capacity(self.pre.len()),
         };
@@ -99,7 +101,7 @@ impl<'a, T: Scalar> Piece<'a, T> {
         for (l, (pre, post)) in self.pre.into_iter().zip(self.post).enumerate() {
             let layer = &network.layers()[l];
             match passed.post.last() {
-                None if !begin.write(b, layer, are_finite, pre) => return None,
+                None if !begin.write(first, layer, are_finite, pre) => return None,
                 None => {}
                 Some(z) => times(*z, layer.weights, layer.bias, pre),
             }
@@ -131,8 +133,9 @@ impl<T: Scalar> Forward<T> {
     /// takes some samples through all layers.
     pub fn run(&mut self, network: &Network<'_, T>, begin: Begin<'_, T>, threads: Threads<'_>) {
         let samples = begin.samples();
-        let blocks = samples.div_ceil(block_rows(samples));
-        self.run_then(network, begin, threads, vec![(); blocks], |(), _| {});
+        let block = block_rows(samples);
+        let beside = vec![(); samples.div_ceil(block)];
+        self.run_then(network, begin, threads, (block, beside), |(), _| {});
     }
 
     /// How many layers there are.
@@ -148,25 +151,27 @@ impl<T: Scalar> Forward<T> {
         rows: BatchRows<'_, T>,
         threads: Threads<'_>,
     ) {
-        let blocks = rows.rows().div_ceil(block_rows(rows.rows()));
+        let block = block_rows(rows.rows());
+        let blocks = rows.rows().div_ceil(block);
         for skips_zeros in [true, false] {
             let stream = Stream::new(rows, skips_zeros);
-            let beside = vec![(); blocks];
-            self.run_then(network, Begin::Stream(&stream), threads, beside, |(), _| {});
+            let pieces = (block, vec![(); blocks]);
+            self.run_then(network, Begin::Stream(&stream), threads, pieces, |(), _| {});
             if !stream.is_too_dense() {
                 break;
             }
         }
     }
 
-    /// Sends a batch through `network` from where it begins; `then` gets each block of [`block_rows`] samples as soon as it has passed, and what `beside`
-    /// holds for it.
+    /// Sends a batch through `network` from where it begins, in pieces of `block` samples: one block of
+    /// [`block_rows`], or several where the input is dense. `then` gets each piece as soon as it has passed, and
+    /// what `beside` holds for it.
     pub fn run_then<E: Send>(
         &mut self,
         network: &Network<'_, T>,
         begin: Begin<'_, T>,
         threads: Threads<'_>,
-        beside: Vec<E>,
+        (block, beside): (usize, Vec<E>),
         then: impl Fn(E, &Passed<'_, T>) + Sync,
     ) {
         let (layers, samples) = (network.layers(), begin.samples());
@@ -177,13 +182,14 @@ impl<T: Scalar> Forward<T> {
             }
         }
         let threads = threads.limited_by(network.flops().saturating_mul(samples));
-        let pieces = row_blocks(&mut self.pre, samples)
+        let pieces = row_blocks(&mut self.pre, (samples, block))
             .into_iter()
-            .zip(row_blocks(&mut self.post, samples))
+            .zip(row_blocks(&mut self.post, (samples, block)))
             .zip(beside);
         let are_finite = Default::default();
         for_each_from_both_ends(threads, pieces.enumerate(), |(b, ((pre, post), beside))| {
-            if let Some(passed) = (Piece { pre, post }).run(b, network, begin, &are_finite) {
+            if let Some(passed) = (Piece { pre, post }).run(b * block, network, begin, &are_finite)
+            {
                 then(beside, &passed);
             }
         });

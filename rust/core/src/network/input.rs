@@ -172,20 +172,21 @@ impl<T: Scalar> Input<'_, T> {
         max_abs(&parts)
     }
 
-    /// Writes block `b` of `input @ weights + bias`, of blocks of [`block_rows`] samples. What it finds out
-    /// about the weights is remembered for other blocks.
+    /// Writes `input @ weights + bias` for some samples, the first of which is number `first`: a block of
+    /// [`block_rows`], or any if the input is dense. What it finds out about the weights is remembered for other
+    /// blocks.
     pub fn times(
         &self,
-        b: usize,
+        first: usize,
         (weights, are_finite): (MatrixRef<'_, T>, &[IsFinite; MAX_SHARDS]),
         bias: Option<&[T]>,
         out: &mut [T],
     ) {
-        let first = b * block_rows(self.samples());
         let rows = first..first + out.len() / weights.cols();
         match self {
             Self::Dense(x) => times(x.row_range(rows.start, rows.end), weights, bias, out),
             Self::Sparse(x) => {
+                let b = first / block_rows(x.rows());
                 if !x.times(b, (weights, are_finite), bias, out) {
                     times(x.to_dense(rows).view(), weights, bias, out);
                 }

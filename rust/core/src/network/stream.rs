@@ -52,16 +52,15 @@ impl<'a, T: Scalar> Stream<'a, T> {
         self.rows.rows()
     }
 
-    /// Writes the pre-activations of `layer`, which is the first, for block `b` of [`block_rows`] samples; false,
-    /// and nothing of meaning, if the stream [is too dense](Self::is_too_dense).
+    /// Writes the pre-activations of `layer`, which is the first, for a block of samples, the first of which
+    /// is number `first`; false, and nothing of meaning, if the stream [is too dense](Self::is_too_dense).
     pub fn write(
         &self,
-        b: usize,
+        first: usize,
         layer: &Layer<'_, T>,
         are_finite: &[IsFinite; MAX_SHARDS],
         out: &mut [T],
     ) -> bool {
-        let first = b * block_rows(self.samples());
         let rows = first..first + out.len() / layer.units();
         if !self.skips_zeros {
             self.write_dense(rows, layer, out);

@@ -73,15 +73,23 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 pub const MAX_BLOCK_ROWS: usize = 64;
 
 /// How many rows each block of `rows` rows has (the last one may have fewer): a small batch is one block or
-/// two, a large one is cut into blocks of at most [`MAX_BLOCK_ROWS`].
+/// two, a large one is cut into an even number of blocks of at most [`MAX_BLOCK_ROWS`].
 #[inline]
 #[must_use]
 pub fn block_rows(rows: usize) -> usize {
     if rows < MIN_SPLIT_ROWS {
         return rows.max(1);
     }
-    let blocks = rows.div_ceil(MAX_BLOCK_ROWS).max(2);
+    let blocks = rows.div_ceil(MAX_BLOCK_ROWS).next_multiple_of(2);
     rows.div_ceil(blocks)
+}
+
+/// How many rows each group of `rows` rows has: two blocks. Sums over the samples of a dense batch are summed
+/// group by group, so that a thread can sum those of a group while they are in its cache.
+#[inline]
+#[must_use]
+pub fn group_rows(rows: usize) -> usize {
+    2 * block_rows(rows)
 }
 
 /// Calls `compute` with each of `pieces`: each thread takes the next piece when it has finished its last one.
@@ -154,11 +162,12 @@ pub fn zip_chunks<'a, T>(
     lists
 }
 
-/// Cuts `matrices`, which have `rows` rows each, into blocks of [`block_rows`]: list `b` has block `b` of
-/// each.
+/// Cuts `matrices`, which have `rows` rows each, into pieces of `block` rows: list `b` has piece `b` of each.
 #[must_use]
-pub fn row_blocks<T: Scalar>(matrices: &mut [Matrix<T>], rows: usize) -> Vec<Vec<&mut [T]>> {
-    let block = block_rows(rows);
+pub fn row_blocks<T: Scalar>(
+    matrices: &mut [Matrix<T>],
+    (rows, block): (usize, usize),
+) -> Vec<Vec<&mut [T]>> {
     let arrays = matrices.iter_mut().map(|matrix| {
         let len = block * matrix.cols();
         (matrix.data_mut(), len)

@@ -25,6 +25,7 @@ fn deliver<T: Scalar>(
     let layer = PreparedLayer {
         input: None,
         terms: Terms::many(each, None, max_input, true),
+        groups: Vec::new(),
         quotients: quotients.map(|weights| LayerParts {
             weights,
             bias: None,
@@ -60,7 +61,7 @@ proptest! {
             let mut out = vec![f64::NAN; n * h];
             let blocks = out.chunks_mut(block_rows(n) * h).enumerate();
             let are_finite = Default::default();
-            blocks.for_each(|(b, out)| input.times(b, (w.view(), &are_finite), bias, out));
+            blocks.for_each(|(b, out)| input.times(b * block_rows(n), (w.view(), &are_finite), bias, out));
             prop_assert!(distance(&out, wanted.data()) < 1e-12);
         }
     }
@@ -117,7 +118,7 @@ proptest! {
         let mut out = vec![f32::NAN; n * h];
         let blocks = out.chunks_mut(block_rows(n) * h).enumerate();
         let are_finite = Default::default();
-        blocks.for_each(|(b, out)| batch.input().times(b, (single_w.view(), &are_finite), None, out));
+        blocks.for_each(|(b, out)| batch.input().times(b * block_rows(n), (single_w.view(), &are_finite), None, out));
         prop_assert!(distance(&widened(&out), product(x.view(), w.view()).data()) < 1e-4);
         let mut out = vec![f32::NAN; d * h];
         deliver(batch.input(), vec![single_c.view()], None, &mut out);

@@ -4,7 +4,7 @@ use crate::network::input::{Input, SPARSE_DENSITY};
 use crate::network::losses::{TargetValues, Targets};
 use crate::numeric::matrix::Matrix;
 use crate::numeric::scalar::Scalar;
-use crate::parallel::{block_rows, Threads};
+use crate::parallel::{block_rows, group_rows, Threads};
 use crate::sparse::rows::RowsRef;
 use crate::sparse::shard::Shard;
 use crate::sparse::{nonzero_budget, Sparse};
@@ -146,11 +146,11 @@ impl<W: Scalar> MiniBatch<W> {
         if self.is_sparse {
             return (Input::Sparse(&self.sparse), Vec::new());
         }
-        let (cols, block) = (data.x.cols(), block_rows(samples.len()));
+        let (cols, group) = (data.x.cols(), group_rows(samples.len()));
         self.next.reshape(samples.len(), cols);
-        let rows = self.next.data_mut().chunks_mut((block * cols).max(1));
-        let blocks = samples.chunks(block).zip(rows);
-        let gathers = blocks.map(|(samples, rows)| Gather { samples, rows });
+        let rows = self.next.data_mut().chunks_mut((group * cols).max(1));
+        let groups = samples.chunks(group).zip(rows);
+        let gathers = groups.map(|(samples, rows)| Gather { samples, rows });
         (Input::Dense(self.rows.view()), gathers.collect())
     }
 

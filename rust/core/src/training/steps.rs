@@ -184,7 +184,6 @@ impl<'a, S: Scalar, P: Scalar, C: Scalar, G: GradientPass<C>> Steps<'a, S, P, C,
         let mut steps = steps(&mut self.parameters, &mut self.states, update).layers;
         let mut products = Vec::new();
         let mut work = Vec::new();
-        let mut others = Vec::new();
         let mut input = None;
         if self.is_sharded {
             if let Some(samples) = next {
@@ -198,7 +197,7 @@ impl<'a, S: Scalar, P: Scalar, C: Scalar, G: GradientPass<C>> Steps<'a, S, P, C,
         } else if self.is_prepared {
             let (batch, gathers) = self.batch.input_and_next(data, next.unwrap_or_default());
             input = Some(batch);
-            others.extend(gathers.into_iter().map(Work::Gather));
+            work.extend(gathers.into_iter().map(Work::Gather));
         }
         let mut biases = Vec::new();
         let above = usize::from(self.is_sharded);
@@ -210,7 +209,7 @@ impl<'a, S: Scalar, P: Scalar, C: Scalar, G: GradientPass<C>> Steps<'a, S, P, C,
             biases.extend(step.bias.map(|step| (layer, GradientSink::Step(step))));
         }
         let mut loss = None;
-        others.push(Work::Rest(Box::new(|| {
+        let rest = Work::Rest(Box::new(|| {
             loss = layers.map(|_| pass.loss(network_loss, &targets.view()));
             for (layer, sink) in biases {
                 layer.deliver_bias(sink);
@@ -218,13 +217,16 @@ impl<'a, S: Scalar, P: Scalar, C: Scalar, G: GradientPass<C>> Steps<'a, S, P, C,
             if let Some(samples) = next {
                 targets.fill(data.targets, samples);
             }
-        })));
-        // Threads take work from both ends: each meets its own shard again, and small work is left to whoever is
-        // ready first.
+        }));
+        // Threads take work from both ends, so that each meets its own shards and groups again, and its own
+        // weights.
         let mut pieces = pieces(&mut products).map(Work::Piece);
-        work.extend(pieces.by_ref().take(usize::from(!self.is_sharded)));
-        let at = work.len().min(1);
-        work.splice(at..at, others.into_iter().chain(pieces));
+        let first = pieces.next();
+        let middle = work.len().div_ceil(2);
+        work.splice(
+            middle..middle,
+            first.into_iter().chain([rest]).chain(pieces),
+        );
         for_each_from_both_ends(self.threads, work.into_iter(), |work| match work {
             Work::Shard(mut shard) => {
                 if let Some([first, ..]) = layers {
