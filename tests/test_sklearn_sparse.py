@@ -50,6 +50,23 @@ def test_sparse_inputs_take_the_steps_of_dense_ones(kind, solver, form):
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("solver", ["sgd", "adam", "lbfgs"])
+@pytest.mark.parametrize("is_weighted", [False, True])
+def test_rows_that_are_almost_empty_take_the_steps_of_dense_ones(solver, dtype, is_weighted):
+    x, y = drawn(150, 900, 0.005, dtype)
+    weights = np.linspace(0, 2, 150) if is_weighted else None
+    settings = {"hidden_layer_sizes": (9, 5), "max_iter": 4, "random_state": 0, "batch_size": 40}
+    models = [
+        MLPClassifier(solver=solver, **settings).fit(each, y, weights) for each in (x, x.toarray())
+    ]
+    for coefs, dense in zip(*(model.coefs_ for model in models), strict=True):
+        assert coefs.dtype == dtype
+        np.testing.assert_array_equal(coefs, dense)
+    for rows in (x, x.toarray()):
+        np.testing.assert_array_equal(*(model.predict_proba(rows) for model in models))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_sparse_inputs_may_be_held_out(dtype):
     x, y = drawn(150, 70, 0.2, dtype)
     settings = {"early_stopping": True, "batch_size": 20, "scoring": "loss", "max_iter": 9}

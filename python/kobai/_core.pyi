@@ -15,6 +15,7 @@ _LayerGradient = tuple[npt.NDArray[Any], npt.NDArray[Any] | None]
 
 __all__ = [
     "MAX_THREADS",
+    "HeldRows",
     "__version__",
     "after_fork_in_child",
     "after_fork_in_parent",
@@ -67,6 +68,22 @@ def network_loss(
     sample_weight: npt.NDArray[np.float64] | None,
     /,
 ) -> float: ...
+
+class HeldRows:
+    """Rows of a sparse matrix in batches, asked for gradients again and again."""
+
+    @staticmethod
+    def of(x: _Csr, sizes: list[int], /) -> HeldRows | None: ...
+    def gradient(
+        self,
+        network: _Network,
+        batch: int,
+        t: npt.NDArray[Any],
+        sample_weight: npt.NDArray[np.float64] | None,
+        out: npt.NDArray[np.float64],
+        /,
+    ) -> float: ...
+
 def network_correct(network: _Network, x: npt.NDArray[Any], t: npt.NDArray[Any], /) -> int: ...
 def network_gradient(
     network: _Network,

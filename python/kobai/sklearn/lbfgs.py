@@ -17,7 +17,7 @@ from kobai import _core
 from kobai.sklearn.data import TrainingData
 from kobai.sklearn.network import as_core_takes, blocks
 from kobai.sklearn.objectives import Objective
-from kobai.sklearn.rows import core_rows, dense_rows
+from kobai.sklearn.rows import core_rows, dense_rows, elements
 
 Array = npt.NDArray[Any]
 
@@ -49,12 +49,16 @@ class FullBatch:
         self._parts = [slice(*pair) for pair in pairwise(ends)]
         self._weight_count = sum(each.size for each in of.coefs_)
         self.last: Array = np.concatenate([each.ravel() for each in arrays]).astype(_DOUBLE)
+        self._gradient, self._scratch = np.empty_like(self.last), np.empty_like(self.last)
+        # Where the loss was asked for last: no vector equals it yet.
+        self._asked: Array = np.empty(0)
         slices = [*blocks(data.x, arrays)]
         counts = np.ones(len(self._t)) if data.weights is None else data.weights
         sums = np.array([counts[rows].sum() for rows in slices])
         shares = (sums / sums.sum()).tolist()
         # The blocks that count, and what share they have in the mean.
         self._blocks = [each for each in zip(slices, shares, strict=True) if each[1] != 0]
+        self._held = None if self._is_numerical else self._held_rows()
         self._weight_decay = of.alpha / sums.sum()
 
     def parameters(self, vector: Array) -> tuple[list[Array], list[Array]]:
@@ -64,10 +68,23 @@ class FullBatch:
         half = len(arrays) // 2
         return arrays[:half], arrays[half:]
 
-    def __call__(self, vector: Array) -> tuple[float, Array]:
-        """The loss, as lbfgs descends along it, and its gradient."""
+    def loss(self, vector: Array) -> float:
+        """The loss, as lbfgs descends along it; its gradient, found with it, is kept."""
+        loss, self._gradient = self._loss_and_gradient(vector)
+        self._asked = vector
+        return loss
+
+    def gradient(self, vector: Array) -> Array:
+        """The gradient: SciPy asks for it where it has just asked for the loss."""
+        if not np.array_equal(vector, self._asked):
+            self.loss(vector)
+        return self._gradient
+
+    def _loss_and_gradient(self, vector: Array) -> tuple[float, Array]:
         mean, gradient = self._mean_and_gradient(vector)
-        gradient[: self._weight_count] += self._weight_decay * vector[: self._weight_count]
+        weights = slice(self._weight_count)
+        scratch = self._scratch[weights]
+        gradient[weights] += np.multiply(vector[weights], self._weight_decay, out=scratch)
         return mean + self._penalty(vector) + self._constant, gradient
 
     def reported(self, vector: Array) -> float:
@@ -87,24 +104,44 @@ class FullBatch:
     def _mean_and_gradient(self, vector: Array) -> tuple[float, Array]:
         """The mean loss of the samples and its gradient, without what the weights add."""
         network = as_core_takes(*self.parameters(vector), self._activations, self._core_loss)
-        parts = (self._part_of_mean(network, *block) for block in self._blocks)
+        parts = (self._part_of_mean(network, block) for block in range(len(self._blocks)))
         mean, gradient = next(parts)
         for loss, part in parts:
             mean += loss
             gradient += part
         return mean, gradient
 
-    def _part_of_mean(self, network: Any, rows: slice, share: float) -> tuple[float, Array]:
+    def _part_of_mean(self, network: Any, block: int) -> tuple[float, Array]:
         """What a block has of the mean loss, and of its gradient in one vector."""
-        loss, layers = self._ask(network, rows)
-        weights_and_biases = chain.from_iterable(zip(*layers, strict=True))
-        gradient: Array = np.concatenate([*weights_and_biases], axis=None)
-        gradient *= share
+        rows, share = self._blocks[block]
+        if self._held is not None:
+            # SciPy copies what it is given; the parts of other blocks have been added.
+            gradient = self._gradient if block == 0 else self._scratch
+            loss = self._held.gradient(network, block, *self._targets(rows), gradient)
+        else:
+            loss, layers = self._ask(network, rows)
+            weights_and_biases = chain.from_iterable(zip(*layers, strict=True))
+            gradient = np.concatenate([*weights_and_biases], axis=None)
+        if share != 1:
+            gradient *= share
         return share * loss, gradient
 
+    def _targets(self, rows: slice) -> tuple[Array, Array | None]:
+        return self._t[rows], None if self._weights is None else self._weights[rows]
+
+    def _held_rows(self) -> _core.HeldRows | None:
+        """The rows of the blocks, gathered once; None for rows that are asked for as they stand."""
+        if isinstance(self._x, np.ndarray):
+            return None
+        slices = [rows for rows, _ in self._blocks]
+        x = self._x
+        sizes = [len(self._t[rows]) for rows in slices]
+        if sum(sizes) < x.shape[0]:
+            x = scipy.sparse.vstack([x[rows] for rows in slices], "csr")
+        return _core.HeldRows.of(elements(x, _DOUBLE), sizes)
+
     def _ask(self, network: Any, rows: slice) -> tuple[float, list[Any]]:
-        weights = None if self._weights is None else self._weights[rows]
-        x, t = self._x[rows], self._t[rows]
+        x, (t, weights) = self._x[rows], self._targets(rows)
         if self._is_numerical:
             batch = dense_rows(x, _DOUBLE), t, weights
             return _core.network_numerical_gradient(network, *batch, _HALF_WIDTH, "auto")
@@ -130,11 +167,12 @@ def fit_lbfgs(estimator: Any, data: TrainingData, objective: Objective) -> None:
     try:
         # SciPy's own arithmetic is on a few vectors: more threads of BLAS only wait for each other.
         with _blas_libraries().limit(limits=1, user_api="blas"):
+            # Not as one function of both: SciPy would compare and copy the vector more often.
             result = scipy.optimize.minimize(
-                function,
+                function.loss,
                 function.last,
                 method="L-BFGS-B",
-                jac=True,
+                jac=function.gradient,
                 options=options,
                 callback=function.keep,
             )

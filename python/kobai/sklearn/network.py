@@ -17,6 +17,8 @@ Array = npt.NDArray[Any]
 # About how many numbers the layers of the rows that are answered together should have.
 _BLOCK_NUMBERS = 1 << 19
 _MIN_BLOCK_ROWS = 64
+# Rows with fewer elements than one in so many columns count as empty: the core keeps them as lists.
+_EMPTY_COLUMNS = 64
 
 
 def drawn_parameters(
@@ -90,12 +92,14 @@ def blocks(x: Any, parameters: Iterable[Array]) -> Iterator[slice]:
     """Slices of the rows of `x` that are taken through a network together.
 
     Their layers are as many numbers as a cache holds; where there are more parameters, they are
-    about twice as many as those, which are read and written once a block.
+    about twice as many as those, which are read and written once a block; and six times as many
+    where rows are so empty that this is most of what a block costs.
     """
     arrays = list(parameters)
     inputs = x.shape[1] if isinstance(x, np.ndarray) else x.nnz / x.shape[0]
     numbers = inputs + sum(each.shape[-1] for each in arrays if each.ndim == 1)
-    most = max(_BLOCK_NUMBERS, 2 * sum(each.size for each in arrays))
+    times = 6 if inputs < x.shape[1] / _EMPTY_COLUMNS else 2
+    most = max(_BLOCK_NUMBERS, times * sum(each.size for each in arrays))
     step = max(_MIN_BLOCK_ROWS, int(most / numbers))
     for start in range(0, x.shape[0], step):
         yield slice(start, start + step)

@@ -42,6 +42,11 @@ def core_rows(x: Any, dtype: np.dtype[Any]) -> Array | SparseRows:
     """Rows that are `row_wise` as the core takes them, of that dtype."""
     if isinstance(x, np.ndarray):
         return np.ascontiguousarray(x, dtype)
+    return elements(x, dtype)
+
+
+def elements(x: Any, dtype: np.dtype[Any]) -> SparseRows:
+    """The elements of sparse rows that are `row_wise`, of that dtype."""
     values = np.ascontiguousarray(x.data, dtype)
     columns = x.indices.astype(np.int32, copy=False)
     return values, columns, x.indptr.astype(np.int64, copy=False), x.shape[1]

@@ -36,6 +36,7 @@ mod sparse;
 mod tests;
 mod training;
 
+pub use api::held_rows::HeldRows;
 pub use api::{correct, gradient, loss, numerical_gradient, outputs, scores};
 pub use differentiation::noise::{along_a_line, Noise};
 pub use differentiation::second::{extrapolate, Limits};

@@ -27,16 +27,21 @@ pub struct CsrValues<'py, T: Element> {
     cols: usize,
 }
 
+impl<T: Element + Scalar> CsrValues<'_, T> {
+    /// The rows, as the core takes them.
+    pub fn rows(&self, name: &str) -> PyResult<CsrRef<'_, T>> {
+        let values = self.values.vector(name)?;
+        let csr = CsrRef::new(values, &self.columns, &self.starts, self.cols);
+        Ok(csr.map_err(Failure)?)
+    }
+}
+
 impl<T: Element + Scalar> InputValues<'_, T> {
     /// The rows, as the core takes them.
     pub fn rows(&self, name: &str) -> PyResult<RowsRef<'_, T>> {
         match self {
             Self::Dense(values) => Ok(values.matrix(name)?.into()),
-            Self::Csr(csr) => {
-                let values = csr.values.vector(name)?;
-                let csr = CsrRef::new(values, &csr.columns, &csr.starts, csr.cols);
-                Ok(csr.map_err(Failure)?.into())
-            }
+            Self::Csr(csr) => Ok(csr.rows(name)?.into()),
         }
     }
 }

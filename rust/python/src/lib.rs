@@ -8,6 +8,7 @@ mod attached;
 mod differentiation;
 mod failure;
 mod functions;
+mod held_rows;
 mod inputs;
 mod network_values;
 mod networks;
@@ -26,6 +27,8 @@ mod _core {
     use crate::functions::{
         cross_entropy_error, cross_entropy_error_labels, mean_squared_error, relu, sigmoid, softmax,
     };
+    #[pymodule_export]
+    use crate::held_rows::HeldRowsObject;
     #[pymodule_export]
     use crate::networks::{
         network_correct, network_gradient, network_loss, network_numerical_gradient,

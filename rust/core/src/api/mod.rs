@@ -2,6 +2,7 @@
 //! chosen, and the parts called.
 
 pub(crate) mod demand;
+pub(crate) mod held_rows;
 
 use crate::api::demand::Sizes;
 use crate::error::Error;
@@ -9,7 +10,7 @@ use crate::finite_difference::{CentralDifference, Quotients};
 use crate::gradient::backprop::Backprop;
 use crate::gradient::sink::write_to;
 use crate::network::forward::{Begin, Forward};
-use crate::network::input::{Batch, BatchRows};
+use crate::network::input::{Batch, BatchRows, Input};
 use crate::network::losses::{Target, Targets};
 use crate::network::parameters::ParametersMut;
 use crate::network::Network;
@@ -148,12 +149,24 @@ pub fn gradient<'a, T: Scalar>(
         in_workspace(network, x.rows(), demand, |own: &mut Workspace<T>| {
             let batch = Batch::new(x, threads, &mut own.batch);
             let (input, backprop) = (batch.input(), &mut own.backprop);
-            backprop.prepare(network, Begin::Input(input), targets, threads);
-            let sinks = write_to::<T, T>(network, out);
-            backprop.prepared().deliver(input, sinks, threads);
-            network.penalized(backprop.loss(network.loss(), targets))
+            write_gradient(backprop, network, input, targets, out, threads)
         })
     })
+}
+
+/// The mean loss of a batch; its gradient goes to `out`. All of them fit each other.
+fn write_gradient<T: Scalar>(
+    backprop: &mut Backprop<T>,
+    network: &Network<'_, T>,
+    input: Input<'_, T>,
+    targets: &Targets<'_, T>,
+    out: &mut ParametersMut<'_, T>,
+    threads: Threads<'_>,
+) -> T {
+    backprop.prepare(network, Begin::Input(input), targets, threads);
+    let sinks = write_to::<T, T>(network, out);
+    backprop.prepared().deliver(input, sinks, threads);
+    network.penalized(backprop.loss(network.loss(), targets))
 }
 
 /// The mean loss; its central difference in every parameter goes to `out`.

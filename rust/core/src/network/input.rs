@@ -56,6 +56,12 @@ impl<'a, T> From<MatrixRef<'a, T>> for BatchRows<'a, T> {
     }
 }
 
+impl<'a, T> From<CsrRef<'a, T>> for BatchRows<'a, T> {
+    fn from(rows: CsrRef<'a, T>) -> Self {
+        Self::Csr(rows)
+    }
+}
+
 impl<'a, T> From<RowsRef<'a, T>> for BatchRows<'a, T> {
     fn from(rows: RowsRef<'a, T>) -> Self {
         match rows {

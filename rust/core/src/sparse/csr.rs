@@ -1,5 +1,7 @@
 //! Matrices that come by their non-zero elements, row after row.
 
+use std::ops::Range;
+
 use crate::error::Error;
 use crate::numeric::scalar::Scalar;
 use crate::sparse::selection::RowNumbers;
@@ -66,6 +68,21 @@ impl<'a, S: Scalar> CsrRef<'a, S> {
         self.cols
     }
 
+    /// The rows of a range as a matrix.
+    #[must_use]
+    pub fn row_range(&self, rows: Range<usize>) -> Self {
+        Self {
+            starts: &self.starts[rows.start..=rows.end],
+            ..*self
+        }
+    }
+
+    /// How many elements are stored.
+    #[must_use]
+    pub fn stored(&self) -> usize {
+        self.starts[self.rows()] - self.starts[0]
+    }
+
     /// The elements of row `i`: their columns, and their values.
     #[must_use]
     pub fn row(&self, i: usize) -> (&'a [u32], &'a [S]) {
@@ -95,7 +112,7 @@ impl<'a, S: Scalar> CsrRef<'a, S> {
 pub struct CsrSelection<'a, S> {
     pub(super) matrix: CsrRef<'a, S>,
     pub(super) rows: RowNumbers<'a>,
-    pub(super) columns: std::ops::Range<usize>,
+    pub(super) columns: Range<usize>,
 }
 
 impl<'a, S: Scalar> CsrSelection<'a, S> {
