@@ -16,7 +16,7 @@ unexport CONDA_PREFIX
 # Two pips must not install at the same time. Slow steps use all cores by themselves.
 .NOTPARALLEL:
 
-.PHONY: train test lint rust-test python-test soak bench bench-networks bench-derivatives bench-checks bench-products bench-sklearn format
+.PHONY: train test lint rust-test python-test soak bench bench-networks bench-derivatives bench-checks bench-products bench-sklearn bench-search format
 .PHONY: build toolchain venv build-tools test-tools lint-tools peers clean
 
 train: build
@@ -113,6 +113,11 @@ bench-checks: peers
 # The estimators of kobai.sklearn beside scikit-learn's, with one thread each.
 bench-sklearn: peers
 	$(PY) -m benchmarks.sklearn_estimators --threads 1 --write
+
+# Searches over candidates in processes and threads, and what the import costs. On a quiet machine.
+bench-search: peers
+	$(PY) -m benchmarks.sklearn_estimators.search
+	$(PY) -m benchmarks.sklearn_estimators.imports
 
 # The crates for dense products, side by side: see benchmarks/products.md.
 bench-products:

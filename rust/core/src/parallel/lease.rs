@@ -31,18 +31,13 @@ impl std::fmt::Debug for PoolLease {
 }
 
 impl PoolLease {
-    /// At most `max_workers` workers, woken; nothing if there are none, or another call has them.
-    #[must_use]
-    pub fn new(max_workers: usize) -> Option<Self> {
-        // A call that wants no worker does not even look for the pool.
-        (max_workers > 0).then(Pool::current)?.lease(max_workers)
-    }
-
-    /// A lease of all `workers` of `pool`, of which the first `max_workers` are woken and used.
+    /// A lease of all `workers` of `pool`, of which the first `max_workers` are used. Those that may compute
+    /// now are woken.
     #[must_use]
     pub fn of(pool: Arc<Pool>, workers: Vec<Worker>, max_workers: usize) -> Self {
         let size = max_workers.min(workers.len());
-        workers[..size].iter().for_each(Worker::wake);
+        let first = &workers[..size.min(pool.free_workers())];
+        first.iter().for_each(Worker::wake);
         Self {
             pool,
             workers,
@@ -59,6 +54,7 @@ impl PoolLease {
     /// Calls `step` again and again, on this thread and on at most `max_workers` workers at the same time,
     /// until it answers that nothing is left to do.
     pub fn share(&self, max_workers: usize, step: &(impl Fn() -> bool + Sync)) {
+        let max_workers = max_workers.min(self.pool.free_workers());
         let workers = &self.workers[..max_workers.min(self.size)];
         let _ = self.share_with(&mut workers.iter().collect(), step);
     }

@@ -18,11 +18,12 @@ pub(crate) mod workspace;
 
 pub use watch::run_watched;
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::numeric::matrix::Matrix;
 use crate::numeric::scalar::Scalar;
 use crate::parallel::lease::PoolLease;
+use crate::parallel::pool::{Call, Pool};
 use crate::parallel::tuning::{MIN_SHARED_FLOPS, MIN_SPLIT_ROWS};
 use crate::parallel::worker::is_worker;
 
@@ -59,7 +60,9 @@ impl Threads<'_> {
 
 /// Runs `compute` with as many threads as a computation of so many multiplications is worth.
 pub fn run<R>(flops: usize, compute: impl FnOnce(Threads<'_>) -> R) -> R {
-    match PoolLease::new(flops / (2 * MIN_SHARED_FLOPS)) {
+    let pool = Pool::current();
+    let _call = Call::begin(&pool);
+    match Arc::clone(&pool).lease(flops / (2 * MIN_SHARED_FLOPS)) {
         Some(lease) => compute(Threads::With(&lease, usize::MAX)),
         None => compute(Threads::One),
     }

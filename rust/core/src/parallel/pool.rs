@@ -2,10 +2,11 @@
 //!
 //! A pool is in one of three states. It *rests*: it has no thread at all, as before its first lease and
 //! after [`before_fork`]. It is *idle*: its threads sleep, or poll for work. It is *leased*: one call has
-//! its workers until that call ends, and another call at the same time computes alone. A lease starts the
-//! threads of a pool that rests, so a process that forks before its next lease forks without threads.
+//! its workers until that call ends, and another call at the same time computes alone. Of threads that call
+//! at the same time, each takes a core from the workers. A lease starts the threads of a pool that rests, so
+//! a process that forks before its next lease forks without threads.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Instant;
 
@@ -14,7 +15,8 @@ use arc_swap::ArcSwapOption;
 use crate::parallel::forks::{self, count_threads, wait_for_threads, Start};
 use crate::parallel::lease::PoolLease;
 use crate::parallel::memory::ensure_memory_for_threads;
-use crate::parallel::thread_count::{default_threads, MAX_THREADS};
+use crate::parallel::thread_count::{cores, default_threads, MAX_THREADS};
+use crate::parallel::tuning::CALL_INTERVAL;
 use crate::parallel::worker::{nanoseconds, Starting, Worker};
 
 /// All threads besides the calling ones. They belong to the process that started them: a fork does not copy
@@ -25,6 +27,15 @@ pub struct Pool {
     wanted: usize,
     /// How many there are, once they have been started.
     granted: AtomicUsize,
+    /// How many threads may compute at the same time: as many as there are cores, or as are wanted if that
+    /// is more.
+    most: usize,
+    /// How many calls compute at this moment.
+    calls: AtomicUsize,
+    /// How many have computed at the same time, and when, in nanoseconds of the pool's age; 0 for none beside
+    /// each other.
+    peak: AtomicUsize,
+    peak_age: AtomicU64,
     made: Instant,
     workers: Mutex<Workers>,
 }
@@ -47,6 +58,10 @@ impl Pool {
             process: std::process::id(),
             wanted: threads,
             granted: AtomicUsize::new(threads),
+            most: threads.max(cores()),
+            calls: AtomicUsize::new(0),
+            peak: AtomicUsize::new(0),
+            peak_age: AtomicU64::new(0),
             made: Instant::now(),
             workers: Mutex::new(Workers::Resting),
         })
@@ -72,6 +87,28 @@ impl Pool {
     /// How long ago the pool was made, in nanoseconds.
     pub fn age(&self) -> u64 {
         nanoseconds(self.made.elapsed())
+    }
+
+    /// How many workers may compute beside the call that has them, and beside other calls: those of this
+    /// moment, or, if they were more, of a moment ago.
+    pub fn free_workers(&self) -> usize {
+        let calls = self.calls.load(Ordering::Relaxed).max(1);
+        self.most.saturating_sub(calls.max(self.recent_peak()))
+    }
+
+    fn recent_peak(&self) -> usize {
+        let peak = self.peak.load(Ordering::Relaxed);
+        if peak == 0 {
+            return 0;
+        }
+        let since = self
+            .age()
+            .saturating_sub(self.peak_age.load(Ordering::Relaxed));
+        if since <= nanoseconds(CALL_INTERVAL) {
+            return peak;
+        }
+        self.peak.store(0, Ordering::Relaxed);
+        0
     }
 
     fn lock(&self) -> MutexGuard<'_, Workers> {
@@ -157,6 +194,28 @@ impl Pool {
         if let Some(before) = before {
             wait_for_threads(before.saturating_sub(ended));
         }
+    }
+}
+
+/// A call, counted while it computes.
+pub struct Call<'a>(&'a Pool);
+
+impl<'a> Call<'a> {
+    /// Counts one more.
+    #[must_use]
+    pub fn begin(pool: &'a Pool) -> Self {
+        let calls = pool.calls.fetch_add(1, Ordering::Relaxed) + 1;
+        if calls > 1 && calls >= pool.recent_peak() {
+            pool.peak.store(calls, Ordering::Relaxed);
+            pool.peak_age.store(pool.age(), Ordering::Relaxed);
+        }
+        Self(pool)
+    }
+}
+
+impl Drop for Call<'_> {
+    fn drop(&mut self) {
+        self.0.calls.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -272,6 +331,24 @@ mod tests {
         });
         drop(lease);
         assert!(pool.lease(1).is_some());
+    }
+
+    #[test]
+    fn calls_at_the_same_time_leave_fewer_workers() {
+        // As many threads as there are cores, or more: each counts.
+        let threads = cores() + 1;
+        let pool = Pool::new(threads);
+        let _own = Call::begin(&pool);
+        let lease = Arc::clone(&pool).lease(usize::MAX).expect("it is idle");
+        assert_eq!(pool.free_workers(), threads - 1);
+        let others: Vec<_> = (1..threads).map(|_| Call::begin(&pool)).collect();
+        assert_eq!(pool.free_workers(), 0);
+        assert_eq!(count_to(&lease, 50), (50, 0));
+        drop(others);
+        assert_eq!(pool.free_workers(), 0, "they come again in a moment");
+        std::thread::sleep(2 * CALL_INTERVAL);
+        assert_eq!(pool.free_workers(), threads - 1);
+        assert!(gets_help(&lease), "the workers have not come back");
     }
 
     #[test]

@@ -56,7 +56,9 @@ pub fn default_threads() -> usize {
     count.unwrap_or_else(cores)
 }
 
-fn cores() -> usize {
+/// The number of cores that this process may use.
+#[must_use]
+pub fn cores() -> usize {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     cores.min(MAX_THREADS)
 }

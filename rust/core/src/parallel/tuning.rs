@@ -22,6 +22,11 @@ pub const MIN_WATCHED_FLOPS: usize = 1 << 29;
 /// How often a watching thread asks whether to stop.
 pub const WATCH_INTERVAL: Duration = Duration::from_millis(20);
 
+/// For so long after calls of several threads at the same time, each of them keeps its core: what a thread
+/// does in Python between two calls takes a core, too. Two fits of scikit-learn's searches in threads of one
+/// process are tens of milliseconds of Python apart.
+pub const CALL_INTERVAL: Duration = Duration::from_millis(100);
+
 /// How long a worker polls for work before it sleeps: longer than Python takes from one call to the next.
 pub const SPIN_TIME: Duration = Duration::from_millis(1);
 
