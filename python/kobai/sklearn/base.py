@@ -61,6 +61,7 @@ class BasePerceptron(BaseEstimator):
     _parameter_constraints: ClassVar[dict[str, Any]] = CONSTRAINTS
 
     _optimizer: Any
+    n_outputs_: int
     coefs_: list[Array]
     intercepts_: list[Array]
 
@@ -111,10 +112,12 @@ class BasePerceptron(BaseEstimator):
 
     def _fit(self, X: Any, y: Any, sample_weight: Any, *, incremental: bool) -> Any:
         sizes = hidden_sizes(self.hidden_layer_sizes)
-        hidden_activations(self.activation, len(sizes))
         if self.early_stopping and incremental:
             raise ValueError("partial_fit does not support early_stopping=True")
         is_first = not hasattr(self, "coefs_") or (not self.warm_start and not incremental)
+        # What is gone on with keeps its layers, whatever `hidden_layer_sizes` says by now.
+        layers = len(sizes) if is_first else len(self.coefs_) - 1
+        activations = hidden_activations(self.activation, layers)
         X, y = self._checked_data(X, y, incremental=incremental, reset=is_first)
         weights = None
         if sample_weight is not None:
@@ -124,10 +127,13 @@ class BasePerceptron(BaseEstimator):
         targets = self._targets(y)
         objective = self._objective(targets)
         outputs = self._outputs(targets, objective)
+        if not is_first and outputs != self.n_outputs_:
+            raise ValueError(f"y has {outputs} outputs, but the estimator has {self.n_outputs_}")
         self.n_outputs_ = outputs
         self._random_state = check_random_state(self.random_state)
         if is_first:
-            self._initialize([X.shape[1], *sizes, outputs], objective, X.dtype)
+            widths = [X.shape[1], *sizes, outputs]
+            self._initialize(widths, activations, objective, X.dtype)
         self.coefs_, self.intercepts_ = copied(self.coefs_), copied(self.intercepts_)
         data = TrainingData(
             x=row_wise(X),
@@ -145,18 +151,25 @@ class BasePerceptron(BaseEstimator):
         if self.solver == "lbfgs":
             fit_lbfgs(self, data, objective)
             return
+        stopping.go_on(self)
         if self.early_stopping:
             held_out(self, data, self._split_targets(data.y))
         fit_stochastic(self, data, objective, incremental=incremental)
 
-    def _initialize(self, sizes: list[int], objective: Objective, dtype: np.dtype[Any]) -> None:
+    def _initialize(
+        self,
+        sizes: list[int],
+        activations: list[str],
+        objective: Objective,
+        dtype: np.dtype[Any],
+    ) -> None:
         """Set the attributes of a first fit, and draw the parameters."""
         self.n_iter_ = 0
         self.t_ = 0
         self.n_layers_ = len(sizes)
         self.out_activation_ = objective.out_activation
         self.coefs_, self.intercepts_ = drawn_parameters(
-            sizes, self._activations(), self._random_state, dtype
+            sizes, activations, self._random_state, dtype
         )
         self._best_coefs = [each.copy() for each in self.coefs_]
         self._best_intercepts = [each.copy() for each in self.intercepts_]
@@ -171,6 +184,9 @@ class BasePerceptron(BaseEstimator):
             )
 
     def _activations(self) -> list[str]:
+        """Kobai's name of the activation of each hidden layer that there is, or will be."""
+        if hasattr(self, "coefs_"):
+            return hidden_activations(self.activation, len(self.coefs_) - 1)
         return hidden_activations(self.activation, len(hidden_sizes(self.hidden_layer_sizes)))
 
     def _validated(self, X: Any, y: Any, *, reset: bool, **options: Any) -> tuple[Any, Any]:

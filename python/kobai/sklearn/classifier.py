@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.base import ClassifierMixin
 from sklearn.utils import column_or_1d
+from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import (
@@ -77,7 +78,7 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **CONSTRAINTS,
         "loss": LOSS_OF_CLASSIFIER,
-        "class_weight": [dict, list, str, None],
+        "class_weight": [dict, list, StrOptions({"balanced"}), None],
     }
 
     def __init__(
@@ -269,6 +270,11 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):
         if self.class_weight is None:
             return weights
         by_class = compute_sample_weight(self.class_weight, y)
+        wrong = by_class[~(np.isfinite(by_class) & (by_class >= 0))]
+        if len(wrong) > 0:
+            raise ValueError(
+                f"class_weight must hold finite numbers, none negative, got {wrong[0]}"
+            )
         return np.asarray(by_class if weights is None else weights * by_class, np.float64)
 
     def _prediction_loss(self) -> tuple[str, list[float]]:

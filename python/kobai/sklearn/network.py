@@ -75,12 +75,13 @@ def answers(
 ) -> Array:
     """What the core function `question` answers for each row of `x`, dense or sparse.
 
-    The dtype is that of products of `x` and the weights in NumPy: float64 if either has it.
+    The dtype is that of products of `x` and the weights in NumPy, if the core has it, else float64.
     """
     layers, loss, _ = network
-    rows_type = x.dtype if x.dtype in (np.float32, np.float64) else np.dtype(np.float64)
-    dtype = np.result_type(rows_type, layers[0][0].dtype)
-    layers = [(w.astype(dtype, copy=False), b.astype(dtype, copy=False), f) for w, b, f in layers]
+    dtype = np.result_type(x.dtype, layers[0][0].dtype)
+    if dtype != np.float32:
+        dtype = np.dtype(np.float64)
+    layers = [(np.require(w, dtype, "A"), np.require(b, dtype, "A"), f) for w, b, f in layers]
     typed = layers, loss, 0.0
     out = np.empty((x.shape[0], layers[-1][1].size), dtype)
     for rows in blocks(x, [array for layer in layers for array in layer[:2]]):

@@ -140,6 +140,8 @@ class MLPRegressor(RegressorMixin, BasePerceptron):
         X, y = self._validated(X, y, reset=reset, y_numeric=True)
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
+        if y.dtype.kind not in "biuf":
+            raise TypeError(f"y must hold numbers, got an array of dtype {y.dtype}")
         # None among objects has become NaN after scikit-learn's look.
         return X, check_array(y, ensure_2d=False, input_name="y", dtype=y.dtype)
 

@@ -14,9 +14,9 @@ SparseRows = tuple[Array, Array, Array, int]
 
 
 def row_wise(x: Any) -> Any:
-    """An array in C order; or a sparse matrix by rows, each in the order of its columns.
+    """An aligned array in C order; or a sparse matrix by rows, each in the order of its columns.
 
-    Numbers in that order are not copied, and nothing is changed in place. Where the elements of a
+    What is that already is not copied, and nothing is changed in place. Where the elements of a
     sparse matrix stand is copied, and then checked: SciPy's compiled code trusts it, and another
     thread may write to `x` meanwhile.
 
@@ -26,7 +26,7 @@ def row_wise(x: Any) -> Any:
         If elements of a sparse matrix stand where there is no row or column.
     """
     if isinstance(x, np.ndarray):
-        return np.ascontiguousarray(x)
+        return np.require(x, requirements=["C", "A"])
     places = x.indices.copy(), x.indptr.copy()
     own = type(x)((x.data, *places), shape=x.shape)
     own.check_format(full_check=True)
@@ -41,17 +41,17 @@ def row_wise(x: Any) -> Any:
 def core_rows(x: Any, dtype: np.dtype[Any]) -> Array | SparseRows:
     """Rows that are `row_wise` as the core takes them, of that dtype."""
     if isinstance(x, np.ndarray):
-        return np.ascontiguousarray(x, dtype)
+        return np.require(x, dtype, ["C", "A"])
     return elements(x, dtype)
 
 
 def elements(x: Any, dtype: np.dtype[Any]) -> SparseRows:
     """The elements of sparse rows that are `row_wise`, of that dtype."""
-    values = np.ascontiguousarray(x.data, dtype)
+    values = np.require(x.data, dtype, ["C", "A"])
     columns = x.indices.astype(np.int32, copy=False)
     return values, columns, x.indptr.astype(np.int64, copy=False), x.shape[1]
 
 
 def dense_rows(x: Any, dtype: np.dtype[Any]) -> Array:
     """Rows with their zeros."""
-    return np.ascontiguousarray(x if isinstance(x, np.ndarray) else x.toarray(), dtype)
+    return np.require(x if isinstance(x, np.ndarray) else x.toarray(), dtype, ["C", "A"])

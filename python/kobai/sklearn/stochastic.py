@@ -126,8 +126,9 @@ class Epochs:
             return np.asarray(self._of.alpha / steps.sizes)
         totals = steps.sums(self._data.weights)
         shares: Array = np.zeros(len(totals))
-        np.divide(self._of.alpha, totals, out=shares, where=totals > 0)
-        return shares
+        with np.errstate(over="ignore"):
+            np.divide(self._of.alpha, totals, out=shares, where=totals > 0)
+        return np.asarray(np.minimum(shares, np.finfo(shares.dtype).max))
 
 
 def batch_sizes(batch_size: int | str, samples: int) -> npt.NDArray[np.int64]:

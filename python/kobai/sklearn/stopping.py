@@ -72,3 +72,17 @@ def start(estimator: Any) -> None:
         estimator.validation_scores_ = None
         estimator.validation_loss_curve_ = None
         estimator.best_validation_score_ = None
+
+
+def go_on(estimator: Any) -> None:
+    """Set the attributes that a fit with other settings has not left behind."""
+    of = estimator
+    if not hasattr(of, "loss_curve_"):
+        start(of)
+    if of.early_stopping and of.validation_scores_ is None:
+        of.validation_scores_, of.validation_loss_curve_ = [], []
+        of.best_validation_score_ = -np.inf
+        of._best_coefs = [each.copy() for each in of.coefs_]
+        of._best_intercepts = [each.copy() for each in of.intercepts_]
+    if not of.early_stopping and of.best_loss_ is None:
+        of.best_loss_ = np.inf
