@@ -162,7 +162,7 @@ def fit_stochastic(
     held_out = HeldOut(data, objective) if of.early_stopping else None
     interrupts = Interrupts()
     epochs = Epochs(of, data, objective, interrupts)
-    messages = Messages(of.verbose, of.max_iter)
+    messages = Messages(of.verbose, 1 if incremental else of.max_iter)
     watchers = Watchers(of, data, objective, held_out, interrupts)
     progress = Progress(of)
     is_watched = incremental or of.early_stopping or of.verbose or of.callbacks is not None
