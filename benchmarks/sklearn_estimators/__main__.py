@@ -1,7 +1,8 @@
 """kobai.sklearn beside scikit-learn: python -m benchmarks.sklearn_estimators [--only NAME ...]
 
 The time of `fit` and the score of what it has not seen, for data sets small and large and all three
-solvers, with the same settings, seeds and numbers of epochs. MNIST is read from the folder that
+solvers, with the same settings, seeds and numbers of epochs; beside PyTorch, too, where it is
+installed. MNIST is read from the folder that
 the environment variable KOBAI_MNIST names.
 """
 
@@ -20,7 +21,7 @@ import kobai
 from benchmarks.machine import describe
 from benchmarks.pages import write_section
 from benchmarks.report import table
-from benchmarks.sklearn_estimators.fits import Row, measured
+from benchmarks.sklearn_estimators.fits import TORCH, Row, measured, warm_up
 from benchmarks.sklearn_estimators.problems import PROBLEMS, settings
 from benchmarks.timing import duration
 
@@ -40,6 +41,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Until the process ends.
         threadpoolctl.threadpool_limits(options.threads)
         kobai.set_num_threads(options.threads)
+        if TORCH is not None:
+            import torch
+
+            torch.set_num_threads(options.threads)
+    warm_up()
     rows: list[Row] = []
     for problem in PROBLEMS:
         wanted = not options.only or any(part in problem.name for part in options.only)
@@ -53,9 +59,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(f"threads: {options.threads or 'as many as there are'}")
     versions = {"numpy": numpy, "scipy": scipy, "scikit-learn": sklearn}
     of_versions = {name: module.__version__ for name, module in versions.items()}
+    if TORCH is not None:
+        of_versions["PyTorch"] = TORCH
     machine = describe(of_versions, "see the first column")
     print(machine)
-    header = ("data", "solver", "epochs", "scikit-learn", "kobai", "faster", "score", "difference")
+    header = ["data", "solver", "epochs", "scikit-learn", "kobai", "faster", "score", "difference"]
+    header += ["PyTorch", "kobai faster", "its score"] if TORCH is not None else []
     lines = table(header, [_cells(row) for row in rows])
     print(lines)
     mean = statistics.geometric_mean(row.ratio for row in rows)
@@ -84,7 +93,16 @@ def _cells(row: Row) -> list[str]:
         f"{row.ratio:.1f}x" + ("" if row.ratio >= row.target else " (short)"),
         f"{statistics.mean(ours for _, ours in row.scores):.4f}",
         f"{mean:+.4f} ± {spread:.4f}",
+        *_cells_of_torch(row),
     ]
+
+
+def _cells_of_torch(row: Row) -> list[str]:
+    """The time of PyTorch, how many times as long that is, and its score."""
+    if TORCH is None or not row.torch:
+        return [] if TORCH is None else ["-"] * 3
+    seconds, scores = (statistics.median(each) for each in zip(*row.torch, strict=True))
+    return [duration(seconds), f"{row.torch_ratio:.1f}x", f"{scores:.4f}"]
 
 
 if __name__ == "__main__":
