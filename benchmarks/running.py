@@ -34,11 +34,14 @@ class Seen:
     ----------
     running : Counter
         How many samples saw so many threads running. One that waits for a core counts as running.
+    in_descendants : Counter
+        The same without the threads of the process itself.
     processor_seconds : float
         What those that lived at the end had taken since the beginning.
     """
 
     running: Counter[int] = field(default_factory=Counter)
+    in_descendants: Counter[int] = field(default_factory=Counter)
     processor_seconds: float = 0.0
 
 
@@ -62,8 +65,9 @@ def watched() -> Iterator[Seen]:
         yield seen
     finally:
         told, _ = sampler.communicate()
-        running, seen.processor_seconds = json.loads(told)
+        running, descendants, seen.processor_seconds = json.loads(told)
         seen.running.update({int(number): count for number, count in running.items()})
+        seen.in_descendants.update({int(number): count for number, count in descendants.items()})
 
 
 def main() -> None:
@@ -72,16 +76,19 @@ def main() -> None:
     is_over = threading.Event()
     threading.Thread(target=lambda: (sys.stdin.read(), is_over.set()), daemon=True).start()
     counts: Counter[int] = Counter()
+    descendants: Counter[int] = Counter()
     found, looked = _family(process, own), time.monotonic()
     at_first = {each: _processor_seconds(each) for each in found}
     print("ready", flush=True)
     while not is_over.is_set():
-        counts[sum(_running(each) for each in found)] += 1
+        itself, *others = map(_running, found)
+        counts[itself + sum(others)] += 1
+        descendants[sum(others)] += 1
         time.sleep(_PAUSE)
         if time.monotonic() - looked > _LOOK:
             found, looked = _family(process, own), time.monotonic()
     taken = sum(_processor_seconds(each) - at_first.get(each, 0.0) for each in found)
-    print(json.dumps([counts, taken]))
+    print(json.dumps([counts, descendants, taken]))
 
 
 def _family(process: int, but: int) -> list[int]:

@@ -117,8 +117,12 @@ def _tell(ways: list[Way], rounds: list[dict[str, Run]]) -> int:
             each[way.name].seconds / each[ways[0].name].seconds for each in rounds
         )
         running = sum((run.seen.running for run in runs), Counter[int]())
-        beyond = sum(count for number, count in running.items() if number > cores)
-        share = beyond / max(1, running.total())
+        # Processes that fit do so beside one that hands out work, for some milliseconds a fit.
+        fitting = running
+        if "process" in way.name:
+            fitting = sum((run.seen.in_descendants for run in runs), Counter[int]())
+        beyond = sum(count for number, count in fitting.items() if number > cores)
+        share = beyond / max(1, fitting.total())
         is_right &= share <= TRANSITIONS and (ratio <= TARGET or way.name != "two processes")
         lines.append(
             [
@@ -127,6 +131,7 @@ def _tell(ways: list[Way], rounds: list[dict[str, Run]]) -> int:
                 f"{ratio:.2f}",
                 f"{statistics.median(run.seen.processor_seconds for run in runs):.2f} s",
                 f"{max(running, default=0)}",
+                f"{max(fitting, default=0)}",
                 f"{100 * share:.2f} %",
             ]
         )
@@ -136,7 +141,8 @@ def _tell(ways: list[Way], rounds: list[dict[str, Run]]) -> int:
         "of the first",
         "processor time",
         "most threads running",
-        f"more than {cores} in",
+        "where fits run",
+        f"more than {cores} there in",
     )
     print(table(header, lines), end="")
     return int(not is_right)
