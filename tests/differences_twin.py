@@ -67,7 +67,7 @@ def row_of(sample, side, center, accuracy, rounding):
     noise = noise_of(max(abs(above), abs(below)), accuracy) + rounding * max(abs(right), abs(left))
     sigma = noise * math.sqrt(2) / (up + down)
     step = math.sqrt(up) * math.sqrt(down)
-    even = (above - center) - (center - below)
+    even = (above - center) - (center - below) - quotient * (up - down)
     return Row(step, quotient, sigma, right, left, noise, above - below, even)
 
 
@@ -244,7 +244,7 @@ def corner(rows, window, smallest, is_last):
     halvings = 0
     while (
         halvings < 8
-        and noise * 2.0 ** (halvings + 3) < abs(height)
+        and (step != 0 or noise * 2.0 ** (halvings + 3) < abs(height))
         and nearest * 2.0 ** (-halvings - 3) >= smallest
     ):
         halvings += 1
@@ -283,7 +283,36 @@ def nearer_steps(samples, side, smallest):
     return narrowed(step, 4 if side else 3)
 
 
+def unit_of(values):
+    """The power of two to divide by: 1 where the largest number is of usual size."""
+    largest = max((abs(value) for value in values if math.isfinite(value)), default=0.0)
+    if largest == 0 or 1e-60 <= largest <= 1e60:
+        return 1.0
+    return max(2.0 ** (math.frexp(largest)[1] - 1), 2.0**-1022)
+
+
 def judge(samples, side, center, accuracy, element, is_last):
+    """The verdict on one output, whose values are judged in a unit of their own.
+
+    The arguments are those of `judge_in_units`; the distances are of usual size.
+    """
+    asked = [sample for sample in samples if sample[0] > 0]
+    ends = [(value, up) for up, _, value, _ in asked] + [(s[3], s[1]) for s in asked if s[1] > 0]
+    ends += [(number, up) for number in (center, max(accuracy[0], accuracy[3])) for up, *_ in asked]
+    unit = unit_of([value / step for value, step in ends])
+    scaled = [(up, down, above / unit, below / unit) for up, down, above, below in samples]
+    noise, magnitude, epsilon, smallest = accuracy
+    accuracy = noise / unit, magnitude / unit, epsilon, smallest / unit
+    found = judge_in_units(scaled, side, center / unit, accuracy, element, is_last)
+    return found._replace(
+        derivative=found.derivative * unit,
+        error=found.error * unit,
+        left=found.left * unit,
+        right=found.right * unit,
+    )
+
+
+def judge_in_units(samples, side, center, accuracy, element, is_last):
     """The verdict on one output.
 
     `samples` are distances up and down and the values there; `accuracy` is the noise, the magnitude
@@ -318,17 +347,32 @@ def judge(samples, side, center, accuracy, element, is_last):
         finer = RATIO * rows[-1].step
         return verdict._replace(next=(finer,) if finer >= smallest and len(rows) < 12 else ())
     change = scale * max(max(abs(row.right), abs(row.left)) for row in rows)
-    wide = rows[0].step
-    if (
-        window.first == 0
-        and change < 1e-3 * max(abs(center), accuracy[1])
-        and window.error > 1e-9 * abs(window.value)
-        and widest >= 8 * wide
-    ):
-        while 2 * wide <= widest and wide < 256 * rows[0].step:
-            wide *= 2
-        return verdict._replace(next=narrowed(wide, 3))
+    narrowest = min(sample[0] for sample in samples if sample[0] > 0)
+    is_poor = change < 1e-3 * max(abs(center), accuracy[1])
+    if is_poor and window.error > 1e-9 * abs(window.value):
+        return verdict._replace(next=wider_steps(rows, window, widest, narrowest))
     return verdict
+
+
+def wider_steps(rows, window, widest, narrowest):
+    is_unseen = window.error >= abs(window.value)
+    if window.first > 0:
+        wide, narrow = rows[window.first - 1].step, rows[window.first].step
+        if is_unseen and wide > 1024 * narrow:
+            return narrowed(math.sqrt(wide) * math.sqrt(narrow), 3)
+        return ()
+    start = rows[0].step
+    if widest < 8 * start:
+        return ()
+    wide = start
+    while 2 * wide <= widest and wide < 256 * start:
+        wide *= 2
+    if is_unseen:
+        span = start / narrowest
+        end = min(start * span * span, widest / 16)
+        while 2 * wide <= end:
+            wide *= 2
+    return narrowed(wide, 3)
 
 
 def noise_along(values):

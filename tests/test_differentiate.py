@@ -40,8 +40,11 @@ def test_any_shape_dtype_and_layout_has_its_gradient(x):
     assert found.nfev.shape == found.h.shape == found.status.shape == x.shape
     assert found.noise.shape == ()
     assert found.success.all()
-    # Bars of many elements: one in a hundred may be missed.
-    assert_holds(found, slopes_of_waves(x), least=0.97)
+    # All bars share the noise that was measured once: it may be too small by a factor of two.
+    distance = np.abs(found.df - slopes_of_waves(x))
+    assert found.df.shape == x.shape
+    assert (distance <= 2 * found.error).all(), found
+    assert np.sum(distance > found.error) <= max(1, 0.05 * x.size), found
 
 
 def test_smooth_functions_are_cheap_and_exact():

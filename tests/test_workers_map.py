@@ -199,9 +199,11 @@ def test_progress_goes_on_from_block_to_block(monkeypatch):
 def test_x_of_the_caller_is_left_alone_and_a_closure_over_it_is_warned_of():
     x = np.array([1.0, 2.0, 3.0])
     with concurrent.futures.ThreadPoolExecutor(2) as executor:
-        for call in (kobai.numerical_gradient, gradient):
-            with pytest.warns(UserWarning, match="f gave the same number wherever it was asked"):
+        for call in (kobai.numerical_gradient, gradient, jacobian, hessian):
+            words = "f gave the same number wherever it was asked"
+            with pytest.warns(UserWarning, match=words) as caught:
                 call(lambda _: float(x.sum()), x, workers=executor.map)
+            assert [warning.filename for warning in caught] == [__file__]
     assert x.tolist() == [1, 2, 3]
 
 

@@ -24,14 +24,16 @@ class Outputs:
     shape : tuple of int
         ``()`` where f is to return one number, whatever holds it.
     precision : tuple of float
-        The spacing at 1 and the smallest normal number of the dtype.
+        The spacing at 1 of the dtype, and the magnitude below which numbers lie no closer: its
+        smallest normal number, or what that of `x_dtype` is worth in its spacing.
     """
 
-    def __init__(self, *, one_number: bool) -> None:
+    def __init__(self, *, one_number: bool, x_dtype: npt.DTypeLike = np.float64) -> None:
         self._one_number = one_number
         self._is_known = one_number
+        self._x_dtype = np.dtype(x_dtype)
         self.shape: tuple[int, ...] = ()
-        self.precision = _precision(np.dtype(np.float64))
+        self.precision = self._precision(1.0)
 
     @property
     def size(self) -> int:
@@ -40,7 +42,7 @@ class Outputs:
 
     def first(self, value: Any, name: str) -> Values:
         """The value at x, which shape and precision are taken from."""
-        self.precision = _precision(_dtype_of(value))
+        self.precision = self._precision(value)
         converted = self.convert(value, name, None)
         return np.array(converted, np.float64)
 
@@ -67,7 +69,7 @@ class Outputs:
     def stacked(self, value: Any, name: str, count: int, *, is_first: bool) -> Values:
         """The values at `count` points, which f returned together: shape ``(count, size)``."""
         if is_first:
-            self.precision = _precision(_dtype_of(value))
+            self.precision = self._precision(value)
         array = any_real_array("what f returns", value).astype(np.float64)
         shape = array.shape[1:]
         if self._one_number and array.size == count and array.shape[:1] == (count,):
@@ -82,6 +84,12 @@ class Outputs:
             )
         self.shape, self._is_known = shape, True
         return array.reshape(count, -1)
+
+    def _precision(self, value: object) -> tuple[float, float]:
+        own, of_x = np.finfo(_float_dtype(value)), np.finfo(self._x_dtype)
+        # f computes in the dtype of x, maybe: then what is smaller than its numbers is lost.
+        least = float(of_x.smallest_normal) * float(of_x.eps) / float(own.eps)
+        return float(own.eps), max(float(own.smallest_normal), least)
 
     def _called(self, name: str, index: Index | None) -> str:
         return f"what f returns when asked for {_element(name, index)}"
@@ -100,8 +108,7 @@ def _dtype_of(value: object) -> np.dtype[Any]:
         return np.dtype(np.float64)
 
 
-def _precision(dtype: np.dtype[Any]) -> tuple[float, float]:
-    if dtype.kind != "f" or dtype.itemsize > 8:
-        dtype = np.dtype(np.float64)
-    limits = np.finfo(dtype)
-    return float(limits.eps), float(limits.smallest_normal)
+def _float_dtype(value: object) -> np.dtype[Any]:
+    dtype = _dtype_of(value)
+    is_held = dtype.kind == "f" and dtype.itemsize <= 8
+    return dtype if is_held else np.dtype(np.float64)

@@ -75,7 +75,7 @@ def asked_for(
     one_number: bool,
 ) -> Asked:
     """The way to ask f: `argument` is what it is given where `array` is moved in place."""
-    outputs = Outputs(one_number=one_number)
+    outputs = Outputs(one_number=one_number, x_dtype=array.dtype)
     if vectorized:
         return Stacked(f, array, "x", outputs)
     return InPlace(f, array, argument, "x", outputs)
@@ -97,7 +97,8 @@ def known_noise(
     return Noise(levels, np.where(np.isfinite(size), size, 0.0), levels)
 
 
-def warn_if_constant(is_constant: npt.NDArray[np.bool_]) -> None:
+def warn_if_constant(is_constant: npt.NDArray[np.bool_], *, stacklevel: int) -> None:
     """Warn if f, which workers called with copies of x, gave the same values everywhere."""
     if is_constant.size and is_constant.all():
-        warn_of_a_constant("x", "workers are given copies of it", stacklevel=5)
+        why = "workers are given copies of it"
+        warn_of_a_constant("x", why, stacklevel=stacklevel + 1)

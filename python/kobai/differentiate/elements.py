@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from kobai._core import judge_differences
 from kobai._difference import Asked
+from kobai._validation import FloatArray
 from kobai.differentiate.noise import Noise
 from kobai.differentiate.plan import RATIO, Plan
 from kobai.differentiate.results import Status
@@ -83,7 +84,7 @@ def _find(
     """Ask for the `active` elements until no more steps are wanted."""
     precision = asked.outputs.precision
     own = plan.part(active)
-    rounding = 0.5 * precision[0] * np.abs(own.x.astype(np.float64))
+    rounding = half_spacing(own.x, precision[0])
     columns = np.stack([rounding, own.scale, own.widest, own.smallest], axis=1)
     first = np.where(own.side[:, np.newaxis] == 0, _FIRST_CENTRAL, _FIRST_ONE_SIDED)
     steps = own.start[:, np.newaxis] * first
@@ -107,6 +108,14 @@ def _find(
         own, columns = own.part(wants_more), columns[wants_more]
         active, steps = active[wants_more], steps[wants_more]
         distances, values = distances[wants_more], values[wants_more]
+
+
+def half_spacing(x: FloatArray, epsilon: float) -> Numbers:
+    """How far the elements of `x` move where a function rounds them to a dtype of its own."""
+    floats = np.finfo(x.dtype)
+    least = float(floats.smallest_normal) * float(floats.eps)
+    rounding: Numbers = np.maximum(0.5 * epsilon * np.abs(x.astype(np.float64)), least)
+    return rounding
 
 
 def ask(asked: Asked, plan: Plan, steps: Numbers) -> tuple[Numbers, Numbers, Numbers]:

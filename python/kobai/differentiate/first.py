@@ -170,7 +170,7 @@ def _first(
         task = Task(f, array, vectorized, asked.outputs, (center, level))
         found = joined(spread(task, plan, who))
         calls = asked.calls + int(found.nfev.sum())
-        warn_if_constant(found.is_constant)
+        warn_if_constant(found.is_constant, stacklevel=4)
     return _result(found, array, asked, level, calls)
 
 

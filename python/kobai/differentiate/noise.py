@@ -28,6 +28,10 @@ _LONGER = 2.0**10
 _SHORTER = 2.0**-8
 _MAX_LINES = 3
 
+# Where all elements are smaller than this and no value changes, the lines were too short: others
+# follow, as long as if the elements were zeros.
+_SMALL = 1e-6
+
 _FOUND, _TOO_CLOSE = 0, 1
 
 
@@ -63,30 +67,69 @@ def measured(
     center: Numbers,
 ) -> Noise:
     """The noise of all outputs, from values along a line that moves all elements of a flat `x`."""
-    level = np.zeros(center.size)
-    magnitude = np.abs(center)
-    is_open = np.isfinite(center)
-    least = np.full(center.size, np.inf)  # where nothing is found, noise is less than this
+    levels = _Levels(center)
+    _look(levels, asked, x, scale, bounds)
+    if levels.is_unmoved and (scale < _SMALL).all():
+        _look(levels, asked, x, np.maximum(scale, 1.0), bounds)
+    return levels.noise()
+
+
+def _look(
+    levels: _Levels,
+    asked: Asked,
+    x: FloatArray,
+    scale: Numbers,
+    bounds: tuple[Numbers, Numbers],
+) -> None:
+    """Look at values along lines whose lengths are parts of `scale`."""
     step = max(_STEP, 8 * float(np.finfo(x.dtype).eps))
     for _ in range(_MAX_LINES):
         line = _line(x, scale * step, bounds)
-        if not (is_open.any() and line.any()):
+        if not (levels.is_open.any() and line.any()):
             break
-        values = asked.along(line, _COUNTS)
-        found, how = difference_noise(values)
-        is_finite = np.isfinite(values).all(axis=0)
-        is_found = is_open & is_finite & (how == _FOUND)
-        level[is_found] = found[is_found]
-        most = np.abs(values).max(axis=0)
-        magnitude = np.where(is_finite, np.maximum(magnitude, most), magnitude)
-        is_open &= is_finite & ~is_found
-        is_too_far = is_open & (how != _TOO_CLOSE)
-        least[is_too_far] = np.minimum(least, found)[is_too_far]
-        step *= _SHORTER if is_too_far.any() else _LONGER
+        step *= _SHORTER if levels.changes_too_much(asked.along(line, _COUNTS)) else _LONGER
         if step > 1e-3:
             break
-    level = np.where(is_open & np.isfinite(least), least, level)
-    return Noise(level, np.where(np.isfinite(magnitude), magnitude, 0.0), _MARGIN * level)
+
+
+class _Levels:
+    """The noise of outputs, as far as values along lines have shown it.
+
+    Attributes
+    ----------
+    is_open : ndarray of bool, shape (M,)
+        Whose noise is not known yet.
+    is_unmoved : bool
+        Whether none of the values differed from that at x.
+    """
+
+    def __init__(self, center: Numbers) -> None:
+        self._center, self._magnitude = center, np.abs(center)
+        self._level = np.zeros(center.size)
+        self._least = np.full(center.size, np.inf)  # where nothing is found, noise is less
+        self.is_open, self.is_unmoved = np.isfinite(center), True
+
+    def changes_too_much(self, values: Numbers) -> bool:
+        """Take the values along a line; whether f changes too much there for noise to be seen."""
+        found, how = difference_noise(values)
+        is_finite = np.isfinite(values).all(axis=0)
+        is_found = self.is_open & is_finite & (how == _FOUND)
+        self._level[is_found] = found[is_found]
+        most = np.abs(values).max(axis=0)
+        larger = np.maximum(self._magnitude, most)
+        self._magnitude = np.where(is_finite, larger, self._magnitude)
+        self.is_open &= is_finite & ~is_found
+        self.is_unmoved &= bool((values == self._center).all())
+        is_too_far = self.is_open & (how != _TOO_CLOSE)
+        self._least[is_too_far] = np.minimum(self._least, found)[is_too_far]
+        return bool(is_too_far.any())
+
+    def noise(self) -> Noise:
+        """What they have shown."""
+        is_bounded = self.is_open & np.isfinite(self._least)
+        level = np.where(is_bounded, self._least, self._level)
+        magnitude = np.where(np.isfinite(self._magnitude), self._magnitude, 0.0)
+        return Noise(level, magnitude, _MARGIN * level)
 
 
 def _line(x: FloatArray, about: Numbers, bounds: tuple[Numbers, Numbers]) -> Numbers:

@@ -86,11 +86,13 @@ def scales(x: FloatArray) -> Numbers:
 
     That is its magnitude. For zeros it is the median magnitude of the others, or 1 if that is
     larger: too small a step is noticed, and costs less than one that leaves the domain of f.
+    Subnormal numbers are taken for zeros: too few floats lie around them.
     """
     size = np.abs(x.astype(np.float64))
-    usual = np.sort(size[(size > 0) & np.isfinite(size)])
+    is_normal = size >= float(np.finfo(x.dtype).smallest_normal)
+    usual = np.sort(size[is_normal & np.isfinite(size)])
     fallback = min(1.0, float(usual[usual.size // 2])) if usual.size else 1.0
-    return np.where(size > _NEARLY_ZERO * fallback, size, fallback)
+    return np.where(is_normal & (size > _NEARLY_ZERO * fallback), size, fallback)
 
 
 def planned(
@@ -112,7 +114,8 @@ def planned(
             step = np.exp2(np.round(np.log2(scale * part)))
         else:
             step = h
-        up, down = high - wide, wide - low
+        largest = float(np.finfo(x.dtype).max)
+        up, down = np.minimum(high, largest) - wide, wide - np.maximum(low, -largest)
         least, most = np.minimum(up, down), np.maximum(up, down)
         is_central = least >= _MIN_ROOM * np.minimum(step, most)
         room = np.where(is_central, least, most)

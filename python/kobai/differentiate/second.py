@@ -12,7 +12,7 @@ from kobai._validation import FloatArray
 from kobai._workers import workers_of
 from kobai.differentiate.arguments import Bounds, callable_function
 from kobai.differentiate.asking import started, warn_if_constant
-from kobai.differentiate.curvature import Axes, Mixed, along_axes, mixed
+from kobai.differentiate.curvature import Axes, Mixed, along_axes, mixed_rows
 from kobai.differentiate.plan import SECOND_ORDER
 from kobai.differentiate.results import Derivative, Status
 from kobai.differentiate.spread import Task, second_derivatives
@@ -71,11 +71,12 @@ def hessian(
         return _result(nothing, status, np.zeros_like(status), array, level.level, asked.calls)
     if who.is_this_process:
         axes = along_axes(asked, plan, float(center[0]), level)
-        rows = [mixed(asked, plan, axes, float(center[0]), i) for i in range(array.size - 1)]
+        rows = mixed_rows(asked, plan, axes, float(center[0]), range(array.size - 1))
     else:
         task = Task(f, array, vectorized, asked.outputs, (center, level))
         axes, rows = second_derivatives(task, plan, who)
-        warn_if_constant((axes.values == center[0]) | np.isnan(axes.values))
+        is_constant = (axes.values == center[0]) | np.isnan(axes.values)
+        warn_if_constant(is_constant, stacklevel=3)
     numbers, status, nfev = _matrices(axes, rows)
     calls = asked.calls
     if not who.is_this_process:

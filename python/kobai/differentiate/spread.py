@@ -11,7 +11,7 @@ import numpy.typing as npt
 from kobai._difference import Asked, InPlace, Outputs, Stacked
 from kobai._validation import FloatArray
 from kobai._workers import Workers
-from kobai.differentiate.curvature import Axes, Mixed, along_axes, joined_axes, mixed
+from kobai.differentiate.curvature import Axes, Mixed, along_axes, joined_axes, mixed_rows
 from kobai.differentiate.elements import Found, derivatives
 from kobai.differentiate.noise import Noise
 from kobai.differentiate.plan import Plan
@@ -77,7 +77,7 @@ class MixedTask(Task):
     def __call__(self, rows: Sequence[int]) -> list[Mixed]:  # type: ignore[override]
         """Those of some rows."""
         asked, center = self.asked(), float(self.known[0][0])
-        return [mixed(asked, self._plan, self._axes, center, row) for row in rows]
+        return mixed_rows(asked, self._plan, self._axes, center, rows)
 
 
 def spread(task: Task, plan: Plan, workers: Workers) -> list[Any]:
@@ -107,8 +107,8 @@ def second_derivatives(task: Task, plan: Plan, workers: Workers) -> tuple[Axes, 
     blocks = [rows[i::count] for i in range(count)]
     sizes = [sum(plan.which.size - 1 - row for row in block) for block in blocks]
     found = workers.results(task.f, MixedTask(task, plan, axes), blocks, sizes)
-    mixed_rows: list[Any] = [None] * len(rows)
+    in_order: list[Any] = [None] * len(rows)
     for block, parts in zip(blocks, found, strict=True):
         for row, part in zip(block, parts, strict=True):
-            mixed_rows[row] = part
-    return axes, mixed_rows
+            in_order[row] = part
+    return axes, in_order

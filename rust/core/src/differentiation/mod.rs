@@ -4,6 +4,7 @@
 //! says what follows from the values, element by element, and at which steps to ask again.
 
 mod corners;
+mod next;
 pub(crate) mod noise;
 mod row;
 pub(crate) mod second;
@@ -11,12 +12,17 @@ mod tableau;
 mod unit;
 mod verdict;
 
-use crate::differentiation::row::{Accuracy, Sample, Side};
+use crate::differentiation::next::Next;
+use crate::differentiation::row::{Accuracy, Element, Sample, Side};
 use crate::differentiation::unit::unit_of;
-use crate::differentiation::verdict::{judge, Buffers, Element, Next, Verdict};
+use crate::differentiation::verdict::{judge, Buffers, Verdict};
 
 /// The most steps that an element asks for at a time.
 pub const MAX_NEW_STEPS: usize = 4;
+
+/// Steps below this part of the widest say nothing beside it, and squares of their quotients would not be
+/// numbers: they are left out.
+const LEAST_PART: f64 = 1e-60;
 
 /// What was asked, and what the function answered.
 ///
@@ -68,10 +74,15 @@ pub fn judge_all(answers: &Answers<'_>) -> Verdicts {
     let (mut samples, mut buffers) = (Vec::new(), Buffers::default());
     for element in 0..count {
         let mut next = Next::Nothing;
+        let length = length_of(answers, element);
+        let bounds = bounds(answers, element).in_units_of(length);
         for output in 0..outputs {
-            read(answers, element, output, &mut samples);
+            read(answers, element, output, length, &mut samples);
             let center = answers.center[output];
-            let quotients = samples.iter().flat_map(|sample| sample.quotients(center));
+            let accuracy = accuracy(answers, output);
+            let quotients = samples
+                .iter()
+                .flat_map(|sample| sample.quotients(center, accuracy));
             let unit = unit_of(quotients);
             for sample in &mut samples {
                 (sample.above, sample.below) = (sample.above / unit, sample.below / unit);
@@ -80,30 +91,49 @@ pub fn judge_all(answers: &Answers<'_>) -> Verdicts {
                 &samples,
                 Side::from_sign(answers.sides[element]),
                 center / unit,
-                accuracy(answers, output).in_units_of(unit),
-                bounds(answers, element),
+                accuracy.in_units_of(unit),
+                bounds,
                 answers.is_last,
                 &mut buffers,
             );
             next = next.or(verdict.next);
-            let verdict = verdict.times(unit);
+            let verdict = verdict.times(unit, length);
             write(&verdict, element * outputs + output, total, &mut verdicts);
         }
         let steps = &mut verdicts.next[element * MAX_NEW_STEPS..][..MAX_NEW_STEPS];
         next.write_to(steps);
+        for step in steps {
+            *step *= length;
+        }
     }
     verdicts
 }
 
-fn read(answers: &Answers<'_>, element: usize, output: usize, samples: &mut Vec<Sample>) {
+/// The unit of the distances of an element.
+fn length_of(answers: &Answers<'_>, element: usize) -> f64 {
+    let distances = answers.distances.len() / answers.sides.len();
+    let own = &answers.distances[element * distances..][..distances];
+    unit_of(own.iter().copied())
+}
+
+fn read(
+    answers: &Answers<'_>,
+    element: usize,
+    output: usize,
+    length: f64,
+    samples: &mut Vec<Sample>,
+) {
     let (count, outputs) = (answers.sides.len(), answers.center.len());
     let levels = answers.distances.len() / (2 * count);
     samples.clear();
-    samples.extend((0..levels).map(|level| {
+    let own = &answers.distances[2 * element * levels..][..2 * levels];
+    let least = LEAST_PART * own.iter().step_by(2).copied().fold(0.0, f64::max);
+    let is_near = |&level: &usize| own[2 * level] >= least;
+    samples.extend((0..levels).filter(is_near).map(|level| {
         let at = 2 * (element * levels + level);
         Sample {
-            up: answers.distances[at],
-            down: answers.distances[at + 1],
+            up: answers.distances[at] / length,
+            down: answers.distances[at + 1] / length,
             above: answers.values[at * outputs + output],
             below: answers.values[(at + 1) * outputs + output],
         }
@@ -120,12 +150,16 @@ fn accuracy(answers: &Answers<'_>, output: usize) -> Accuracy {
 }
 
 fn bounds(answers: &Answers<'_>, element: usize) -> Element {
+    let distances = answers.distances.len() / answers.sides.len();
+    let own = answers.distances[element * distances..][..distances].iter();
+    let asked = own.step_by(2).copied().filter(|&up| up > 0.0);
     let numbers = &answers.elements[4 * element..];
     Element {
         rounding: numbers[0],
         scale: numbers[1],
         widest: numbers[2],
         smallest: numbers[3],
+        narrowest: asked.fold(f64::INFINITY, f64::min),
     }
 }
 

@@ -41,12 +41,14 @@ pub struct Sample {
 }
 
 impl Sample {
-    /// The values there and at x, by the distances: 0 where there is none, the largest number at most.
-    pub fn quotients(&self, center: f64) -> [f64; 3] {
+    /// The values there and at x, and their noise, by the distances: 0 where there is none, the largest number
+    /// at most. Noise is not below the smallest normal number, so that a unit for it all keeps what is rounded to 0.
+    pub fn quotients(&self, center: f64, accuracy: Accuracy) -> [f64; 4] {
         let quotients = [
             (self.above, self.up),
             (self.below, self.down),
             (center, self.up),
+            (accuracy.noise.max(accuracy.smallest), self.up),
         ];
         quotients.map(|(value, distance)| {
             let is_there = value.is_finite() && distance > 0.0;
@@ -99,6 +101,34 @@ impl Accuracy {
     }
 }
 
+/// What is known of an element beforehand.
+#[derive(Debug, Clone, Copy)]
+pub struct Element {
+    /// Half the spacing of floats at x.
+    pub rounding: f64,
+    /// The length on which the function is thought to change.
+    pub scale: f64,
+    /// The widest step to ask for.
+    pub widest: f64,
+    /// The smallest step to ask for.
+    pub smallest: f64,
+    /// The narrowest step that was asked, also one that was left out.
+    pub narrowest: f64,
+}
+
+impl Element {
+    /// The same where distances have been divided by `length`.
+    pub fn in_units_of(self, length: f64) -> Self {
+        Self {
+            rounding: self.rounding / length,
+            scale: self.scale / length,
+            widest: self.widest / length,
+            smallest: self.smallest / length,
+            narrowest: self.narrowest / length,
+        }
+    }
+}
+
 /// A quotient, as a row of the tableau.
 #[derive(Debug, Clone, Copy)]
 pub struct Row {
@@ -115,7 +145,7 @@ pub struct Row {
     pub noise: f64,
     /// `f(x + h) - f(x - h)`.
     pub odd: f64,
-    /// `f(x + h) - 2 f(x) + f(x - h)`.
+    /// `f(x + h) - 2 f(x) + f(x - h)`, less what unequal steps add to it along a slope.
     pub even: f64,
 }
 
@@ -176,7 +206,7 @@ impl Row {
             left,
             noise,
             odd: above - below,
-            even: (above - center) - (center - below),
+            even: (above - center) - (center - below) - quotient * (up - down),
         })
     }
 }

@@ -1,26 +1,12 @@
 //! What the values of one output say about its derivative by one element, and what to ask next.
 
 use crate::differentiation::corners::{agree, groups, jump, kink, slopes};
-use crate::differentiation::row::{Accuracy, Row, Sample, Side};
+use crate::differentiation::next::{finer, nearer, wider, Next};
+use crate::differentiation::row::{Accuracy, Element, Row, Sample, Side};
 use crate::differentiation::tableau::{best_window, Table, Window};
-use crate::differentiation::MAX_NEW_STEPS;
-
-/// From step to step. Not a half: waves whose length fits a step would fit all steps below. The multiples of
-/// a power of two are short numbers, so x plus and minus a step are not rounded.
-const RATIO: f64 = 9.0 / 16.0;
-
 /// A relative error that is small enough not to ask again.
 const GOOD: f64 = 1e-10;
 
-/// Where a function changes by less than this part of itself over the element's length, and the relative
-/// error is above [`POOR`], wider steps are tried.
-const HARDLY: f64 = 1e-3;
-const POOR: f64 = 1e-9;
-
-/// How far to go at a time where no window settles: farther each time.
-const NEARER: [f64; 3] = [1.0 / 32.0, 1.0 / 256.0, 1.0 / 1024.0];
-/// How much wider steps become at most.
-const WIDER: f64 = 256.0;
 /// How much nearer a kink is looked at again, as a power of two.
 const LOOK_NEARER: i32 = 8;
 /// Jumps are looked at again at so many of the smallest steps, where all steps were farther than so many, but
@@ -28,9 +14,6 @@ const LOOK_NEARER: i32 = 8;
 const AT_X: f64 = 4096.0;
 const FAR: f64 = 16384.0;
 const LEAP: f64 = 1.0 / 65536.0;
-/// Steps that one element is asked for by narrowing.
-const MAX_LEVELS: usize = 12;
-
 /// How an answer is to be taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Status {
@@ -44,66 +27,6 @@ pub enum Status {
     Kink = -5,
     /// The function jumps at x.
     Jump = -6,
-}
-
-/// What is known of an element beforehand.
-#[derive(Debug, Clone, Copy)]
-pub struct Element {
-    /// Half the spacing of floats at x.
-    pub rounding: f64,
-    /// The length on which the function is thought to change.
-    pub scale: f64,
-    /// The widest step to ask for.
-    pub widest: f64,
-    /// The smallest step to ask for.
-    pub smallest: f64,
-}
-
-/// The steps to ask next, by rising need.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Next {
-    /// None.
-    Nothing,
-    /// So many wider steps, for less noise.
-    Wider(f64, usize),
-    /// One step more, for less truncation.
-    Finer(f64),
-    /// So many steps much nearer to x.
-    Nearer(f64, usize),
-}
-
-impl Next {
-    /// The one of greater need.
-    pub fn or(self, other: Self) -> Self {
-        if other.need() > self.need() {
-            other
-        } else {
-            self
-        }
-    }
-
-    fn need(self) -> u8 {
-        match self {
-            Self::Nothing => 0,
-            Self::Wider(..) => 1,
-            Self::Finer(_) => 2,
-            Self::Nearer(..) => 3,
-        }
-    }
-
-    /// The steps, and zeros.
-    pub fn write_to(self, steps: &mut [f64]) {
-        let (widest, count) = match self {
-            Self::Nothing => (0.0, 0),
-            Self::Finer(step) => (step, 1),
-            Self::Wider(step, count) | Self::Nearer(step, count) => (step, count),
-        };
-        let mut step = widest;
-        for (i, out) in steps.iter_mut().enumerate() {
-            *out = if i < count { step } else { 0.0 };
-            step *= RATIO;
-        }
-    }
 }
 
 /// What one verdict leaves for the next.
@@ -133,15 +56,25 @@ pub struct Verdict {
 }
 
 impl Verdict {
-    /// The same of values in units of `unit`. What is too large for a number has not settled.
-    pub fn times(self, unit: f64) -> Self {
-        let error = self.error * unit;
+    /// The same of values in units of `unit` and distances in units of `length`. What is too large for a number
+    /// has not settled.
+    pub fn times(self, unit: f64, length: f64) -> Self {
+        let slope = |number: f64| {
+            // The units are powers of two, and in this order nothing leaves the numbers on the way.
+            if length > 1.0 {
+                number / length * unit
+            } else {
+                number * unit / length
+            }
+        };
+        let error = slope(self.error);
         let is_too_large = self.status == Status::Converged && !error.is_finite();
         Self {
-            derivative: self.derivative * unit,
+            derivative: slope(self.derivative),
             error,
-            left: self.left * unit,
-            right: self.right * unit,
+            step: self.step * length,
+            left: slope(self.left),
+            right: slope(self.right),
             status: if is_too_large {
                 Status::Unsettled
             } else {
@@ -251,58 +184,10 @@ pub fn judge(
     Verdict { next, ..verdict }
 }
 
-/// Steps that are much nearer than the nearest so far.
-fn nearer(samples: &[Sample], side: Side, element: Element) -> Next {
-    let asked = samples
-        .iter()
-        .map(|sample| sample.up)
-        .filter(|&up| up > 0.0);
-    let (mut nearest, mut asked_count) = (f64::INFINITY, 0);
-    for up in asked {
-        nearest = nearest.min(up);
-        asked_count += 1;
-    }
-    let so_far = (asked_count / 3).clamp(1, NEARER.len());
-    let count = if side.is_one() { MAX_NEW_STEPS } else { 3 };
-    let step = nearest * NEARER[so_far - 1];
-    let is_possible = step.is_finite() && step * 0.125 >= element.smallest;
-    if is_possible {
-        Next::Nearer(step, count)
-    } else {
-        Next::Nothing
-    }
-}
-
-fn finer(rows: &[Row], element: Element) -> Next {
-    let step = RATIO * rows[rows.len() - 1].step;
-    if step >= element.smallest && rows.len() < MAX_LEVELS {
-        Next::Finer(step)
-    } else {
-        Next::Nothing
-    }
-}
-
-fn wider(rows: &[Row], window: &Window, size: f64, element: Element) -> Next {
-    let slopes = rows.iter().map(|row| row.right.abs().max(row.left.abs()));
-    let change = element.scale * slopes.fold(0.0, f64::max);
-    let is_poor = window.first == 0
-        && change < HARDLY * size
-        && window.error > POOR * window.value.abs()
-        && element.widest >= 8.0 * rows[0].step;
-    if !is_poor {
-        return Next::Nothing;
-    }
-    let mut step = rows[0].step;
-    while 2.0 * step <= element.widest && step < WIDER * rows[0].step {
-        step *= 2.0;
-    }
-    Next::Wider(step, 3)
-}
-
 /// What is to be said of a kink or jump, if there is one.
 ///
 /// A smooth function that bends on a scale below the steps looks like a kink. So a kink is looked at again
-/// nearer to x, as near as noise allows, and is one if it is the same there.
+/// nearer to x, as near as noise allows, and is one if it is the same there. Noise does not hide a jump nearer to x.
 fn corner(rows: &[Row], window: &Window, element: Element, is_last: bool) -> Option<Verdict> {
     let count = rows.len();
     let finest = [rows[count - 3], rows[count - 2], rows[count - 1]];
@@ -327,7 +212,7 @@ fn corner(rows: &[Row], window: &Window, element: Element, is_last: bool) -> Opt
     let nearest = finest[2].step;
     let mut halvings = 0;
     while halvings < LOOK_NEARER
-        && at.noise * f64::powi(2.0, halvings + 3) < at.height.abs()
+        && (is_jump || at.noise * f64::powi(2.0, halvings + 3) < at.height.abs())
         && nearest * f64::powi(2.0, -halvings - 3) >= element.smallest
     {
         halvings += 1;
