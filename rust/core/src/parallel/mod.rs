@@ -60,6 +60,10 @@ impl Threads<'_> {
 
 /// Runs `compute` with as many threads as a computation of so many multiplications is worth.
 pub fn run<R>(flops: usize, compute: impl FnOnce(Threads<'_>) -> R) -> R {
+    if flops < MIN_SHARED_FLOPS {
+        // It is over before it matters how many threads there are: it does not even look for the pool.
+        return compute(Threads::One);
+    }
     let pool = Pool::current();
     let _call = Call::begin(&pool);
     match Arc::clone(&pool).lease(flops / (2 * MIN_SHARED_FLOPS)) {

@@ -27,6 +27,7 @@ use crate::parallel::cancel::Cancel;
 use crate::parallel::context::Context;
 use crate::parallel::matmul_memory::prepare_thread;
 use crate::parallel::memory::ensure_memory;
+use crate::parallel::tuning::MIN_SHARED_FLOPS;
 use crate::parallel::{run, Threads};
 use crate::training::minibatch::Dataset;
 use crate::training::steps::{GradientPass, Steps};
@@ -180,9 +181,11 @@ pub fn train<S: Scalar, T: Scalar>(
         });
     };
     let step = gradient.flops(network, batch_size);
+    let all = step.saturating_mul(batches.sizes.len());
     let all = match step {
-        0..WORTH_SHARING => 0,
-        _ => step.saturating_mul(batches.sizes.len()),
+        // No worker, but long enough to be counted among those that compute.
+        0..WORTH_SHARING => all.min(MIN_SHARED_FLOPS),
+        _ => all,
     };
     run(all, |threads| {
         prepare_thread()?;
