@@ -110,9 +110,11 @@ bench-derivatives: peers
 bench-checks: peers
 	$(PY) -m benchmarks.gradient_checks --write
 
-# The estimators of kobai.sklearn beside scikit-learn's, with one thread each.
+# The estimators of kobai.sklearn beside scikit-learn's, with as many threads as there are cores, and what a
+# fit takes beside its data.
 bench-sklearn: peers
-	$(PY) -m benchmarks.sklearn_estimators --threads 1 --write
+	$(PY) -m benchmarks.sklearn_estimators --write
+	$(PY) -m benchmarks.sklearn_estimators.memory
 
 # Searches over candidates in processes and threads, and what the import costs. On a quiet machine.
 bench-search: peers

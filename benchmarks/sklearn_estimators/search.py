@@ -51,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Print the table; the status is 1 if two jobs take too long, or too many threads run."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.sklearn_estimators.search")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--samples", type=int, default=2000)
+    parser.add_argument("--samples", type=int, default=12000)
     options = parser.parse_args(arguments)
     for name in (*THREAD_VARIABLES, "KOBAI_NUM_THREADS"):
         os.environ.pop(name, None)
