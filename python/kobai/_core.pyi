@@ -1,7 +1,7 @@
 """The compiled core: arrays in, arrays out. Use it through the modules of `kobai`."""
 
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeVar, final
 
 import numpy as np
 import numpy.typing as npt
@@ -69,6 +69,7 @@ def network_loss(
     /,
 ) -> float: ...
 
+@final
 class HeldRows:
     """Rows of a sparse matrix in batches, asked for gradients again and again."""
 
