@@ -89,8 +89,8 @@ print(f"{model.loss_:.4g}")
     assert bars[-1][:3] == ("100", "20", "20")
     assert len(bars) > 10
     seconds = [int(left[-2:]) for _, _, _, _, left, _, _ in bars[2:] if "?" not in left]
-    # Three seconds in all, and less and less.
-    assert seconds[0] in (2, 3, 4)
+    # Three seconds in all, told by the rate of a few epochs on a machine that may be busy.
+    assert 1 <= seconds[0] <= 20
     assert seconds[-1] == 0
 
 
