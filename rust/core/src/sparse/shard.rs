@@ -213,10 +213,26 @@ impl<T: Scalar> Shard<T> {
         out: &mut [T],
     ) -> bool {
         let matrix = matrix.row_range(self.columns.start, self.columns.end);
+        self.times_own(blocks, (matrix, is_finite), bias, out)
+    }
+
+    /// The same for all blocks, and for a matrix that has only the rows of the shard's columns.
+    pub fn times_rows(&self, matrix: MatrixRef<'_, T>, bias: Option<&[T]>, out: &mut [T]) -> bool {
+        let blocks = 0..self.max_abs.len();
+        self.times_own(blocks, (matrix, &IsFinite::default()), bias, out)
+    }
+
+    /// The same for some blocks.
+    fn times_own(
+        &self,
+        blocks: Range<usize>,
+        (matrix, is_finite): (MatrixRef<'_, T>, &IsFinite),
+        bias: Option<&[T]>,
+        out: &mut [T],
+    ) -> bool {
         if self.form == Form::Lists {
-            let blocks = &self.lists[blocks];
             dispatch(ListsTimesDense {
-                blocks,
+                blocks: &self.lists[blocks],
                 bias,
                 matrix,
                 out,
@@ -225,28 +241,6 @@ impl<T: Scalar> Shard<T> {
         }
         dispatch(TimesDense {
             blocks: &self.tiles[blocks],
-            bias,
-            matrix,
-            is_finite,
-            out,
-        })
-    }
-
-    /// The same for all blocks, and for a matrix that has only the rows of the shard's columns.
-    pub fn times_rows(&self, matrix: MatrixRef<'_, T>, bias: Option<&[T]>, out: &mut [T]) -> bool {
-        let is_finite = &IsFinite::default();
-        if self.form == Form::Lists {
-            let blocks = &self.lists;
-            dispatch(ListsTimesDense {
-                blocks,
-                bias,
-                matrix,
-                out,
-            });
-            return is_finite.of(matrix);
-        }
-        dispatch(TimesDense {
-            blocks: &self.tiles,
             bias,
             matrix,
             is_finite,
